@@ -1,0 +1,77 @@
+"""What is in the database: relations, columns, keys, as introspection found them. Plain values, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from howdah.data.query.ast import TableName
+
+RelationKind = Literal["table", "view", "materialized view", "foreign table", "partitioned table"]
+
+TypeCategory = Literal["array", "boolean", "datetime", "json", "number", "text", "other"]
+"""How JSON values of a type are written: ``text`` takes text operators, ``json`` goes inline, ``other`` is text to us."""
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnType:
+    """A Postgres type: ``sql`` is its full name, quoted and ready for a cast (``integer``, ``public."mood"[]``)."""
+
+    sql: str
+    name: str
+    category: TypeCategory
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseColumn:
+    """A column that exists. ``number`` is its attnum, which a rename does not change."""
+
+    name: str
+    number: int
+    type: ColumnType
+    nullable: bool
+    has_default: bool
+    generated: bool
+    """True for GENERATED ALWAYS columns (stored, virtual or identity), which a statement may not write."""
+
+
+@dataclass(frozen=True, slots=True)
+class UniqueConstraint:
+    """A primary key, unique constraint or plain unique index: a name that ON CONFLICT can mean, and its columns."""
+
+    name: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignKey:
+    """``columns`` of the table that has it point at ``target_columns`` of ``target``, position by position."""
+
+    name: str
+    columns: tuple[str, ...]
+    target: TableName
+    target_columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseTable:
+    """A relation that exists. ``oid`` survives a rename."""
+
+    oid: int
+    name: TableName
+    kind: RelationKind
+    columns: tuple[DatabaseColumn, ...]
+    primary_key: UniqueConstraint | None
+    unique_constraints: tuple[UniqueConstraint, ...]
+    """Every unique constraint, the primary key among them."""
+    foreign_keys: tuple[ForeignKey, ...]
+    insertable: bool
+    updatable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """Every relation outside Postgres's and howdah's own schemas, as one look found them."""
+
+    tables: Mapping[TableName, DatabaseTable]

@@ -1,0 +1,73 @@
+"""Metadata as written: which tables are tracked, what relates them, who may do what. Not yet held against a database.
+
+Rules stay the JSON they were written as, so that an export gives back what was put in; ``resolve`` parses them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from howdah.data.query.ast import TableName
+
+Operation = Literal["insert", "select", "update", "delete"]
+OPERATIONS: tuple[Operation, ...] = ("insert", "select", "update", "delete")
+
+RelationshipKind = Literal["object", "array"]
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignKeyOn:
+    """Through a foreign key: ``column`` of the tracked table itself, or of ``table`` when that is given (array)."""
+
+    column: str
+    table: TableName | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ManualMapping:
+    """Through equal columns, for views: tracked table's column → ``remote_table``'s column."""
+
+    remote_table: TableName
+    column_mapping: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RelationshipMetadata:
+    """A relationship as written."""
+
+    name: str
+    kind: RelationshipKind
+    using: ForeignKeyOn | ManualMapping
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PermissionMetadata:
+    """What ``role`` may do with ``operation``; ``rule`` is the permission object of the query language, as written."""
+
+    role: str
+    operation: Operation
+    rule: Mapping[str, Any]
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TableMetadata:
+    """A tracked table."""
+
+    name: TableName
+    relationships: tuple[RelationshipMetadata, ...] = ()
+    permissions: tuple[PermissionMetadata, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """Every tracked table, sorted by name."""
+
+    tables: tuple[TableMetadata, ...] = ()
+
+    def table(self, name: TableName) -> TableMetadata | None:
+        """The tracked table of this name, if it is tracked."""
+        return next((table for table in self.tables if table.name == name), None)

@@ -1,0 +1,77 @@
+"""On whose behalf: a role and its variables, and how both travel in identity headers.
+
+A Session is a value. The gateway resolves one from a request head, the data part obeys it, services read it from the
+headers the gateway set. None of them knows how another does its half.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+IDENTITY_PREFIX = "x-hasura-"
+ROLE_HEADER = "x-hasura-role"
+USER_ID_HEADER = "x-hasura-user-id"
+ADMIN_SECRET_HEADER = "x-hasura-admin-secret"  # noqa: S105 - the name of a header
+
+ADMIN_ROLE = "admin"
+ANONYMOUS_ROLE = "anonymous"
+
+_NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A role and the session's variables, keyed by lower-case header name (``x-hasura-user-id``), without the role."""
+
+    role: str
+    variables: Mapping[str, str] = field(default=_NO_VARIABLES)
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether permissions do not apply to this session."""
+        return self.role == ADMIN_ROLE
+
+
+ANONYMOUS = Session(ANONYMOUS_ROLE)
+ADMIN = Session(ADMIN_ROLE)
+
+
+def is_identity_header(name: str) -> bool:
+    """Whether a header of this name would be read as identity by some upstream (R41).
+
+    Underscores count as dashes, because WSGI folds both into one name.
+
+    >>> is_identity_header("X_Hasura-User_Id")
+    True
+    >>> is_identity_header("X-Request-Id")
+    False
+    """
+    return name.lower().replace("_", "-").startswith(IDENTITY_PREFIX)
+
+
+def to_headers(session: Session) -> list[tuple[str, str]]:
+    """The identity headers a service is told: the role exactly once, then the variables in the order of their names.
+
+    >>> to_headers(Session("user", {"x-hasura-user-id": "7"}))
+    [('x-hasura-role', 'user'), ('x-hasura-user-id', '7')]
+    """
+    return [(ROLE_HEADER, session.role), *sorted(session.variables.items())]
+
+
+def from_headers(headers: Iterable[tuple[str, str]]) -> Session:
+    """The Session that identity headers set by the gateway describe; anonymous when there is no role among them.
+
+    >>> from_headers([("X-Hasura-Role", "user"), ("X-Hasura-User-Id", "7"), ("Accept", "*/*")])
+    Session(role='user', variables={'x-hasura-user-id': '7'})
+    """
+    role = ANONYMOUS_ROLE
+    variables: dict[str, str] = {}
+    for name, value in headers:
+        lowered = name.lower()
+        if lowered == ROLE_HEADER:
+            role = value
+        elif lowered.startswith(IDENTITY_PREFIX) and lowered != ADMIN_SECRET_HEADER:
+            variables[lowered] = value
+    return Session(role, variables)
