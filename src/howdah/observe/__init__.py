@@ -1,0 +1,1 @@
+"""What happened, made visible: events become JSON log lines here and nowhere else."""
