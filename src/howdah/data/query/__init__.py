@@ -1,0 +1,1 @@
+"""The query language: JSON → Request. Knows no database."""

@@ -1,8 +1,15 @@
-"""The query language as values: what was asked, before anything is known about the database."""
+"""The query language as values: what was asked, before anything is known about the database.
+
+Every value that a later stage may have to refuse knows its ``path`` in the request. JSON values stay as they came.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from howdah.data.errors import Path
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -14,3 +21,232 @@ class TableName:
 
     def __str__(self) -> str:
         return self.name if self.schema == "public" else f"{self.schema}.{self.name}"
+
+
+# Boolean expressions: `where`, and the `filter` and `check` of permission rules.
+
+EqualityOperator = Literal["eq", "ne", "gt", "lt", "gte", "lte"]
+TextOperator = Literal[
+    "like", "nlike", "ilike", "nilike", "similar", "nsimilar", "regex", "iregex", "nregex", "niregex"
+]
+ListOperator = Literal["in", "nin"]
+ColumnOperator = Literal["ceq", "cne", "cgt", "clt", "cgte", "clte"]
+ValueOperator = Literal[EqualityOperator, TextOperator]
+Operator = Literal[EqualityOperator, TextOperator, ListOperator, ColumnOperator, "is_null"]
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    """Every expression holds."""
+
+    expressions: tuple[BooleanExpression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    """Some expression holds."""
+
+    expressions: tuple[BooleanExpression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The expression does not hold."""
+
+    expression: BooleanExpression
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One operator and what it is given."""
+
+    operator: Operator
+    operand: Any
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnIs:
+    """Every comparison holds for the column."""
+
+    column: str
+    comparisons: tuple[Comparison, ...]
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """Some row of the relationship fulfils the expression.
+
+    An empty expression may also stand below a column, of which it then asks nothing: only the catalog can tell.
+    """
+
+    relationship: str
+    expression: BooleanExpression
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Exists:
+    """Some row of the table fulfils the expression."""
+
+    table: TableName
+    expression: BooleanExpression
+    path: Path
+
+
+BooleanExpression: TypeAlias = "And | Or | Not | ColumnIs | Related | Exists"
+
+EVERYTHING = And(())
+
+
+# What to read.
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnName:
+    """A column, by name."""
+
+    name: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Wildcard:
+    """Every readable column; with a ``depth`` above 1 also every readable relationship with its own wildcard."""
+
+    depth: int
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class RelatedRows:
+    """Rows of a relationship, inside each row."""
+
+    relationship: str
+    alias: str
+    rows: Rows
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class OrderBy:
+    """A column, or a dotted path of object relationships that ends in a column; ``nulls_first`` None is the default."""
+
+    column: str
+    descending: bool
+    nulls_first: bool | None
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Which columns of which rows, in which order. ``restricted`` when anything but columns was asked for."""
+
+    columns: tuple[ColumnName | Wildcard | RelatedRows, ...]
+    where: BooleanExpression
+    order_by: tuple[OrderBy, ...]
+    limit: int | None
+    offset: int | None
+    restricted: bool
+
+
+# Requests.
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """Rows of a table."""
+
+    table: TableName
+    rows: Rows
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class OnConflict:
+    """What to do with a row that exists: nothing, or ``update`` it. The key is a constraint's name or columns."""
+
+    update: bool
+    constraint: str | None
+    columns: tuple[ColumnName, ...] | None
+    path: Path
+
+
+Returning: TypeAlias = "tuple[ColumnName | Wildcard, ...] | None"
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """New rows, each a mapping of column to value."""
+
+    table: TableName
+    objects: tuple[Mapping[str, Any], ...]
+    on_conflict: OnConflict | None
+    returning: Returning
+    path: Path
+
+
+AssignmentOperator = Literal["set", "inc", "mul", "default"]
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A column's new value: ``value`` itself, added, multiplied, or the column's default (which has no value)."""
+
+    operator: AssignmentOperator
+    column: str
+    value: Any
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """New values for rows that are there."""
+
+    table: TableName
+    where: BooleanExpression
+    assignments: tuple[Assignment, ...]
+    returning: Returning
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Rows to be removed."""
+
+    table: TableName
+    where: BooleanExpression
+    returning: Returning
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many rows, or how many distinct tuples of ``distinct``."""
+
+    table: TableName
+    distinct: tuple[ColumnName, ...]
+    where: BooleanExpression
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Bulk:
+    """Requests to be answered one after the other in one transaction."""
+
+    requests: tuple[Request, ...]
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataCall:
+    """A change of, or a question about, the metadata. Its arguments are read by whoever carries it out."""
+
+    type: str
+    args: Any
+    path: Path
+
+
+Query: TypeAlias = "Select | Insert | Update | Delete | Count"
+Request: TypeAlias = "Query | Bulk | MetadataCall"

@@ -1,0 +1,1 @@
+"""SQL as data, its text, and the parameters beside it. Knows no query language and no permissions."""

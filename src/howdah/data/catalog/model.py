@@ -1,0 +1,154 @@
+"""The Catalog: the database, what is tracked of it and who may do what, resolved against each other once.
+
+Whatever is in here holds: every relationship has its target, every rule its columns. What does not hold was left out
+and is listed in ``problems``; what is absent is refused. The administrator is a role whose permissions allow all, so
+nothing that reads a Catalog asks whether it has one before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from howdah.data.catalog.condition import Condition
+from howdah.data.catalog.database import ColumnType, RelationKind
+from howdah.data.catalog.metadata import RelationshipKind
+from howdah.data.query.ast import TableName
+from howdah.data.sql.statement import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a tracked table. ``writable`` is false for generated columns."""
+
+    name: str
+    type: ColumnType
+    nullable: bool
+    has_default: bool
+    writable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Relationship:
+    """Rows of ``target`` whose columns equal ours: ``mapping`` has pairs of our column and theirs.
+
+    ``unique`` says that a key of the target proves there is at most one such row.
+    """
+
+    name: str
+    kind: RelationshipKind
+    target: TableName
+    mapping: tuple[tuple[str, str], ...]
+    unique: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SelectPermission:
+    """Which columns of which rows may be read, and at most how many rows at once."""
+
+    columns: Mapping[str, Column]
+    filter: Condition
+    limit: int | None = None
+    allow_aggregations: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class InsertPermission:
+    """Which columns may be given, what a new row must fulfil, and what it gets whatever was given.
+
+    ``allow_upsert`` is the older way to allow ON CONFLICT DO UPDATE to a role without an update permission.
+    """
+
+    columns: Mapping[str, Column]
+    check: Condition
+    presets: Mapping[str, Value]
+    allow_upsert: bool = False
+    backend_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UpdatePermission:
+    """Which columns of which rows may be changed, what the changed row must fulfil, and what it gets in any case."""
+
+    columns: Mapping[str, Column]
+    filter: Condition
+    check: Condition
+    presets: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class DeletePermission:
+    """Which rows may be deleted."""
+
+    filter: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class Permissions:
+    """What one role may do with one table; None is refusal."""
+
+    select: SelectPermission | None = None
+    insert: InsertPermission | None = None
+    update: UpdatePermission | None = None
+    delete: DeletePermission | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A tracked table, view or other relation."""
+
+    name: TableName
+    kind: RelationKind
+    columns: Mapping[str, Column]
+    relationships: Mapping[str, Relationship]
+    unique_constraints: Mapping[str, tuple[str, ...]]
+    insertable: bool
+    updatable: bool
+    permissions: Mapping[str, Permissions]
+    """By role, the administrator's among them."""
+
+    def visible_columns(self, role: str) -> frozenset[str]:
+        """The columns the role may know of because it may read or write them."""
+        permissions = self.permissions.get(role)
+        if permissions is None:
+            return frozenset()
+        return frozenset(
+            name
+            for part in (permissions.select, permissions.insert, permissions.update)
+            if part is not None
+            for name in part.columns
+        )
+
+
+ProblemKind = Literal["table", "relationship", "permission"]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something in the metadata that does not hold, and was left out.
+
+    ``path`` says where in all metadata, ``inner`` where in the object itself (``.filter.owner_id``; empty when it is
+    the object as such). ``code`` is the code of the error that a call creating it is refused with.
+    """
+
+    kind: ProblemKind
+    table: TableName
+    name: str
+    path: str
+    inner: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """All that is known when a request comes: the tracked tables that exist, and what is wrong with the rest."""
+
+    version: int
+    tables: Mapping[TableName, Table]
+    problems: tuple[Problem, ...] = ()
+
+
+EMPTY_CATALOG = Catalog(version=0, tables=MappingProxyType({}))

@@ -1,0 +1,209 @@
+"""JSON → a Request. Knows the query language and no database.
+
+Two kinds of refusal, two kinds of path: what has not the form of the language (``Unreadable``) is placed from the
+arguments on (``$.limit``), what was read and means something impossible is placed from the request on
+(``$.args.limit``). So did the servers that clients of this language grew up with. Inside a bulk both are placed from
+the request on. Keys that mean nothing are refused, not ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from howdah.data.errors import Path, UnexpectedPayload, Unreadable
+from howdah.data.query.ast import (
+    EVERYTHING,
+    Assignment,
+    AssignmentOperator,
+    BooleanExpression,
+    Bulk,
+    Count,
+    Delete,
+    Insert,
+    MetadataCall,
+    OnConflict,
+    Query,
+    Request,
+    Returning,
+    Select,
+    Update,
+)
+from howdah.data.query.limits import DEFAULT_LIMITS, Limits
+from howdah.data.query.predicate import parse_predicate
+from howdah.data.query.reading import (
+    Budget,
+    expected,
+    read_list,
+    read_name,
+    read_object,
+    read_table,
+    refuse_other_keys,
+    require,
+)
+from howdah.data.query.selection import ROWS_KEYS, parse_column_names, parse_plain_columns, parse_rows
+
+METADATA_CALLS = frozenset(
+    {
+        "track_table",
+        "add_existing_table_or_view",
+        "create_object_relationship",
+        "create_array_relationship",
+        "create_insert_permission",
+        "create_select_permission",
+        "create_update_permission",
+        "create_delete_permission",
+        "export_metadata",
+    }
+)
+
+
+def parse_request(value: Any, limits: Limits = DEFAULT_LIMITS) -> Request:
+    """The request that an envelope of ``type`` and ``args`` stands for.
+
+    Raises Unreadable (not of the form of the language), UnexpectedPayload (unknown keys and operators, too much of
+    something) and NotSupported (a negative limit).
+    """
+    try:
+        return _request(value, None, Budget(limits))
+    except Unreadable as error:
+        if isinstance(value, dict) and value.get("type") != "bulk" and error.path is not None:
+            for start in ("$.args.", "$.args["):
+                if error.path.startswith(start):
+                    error.path = "$" + error.path.removeprefix("$.args")
+        raise
+
+
+def _request(value: Any, path: Path, budget: Budget) -> Request:
+    envelope = read_object(value, path)
+    kind = require(envelope, "type", path)
+    if not isinstance(kind, str):
+        raise expected("String", kind, (path, "type"))
+    args = require(envelope, "args", path)
+    refuse_other_keys(envelope, _ENVELOPE_KEYS, path)
+    version = envelope.get("version", 1)
+    if version not in (1, 2) or isinstance(version, bool):
+        raise Unreadable("expected version 1 or 2", path=(path, "version"))
+    place = (path, "args")
+    budget.spend(path)
+    if kind in METADATA_CALLS:
+        return MetadataCall(kind, args, place)
+    if kind == "bulk":
+        items = read_list(args, place, budget)
+        return Bulk(tuple([_request(item, (place, index), budget) for index, item in enumerate(items)]), place)
+    read = _QUERIES.get(kind)
+    if read is None:
+        raise Unreadable(f'unknown query type "{kind}"', path=(path, "type"))
+    return read(read_object(args, place), place, budget)
+
+
+def _select(args: dict[str, Any], path: Path, budget: Budget) -> Select:
+    refuse_other_keys(args, _SELECT_KEYS, path)
+    table = read_table(require(args, "table", path), (path, "table"))
+    return Select(table, parse_rows(args, path, budget), path)
+
+
+def _insert(args: dict[str, Any], path: Path, budget: Budget) -> Insert:
+    refuse_other_keys(args, _INSERT_KEYS, path)
+    table = read_table(require(args, "table", path), (path, "table"))
+    place = (path, "objects")
+    objects = read_list(require(args, "objects", path), place, budget)
+    if not objects:
+        raise UnexpectedPayload("objects cannot be an empty list", path=place)
+    rows = tuple([read_object(item, (place, index)) for index, item in enumerate(objects)])
+    conflict = args.get("on_conflict")
+    on_conflict = None if conflict is None else _on_conflict(conflict, (path, "on_conflict"), budget)
+    return Insert(table, rows, on_conflict, _returning(args, path, budget), path)
+
+
+def _on_conflict(value: Any, path: Path, budget: Budget) -> OnConflict:
+    fields = read_object(value, path)
+    refuse_other_keys(fields, _CONFLICT_KEYS, path)
+    if "action" not in fields:
+        raise Unreadable("the key 'action' was not present", path=path)
+    action = fields["action"]
+    if action not in ("update", "ignore"):
+        raise Unreadable('expected "update" or "ignore"', path=(path, "action"))
+    name, on = fields.get("constraint"), fields.get("constraint_on")
+    if name is not None and on is not None:
+        raise UnexpectedPayload('"constraint" and "constraint_on" cannot be given together', path=path)
+    if action == "update" and name is None and on is None:
+        raise UnexpectedPayload('"update" needs one of "constraint" and "constraint_on"', path=path)
+    if name is not None:
+        name = read_name(name, (path, "constraint"))
+    columns = None
+    if on is not None:
+        place = (path, "constraint_on")
+        columns = parse_column_names([on] if isinstance(on, str) else on, place, budget)
+        if not columns:
+            raise UnexpectedPayload("constraint_on cannot be an empty list", path=place)
+    return OnConflict(action == "update", name, columns, path)
+
+
+def _update(args: dict[str, Any], path: Path, budget: Budget) -> Update:
+    refuse_other_keys(args, _UPDATE_KEYS, path)
+    table = read_table(require(args, "table", path), (path, "table"))
+    where = _required_where(args, path, budget)
+    if "$set" in args and "values" in args:
+        raise UnexpectedPayload('"values" and "$set" mean the same: give one of them', path=path)
+    assignments: list[Assignment] = []
+    for key, operator in _ASSIGNMENTS.items():
+        value = args.get(key)
+        if value is not None:
+            for column, operand in read_object(value, (path, key)).items():
+                place = ((path, key), column)
+                budget.spend(place)
+                assignments.append(Assignment(operator, column, operand, place))
+    defaults = args.get("$default")
+    if defaults is not None:
+        for column_name in parse_column_names(defaults, (path, "$default"), budget):
+            budget.spend(column_name.path)
+            assignments.append(Assignment("default", column_name.name, None, column_name.path))
+    return Update(table, where, tuple(assignments), _returning(args, path, budget), path)
+
+
+def _delete(args: dict[str, Any], path: Path, budget: Budget) -> Delete:
+    refuse_other_keys(args, _DELETE_KEYS, path)
+    table = read_table(require(args, "table", path), (path, "table"))
+    where = _required_where(args, path, budget)
+    return Delete(table, where, _returning(args, path, budget), path)
+
+
+def _count(args: dict[str, Any], path: Path, budget: Budget) -> Count:
+    refuse_other_keys(args, _COUNT_KEYS, path)
+    table = read_table(require(args, "table", path), (path, "table"))
+    distinct, where = args.get("distinct"), args.get("where")
+    return Count(
+        table,
+        () if distinct is None else parse_column_names(distinct, (path, "distinct"), budget),
+        EVERYTHING if where is None else parse_predicate(where, (path, "where"), budget),
+        path,
+    )
+
+
+def _required_where(args: dict[str, Any], path: Path, budget: Budget) -> BooleanExpression:
+    return parse_predicate(require(args, "where", path), (path, "where"), budget)
+
+
+def _returning(args: dict[str, Any], path: Path, budget: Budget) -> Returning:
+    value = args.get("returning")
+    return None if value is None else parse_plain_columns(value, (path, "returning"), budget)
+
+
+_QUERIES: dict[str, Callable[[dict[str, Any], Path, Budget], Query]] = {
+    "select": _select,
+    "insert": _insert,
+    "update": _update,
+    "delete": _delete,
+    "count": _count,
+}
+
+_ASSIGNMENTS: dict[str, AssignmentOperator] = {"$set": "set", "values": "set", "$inc": "inc", "$mul": "mul"}
+
+_ENVELOPE_KEYS = frozenset({"type", "args", "version"})
+_SELECT_KEYS = ROWS_KEYS | {"table"}
+_INSERT_KEYS = frozenset({"table", "objects", "on_conflict", "returning"})
+_CONFLICT_KEYS = frozenset({"action", "constraint", "constraint_on"})
+_UPDATE_KEYS = frozenset({"table", "where", "returning", "$default", *_ASSIGNMENTS})
+_DELETE_KEYS = frozenset({"table", "where", "returning"})
+_COUNT_KEYS = frozenset({"table", "distinct", "where"})

@@ -1,0 +1,134 @@
+"""JSON → a BooleanExpression: the one grammar of ``where`` and of the ``filter`` and ``check`` of permission rules.
+
+An object's keys are ANDed. A key with ``$`` is an operator, always; a key with ``_`` is one where an operator of that
+name exists, and a column or relationship otherwise. What a plain key names only the catalog can tell: a value with
+operators makes it a column, any other object a relationship.
+"""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+from howdah.data.errors import Path, UnexpectedPayload, Unreadable
+from howdah.data.query.ast import (
+    EVERYTHING,
+    And,
+    BooleanExpression,
+    ColumnIs,
+    Comparison,
+    Exists,
+    Not,
+    Operator,
+    Or,
+    Related,
+)
+from howdah.data.query.limits import DEFAULT_LIMITS
+from howdah.data.query.reading import (
+    Budget,
+    expected,
+    read_list,
+    read_object,
+    read_table,
+    refuse_other_keys,
+    require,
+)
+
+
+def _with_both_prefixes(names: dict[str, Operator]) -> dict[str, Operator]:
+    return {prefix + name: operator for name, operator in names.items() for prefix in ("$", "_")}
+
+
+_COMPARISONS: dict[str, Operator] = _with_both_prefixes(
+    {name: name for name in get_args(Operator)} | {"neq": "ne", "cneq": "cne"}
+)
+_CONNECTIVES = {prefix + name: name for name in ("and", "or", "not", "exists") for prefix in ("$", "_")}
+
+
+def parse_predicate(value: Any, path: Path = None, budget: Budget | None = None, nesting: int = 0) -> BooleanExpression:
+    """The expression an object stands for; ``{}`` is true.
+
+    Raises Unreadable and UnexpectedPayload.
+    """
+    return _expression(value, path, budget or Budget(DEFAULT_LIMITS), nesting)
+
+
+def _expression(value: Any, path: Path, budget: Budget, nesting: int) -> BooleanExpression:
+    if not isinstance(value, dict):
+        raise expected("Object", value, path)
+    if len(value) == 1:
+        ((key, operand),) = value.items()
+        return _entry(key, operand, (path, key), budget, nesting)
+    if not value:
+        return EVERYTHING
+    return And(tuple([_entry(key, operand, (path, key), budget, nesting) for key, operand in value.items()]))
+
+
+def _entry(key: str, value: Any, path: Path, budget: Budget, nesting: int) -> BooleanExpression:
+    budget.spend(path)
+    connective = _CONNECTIVES.get(key)
+    if connective is None:
+        if key.startswith("$"):
+            raise _unknown_operator(key, path)
+        return _field(key, value, path, budget, nesting)
+    if connective == "not":
+        return Not(_expression(value, path, budget, nesting))
+    if connective == "exists":
+        return _exists(value, path, budget, nesting)
+    expressions = [
+        _expression(item, (path, index), budget, nesting) for index, item in enumerate(read_list(value, path, budget))
+    ]
+    return And(tuple(expressions)) if connective == "and" else Or(tuple(expressions))
+
+
+def _exists(value: Any, path: Path, budget: Budget, nesting: int) -> Exists:
+    fields = read_object(value, path)
+    refuse_other_keys(fields, _EXISTS_KEYS, path)
+    budget.check_nesting(nesting + 1, path)
+    table = read_table(require(fields, "_table", path), (path, "_table"))
+    where = _expression(fields.get("_where", {}), (path, "_where"), budget, nesting + 1)
+    return Exists(table, where, path)
+
+
+def _field(name: str, value: Any, path: Path, budget: Budget, nesting: int) -> ColumnIs | Related:
+    if not isinstance(value, dict):
+        return ColumnIs(name, (Comparison("eq", value, path),), path)
+    if any(key in _COMPARISONS for key in value):
+        return ColumnIs(name, tuple([_comparison(key, item, (path, key), budget) for key, item in value.items()]), path)
+    for key in value:
+        if key.startswith("$") and key not in _CONNECTIVES:
+            raise _unknown_operator(key, (path, key))
+    budget.check_nesting(nesting + 1, path)
+    return Related(name, _expression(value, path, budget, nesting + 1), path)
+
+
+def _comparison(key: str, value: Any, path: Path, budget: Budget) -> Comparison:
+    budget.spend(path)
+    operator = _COMPARISONS.get(key)
+    if operator is None:
+        if key.startswith(("$", "_")):
+            raise _unknown_operator(key, path)
+        raise UnexpectedPayload(f'expected an operator, but encountered "{key}"', path=path)
+    if operator == "in" or operator == "nin":
+        # A string may be an array literal, or in a rule a session variable: the catalog decides.
+        if isinstance(value, list):
+            budget.check_length(value, path)
+        elif not isinstance(value, str):
+            raise expected("Array", value, path)
+    elif operator == "is_null":
+        if not isinstance(value, bool):
+            raise expected("Boolean", value, path)
+    elif operator in _COLUMN_OPERATORS:
+        if not isinstance(value, str):
+            raise expected("String", value, path)
+    elif value is None and operator not in _NULL_SAFE:
+        raise Unreadable(f"{key} cannot compare with null: use $is_null", path=path)
+    return Comparison(operator, value, path)
+
+
+_COLUMN_OPERATORS = frozenset({"ceq", "cne", "cgt", "clt", "cgte", "clte"})
+_NULL_SAFE = frozenset({"eq", "ne"})
+_EXISTS_KEYS = frozenset({"_table", "_where"})
+
+
+def _unknown_operator(key: str, path: Path) -> UnexpectedPayload:
+    return UnexpectedPayload(f'unknown operator "{key}"', path=path)

@@ -1,0 +1,139 @@
+"""JSON → Rows: which columns, relationships, order and slice. For ``select`` and for the relationships inside it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from howdah.data.errors import NotSupported, Path, UnexpectedPayload, Unreadable
+from howdah.data.query.ast import EVERYTHING, ColumnName, OrderBy, RelatedRows, Rows, Wildcard
+from howdah.data.query.predicate import parse_predicate
+from howdah.data.query.reading import (
+    Budget,
+    expected,
+    read_list,
+    read_name,
+    read_object,
+    refuse_other_keys,
+    require,
+)
+
+ROWS_KEYS = frozenset({"columns", "where", "order_by", "limit", "offset"})
+_RELATED_KEYS = ROWS_KEYS | {"name", "alias"}
+_ORDER_KEYS = frozenset({"column", "type", "order", "nulls"})
+
+MAX_ALIAS_BYTES = 63
+"""An alias becomes a name in SQL, and Postgres would cut a longer one."""
+
+
+def parse_rows(fields: dict[str, Any], path: Path, budget: Budget, nesting: int = 0) -> Rows:
+    """The rows an object with ``columns`` and perhaps ``where``, ``order_by``, ``limit`` and ``offset`` asks for.
+
+    A key with null is a key that is not there. Raises Unreadable, UnexpectedPayload and NotSupported.
+    """
+    columns = parse_columns(require(fields, "columns", path), (path, "columns"), budget, nesting)
+    where, order_by = fields.get("where"), fields.get("order_by")
+    limit, offset = fields.get("limit"), fields.get("offset")
+    return Rows(
+        columns,
+        EVERYTHING if where is None else parse_predicate(where, (path, "where"), budget, nesting),
+        () if order_by is None else _order_by(order_by, (path, "order_by"), budget),
+        None if limit is None else _natural_number(limit, (path, "limit")),
+        None if offset is None else _natural_number(offset, (path, "offset")),
+        not (where is None and order_by is None and limit is None and offset is None),
+    )
+
+
+def parse_columns(
+    value: Any, path: Path, budget: Budget, nesting: int = 0
+) -> tuple[ColumnName | Wildcard | RelatedRows, ...]:
+    """The entries of ``columns``; an empty list is ``*``, every column that may be read (R59)."""
+    if value == "*":
+        value = ["*"]
+    entries = read_list(value, path, budget)
+    if not entries:
+        return (Wildcard(1, path),)
+    return tuple([_column(entry, (path, index), budget, nesting) for index, entry in enumerate(entries)])
+
+
+def parse_plain_columns(value: Any, path: Path, budget: Budget) -> tuple[ColumnName | Wildcard, ...]:
+    """The entries of ``returning``: columns and ``*``. Raises UnexpectedPayload for a relationship."""
+    plain: list[ColumnName | Wildcard] = []
+    for entry in parse_columns(value, path, budget):
+        if isinstance(entry, RelatedRows) or (isinstance(entry, Wildcard) and entry.depth > 1):
+            raise UnexpectedPayload("relationships cannot be returned", path=entry.path)
+        plain.append(entry)
+    return tuple(plain)
+
+
+def parse_column_names(value: Any, path: Path, budget: Budget) -> tuple[ColumnName, ...]:
+    """A list of column names."""
+    return tuple(
+        ColumnName(read_name(item, (path, index)), (path, index))
+        for index, item in enumerate(read_list(value, path, budget))
+    )
+
+
+def _column(value: Any, path: Path, budget: Budget, nesting: int) -> ColumnName | Wildcard | RelatedRows:
+    budget.spend(path)
+    if isinstance(value, str):
+        if not value.startswith("*"):
+            return ColumnName(read_name(value, path), path)
+        stars = value.split(".")
+        if any(star != "*" for star in stars):
+            raise Unreadable('a wildcard is "*", "*.*" and so on', path=path)
+        budget.check_nesting(nesting + len(stars) - 1, path)
+        return Wildcard(len(stars), path)
+    if not isinstance(value, dict):
+        raise expected("a column (String or Object)", value, path)
+    refuse_other_keys(value, _RELATED_KEYS, path)
+    budget.check_nesting(nesting + 1, path)
+    name = read_name(require(value, "name", path), (path, "name"))
+    alias = value.get("alias")
+    if alias is None:
+        alias = name
+    elif len(read_name(alias, (path, "alias")).encode()) > MAX_ALIAS_BYTES:
+        raise Unreadable(f"an alias has at most {MAX_ALIAS_BYTES} bytes", path=(path, "alias"))
+    return RelatedRows(name, alias, parse_rows(value, path, budget, nesting + 1), path)
+
+
+def _order_by(value: Any, path: Path, budget: Budget) -> tuple[OrderBy, ...]:
+    if not isinstance(value, list):
+        return (_order_item(value, path, budget),)
+    if not value:
+        raise Unreadable("order_by cannot be an empty list", path=path)
+    budget.check_length(value, path)
+    return tuple([_order_item(item, (path, index), budget) for index, item in enumerate(value)])
+
+
+def _order_item(value: Any, path: Path, budget: Budget) -> OrderBy:
+    budget.spend(path)
+    if isinstance(value, str):
+        descending = value.startswith("-")
+        return OrderBy(
+            read_name(value[1:] if descending or value.startswith("+") else value, path), descending, None, path
+        )
+    fields = read_object(value, path)
+    refuse_other_keys(fields, _ORDER_KEYS, path)
+    if "type" in fields and "order" in fields:
+        raise UnexpectedPayload('"type" and "order" mean the same: give one of them', path=path)
+    key = "type" if "type" in fields else "order"
+    descending = _choice(fields, key, "asc", "desc", path) is False
+    nulls_first = _choice(fields, "nulls", "first", "last", path)
+    return OrderBy(read_name(require(fields, "column", path), (path, "column")), descending, nulls_first, path)
+
+
+def _choice(fields: dict[str, Any], key: str, yes: str, no: str, path: Path) -> bool | None:
+    value = fields.get(key)
+    if value is None:
+        return None
+    if value not in (yes, no):
+        raise Unreadable(f'expected "{yes}" or "{no}"', path=(path, key))
+    return bool(value == yes)
+
+
+def _natural_number(value: Any, path: Path) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise expected("Integer", value, path)
+    if value < 0:
+        raise NotSupported("unexpected negative value", path=path)
+    return value

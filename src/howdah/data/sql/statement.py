@@ -1,0 +1,61 @@
+"""A rendered statement: its text, what its parameters are, and how they become what Postgres reads."""
+
+from __future__ import annotations
+
+import typing
+from dataclasses import dataclass
+from typing import Any
+
+from howdah.data.errors import MissingSessionVariable, Path
+from howdah.data.sql.encode import Encoding, encode, encode_list
+from howdah.session import ROLE_HEADER, Session
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A JSON value of the request or of a rule, as written; ``many`` when it is a list for one array parameter."""
+
+    value: Any
+    encoding: Encoding
+    path: Path = None
+    many: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SessionVariable:
+    """The value a session has for ``name`` (lower case); Postgres casts its text."""
+
+    name: str
+
+
+Value = typing.Union[Literal, SessionVariable]  # noqa: UP007 - `|` would read as an operator on our Literal here
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """SQL with ``$1`` to ``$n``, and what each of them stands for. Its single result cell is the answer as JSON."""
+
+    text: str
+    parameters: tuple[Value, ...]
+    writes: bool
+
+
+def bind(statement: Statement, session: Session) -> tuple[bytes | None, ...]:
+    """The parameters as Postgres reads them, in text format; None is NULL.
+
+    Raises MissingSessionVariable (a rule needs a variable the session does not have: never NULL) and ParseFailed (a
+    JSON value of a kind its column cannot take).
+    """
+    return tuple([_bound(parameter, session) for parameter in statement.parameters])
+
+
+def _bound(parameter: Value, session: Session) -> bytes | None:
+    if type(parameter) is Literal:
+        if parameter.many:
+            return encode_list(parameter.value, parameter.encoding, parameter.path)
+        return encode(parameter.value, parameter.encoding, parameter.path)
+    assert isinstance(parameter, SessionVariable)
+    value = session.role if parameter.name == ROLE_HEADER else session.variables.get(parameter.name)
+    if value is None:
+        raise MissingSessionVariable(f'"{parameter.name}" header is expected but not found')
+    return value.encode()
