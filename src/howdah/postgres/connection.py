@@ -1,0 +1,363 @@
+"""One connection to Postgres on an event loop: a statement in, the bytes Postgres made out.
+
+libpq, through ``psycopg.pq``, speaks the protocol. What is ours is the waiting: the socket stays registered with the
+loop for the connection's whole life, so a query costs one write, one wake-up and no task, and the loss of an idle
+connection is noticed when it happens and not at the next query.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self
+
+import psycopg
+from psycopg import pq
+
+from howdah.postgres.errors import ConnectionLost, DatabaseError, PostgresError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+    from types import TracebackType
+
+    from psycopg.pq.abc import PGresult
+
+PREPARED_STATEMENTS = 256
+"""How many statements a connection keeps prepared; the least recently used makes room."""
+
+RECOVERY_SECONDS = 2.0
+"""How long an abandoned statement may take to end after it was cancelled, before its connection is given up."""
+
+_FAILED = (pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.BAD_RESPONSE)
+_COPYING = (pq.ExecStatus.COPY_IN, pq.ExecStatus.COPY_OUT, pq.ExecStatus.COPY_BOTH)
+_IDLE = pq.TransactionStatus.IDLE
+
+_ATTEMPTS = 4
+"""How often a statement is tried whose plan the schema keeps changing under."""
+
+_CACHED_PLAN_CHANGED = "0A000"
+_NO_SUCH_PREPARED_STATEMENT = "26000"
+_SESSION_ENDED = frozenset({"57P01", "57P02", "57P03", "57P04", "57P05", "25P03", "25P04"})
+"""The server's last words on a connection: shutdown, crash, dropped database, idle or transaction timeout."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """A NOTIFY that arrived."""
+
+    channel: str
+    payload: str
+    process: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one statement of a script did: its command tag and, if it returned any, columns and rows in text format."""
+
+    command: str
+    columns: tuple[str, ...] | None
+    rows: tuple[tuple[bytes | None, ...], ...]
+
+
+class Connection:
+    """A connection that runs one statement at a time. Only its event loop may touch it."""
+
+    def __init__(self, raw: psycopg.AsyncConnection[Any], *, prepared_statements: int = PREPARED_STATEMENTS) -> None:
+        self._raw = raw
+        self._pgconn = raw.pgconn
+        self._loop = asyncio.get_running_loop()
+        self._socket = raw.pgconn.socket
+        self._names: OrderedDict[str, bytes] = OrderedDict()
+        self._names_limit = prepared_statements
+        self._names_made = 0
+        self._pending: asyncio.Future[list[PGresult]] | None = None
+        self._results: list[PGresult] = []
+        self._writing = False
+        self._closed = False
+        self.on_notification: Callable[[Notification], None] | None = None
+        self.on_lost: Callable[[Connection], None] | None = None
+        """Called once, when the server ends the connection while nobody waits on it."""
+        self._loop.add_reader(self._socket, self._on_readable)
+
+    # -- state ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def closed(self) -> bool:
+        """Whether the connection is gone, by our doing or the server's."""
+        return self._closed
+
+    @property
+    def ready(self) -> bool:
+        """Whether nothing is running and no transaction is open."""
+        return self._pending is None and not self._closed and self._pgconn.transaction_status == _IDLE
+
+    @property
+    def process(self) -> int:
+        """The server's process id for this connection."""
+        return self._pgconn.backend_pid
+
+    @property
+    def server_version(self) -> int:
+        """The server's version as one number: 180006 is 18.6."""
+        return self._pgconn.server_version
+
+    @property
+    def prepared_statements(self) -> int:
+        """How many statements are prepared right now."""
+        return len(self._names)
+
+    # -- work ----------------------------------------------------------------------------------------------------------
+
+    async def submit(self, text: str, parameters: Sequence[bytes | None] = ()) -> bytes:
+        """The first cell of the only row ``text`` returns, as Postgres made it; ``null`` for NULL or no row at all.
+
+        The statement is prepared on first use and found again by its text. Parameters are in text format. A plan that a
+        changed schema made unusable is prepared anew, unless a transaction is open (there the error is final).
+
+        Raises DatabaseError when Postgres refuses, ConnectionLost when it went away.
+        """
+        refuse_nul(parameters)
+        attempts = _ATTEMPTS if self._pgconn.transaction_status == _IDLE else 1
+        while True:
+            name = self._names.get(text)
+            if name is None:
+                name = await self._prepare(text)
+            else:
+                self._names.move_to_end(text)
+            results = await self._run(partial(self._pgconn.send_query_prepared, name, parameters))
+            result = results[-1]
+            if result.status not in _FAILED:
+                break
+            error = to_error(result)
+            if not isinstance(error, DatabaseError) or not is_stale_plan(error):
+                raise error
+            await self._forget(text)
+            attempts -= 1
+            if not attempts:
+                raise error
+        if result.ntuples == 0:
+            return b"null"
+        cell = result.get_value(0, 0)
+        return b"null" if cell is None else cell
+
+    async def script(self, text: str) -> tuple[Outcome, ...]:
+        """Run any number of statements by the simple protocol; what each of them did.
+
+        Outside a transaction Postgres makes the whole script one. Raises DatabaseError for the first that fails (with
+        ``position`` counted in ``text``) and ConnectionLost. COPY from or to the client is refused and ends the
+        connection, because there is no client to copy from.
+        """
+        command = text.encode()
+        refuse_nul((command,))
+        outcomes: list[Outcome] = []
+        for result in await self._run(partial(self._pgconn.send_query, command)):
+            if result.status in _FAILED:
+                raise to_error(result)
+            outcomes.append(_to_outcome(result))
+        return tuple(outcomes)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """A transaction around the block: committed at its end, rolled back by an error.
+
+        Raises DatabaseError when the COMMIT does (deferred constraints), or when an error inside was swallowed and
+        Postgres therefore rolled back what was to be committed. A cancelled block leaves the transaction to the owner
+        of the connection, who closes it or calls ``recover``.
+        """
+        await self.script("BEGIN")
+        try:
+            yield self
+        except Exception:
+            if self._pending is None and not self._closed:
+                await self.script("ROLLBACK")
+            raise
+        (outcome,) = await self.script("COMMIT")
+        if outcome.command != "COMMIT":
+            raise DatabaseError("25P02", "The transaction was rolled back because a statement in it had failed.")
+
+    def detach(self) -> tuple[psycopg.AsyncConnection[Any], int]:
+        """Leave the open connection to somebody else: what is under it, and how many statements it may keep prepared.
+
+        To us it is closed from now on, and ``on_lost`` is not called.
+        """
+        assert self.ready, "Only a connection that does nothing can be handed over."
+        self._closed = True
+        self._loop.remove_reader(self._socket)
+        return self._raw, self._names_limit
+
+    async def recover(self) -> bool:
+        """End whatever a cancelled caller left behind, statement and transaction; whether the connection is usable."""
+        try:
+            async with asyncio.timeout(RECOVERY_SECONDS):
+                if self._pending is not None:
+                    self._pending = drained = self._loop.create_future()
+                    await self._raw.cancel_safe(timeout=RECOVERY_SECONDS)
+                    await drained
+                if not self.ready and not self._closed:
+                    await self.script("ROLLBACK")
+        except (TimeoutError, psycopg.Error, PostgresError):
+            self.close()
+        return self.ready
+
+    def close(self) -> None:
+        """End the connection now; whoever waits on it gets ConnectionLost. May be called again."""
+        self._end(ConnectionLost("The connection to the database was closed."))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # -- prepared statements -------------------------------------------------------------------------------------------
+
+    async def _prepare(self, text: str) -> bytes:
+        if len(self._names) >= self._names_limit:
+            await self._forget(next(iter(self._names)))
+        # A number is never used twice, so a PREPARE whose caller was cancelled cannot clash with a later one.
+        self._names_made += 1
+        name = b"h%d" % self._names_made
+        results = await self._run(partial(self._pgconn.send_prepare, name, text.encode()))
+        if results[-1].status in _FAILED:
+            raise to_error(results[-1])
+        self._names[text] = name
+        return name
+
+    async def _forget(self, text: str) -> None:
+        """Drop a prepared statement here and, where the transaction's state lets us, in the server."""
+        name = self._names.pop(text)
+        if self._pgconn.transaction_status != pq.TransactionStatus.INERROR:
+            # Fails harmlessly when someone else deallocated it before; inside a transaction that would abort it.
+            await self._run(partial(self._pgconn.send_query, b"DEALLOCATE " + name))
+
+    # -- waiting -------------------------------------------------------------------------------------------------------
+
+    async def _run(self, send: Callable[[], None]) -> list[PGresult]:
+        """Send one command and wait for all of its results."""
+        if self._closed:
+            raise ConnectionLost
+        if self._pending is not None:
+            raise RuntimeError("This connection is already running a statement.")
+        try:
+            send()
+            if self._pgconn.flush():
+                self._writing = True
+                self._loop.add_writer(self._socket, self._on_writable)
+        except psycopg.OperationalError as cause:
+            self._end(ConnectionLost())
+            raise ConnectionLost from cause
+        self._results = []
+        pending: asyncio.Future[list[PGresult]] = self._loop.create_future()
+        self._pending = pending
+        return await pending
+
+    def _on_writable(self) -> None:
+        try:
+            if self._pgconn.flush():
+                return
+        except psycopg.OperationalError:
+            self._end(ConnectionLost())
+            return
+        self._stop_writing()
+
+    def _on_readable(self) -> None:
+        pgconn = self._pgconn
+        try:
+            pgconn.consume_input()
+        except psycopg.OperationalError:
+            self._end(ConnectionLost())
+            return
+        if self._pending is not None:
+            while not pgconn.is_busy():
+                result = pgconn.get_result()
+                if result is None:
+                    self._finish()
+                    break
+                self._results.append(result)
+                if result.status in _COPYING:
+                    self._end(DatabaseError("0A000", "COPY from or to the client is not possible here."))
+                    return
+        else:
+            pgconn.is_busy()  # parses what has arrived: parameter changes, notices, notifications
+        if self.on_notification is not None:
+            while (notify := pgconn.notifies()) is not None:
+                self.on_notification(Notification(notify.relname.decode(), notify.extra.decode(), notify.be_pid))
+
+    def _finish(self) -> None:
+        pending, self._pending = self._pending, None
+        if pending is not None and not pending.done():
+            pending.set_result(self._results)
+
+    def _stop_writing(self) -> None:
+        if self._writing:
+            self._writing = False
+            self._loop.remove_writer(self._socket)
+
+    def _end(self, reason: PostgresError) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        # The descriptor must leave the loop before libpq closes it: its number may be another socket's a moment later.
+        self._stop_writing()
+        self._loop.remove_reader(self._socket)
+        self._pgconn.finish()
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            if not pending.done():
+                pending.set_exception(reason)
+        elif self.on_lost is not None:
+            self.on_lost(self)
+
+
+def refuse_nul(parameters: Sequence[bytes | None]) -> None:
+    """Raise DatabaseError for a parameter with a NUL byte: libpq takes C strings and would silently cut it there."""
+    if b"\0" in b"".join(filter(None, parameters)):
+        raise DatabaseError("22021", "A value contains the character U+0000, which Postgres cannot store.")
+
+
+def is_stale_plan(error: DatabaseError) -> bool:
+    """Whether a prepared statement failed because it is gone, or because the schema changed what it returns."""
+    if error.sqlstate == _NO_SUCH_PREPARED_STATEMENT:
+        return True
+    return error.sqlstate == _CACHED_PLAN_CHANGED and error.routine == "RevalidateCachedQuery"
+
+
+def _to_outcome(result: PGresult) -> Outcome:
+    command = (result.command_status or b"").decode()
+    if result.status != pq.ExecStatus.TUPLES_OK:
+        return Outcome(command, None, ())
+    width = range(result.nfields)
+    columns = tuple((result.fname(number) or b"").decode() for number in width)
+    rows = tuple(tuple(result.get_value(row, number) for number in width) for row in range(result.ntuples))
+    return Outcome(command, columns, rows)
+
+
+def to_error(result: PGresult) -> DatabaseError | ConnectionLost:
+    """What a failed result reports; ConnectionLost when it is the server's reason to end the session."""
+
+    def field(code: pq.DiagnosticField) -> str | None:
+        value = result.error_field(code)
+        return None if value is None else value.decode("utf-8", "replace")
+
+    sqlstate = field(pq.DiagnosticField.SQLSTATE) or "XX000"
+    if sqlstate in _SESSION_ENDED:
+        return ConnectionLost()
+    position = field(pq.DiagnosticField.STATEMENT_POSITION)
+    return DatabaseError(
+        sqlstate,
+        field(pq.DiagnosticField.MESSAGE_PRIMARY) or result.error_message.decode("utf-8", "replace").strip(),
+        detail=field(pq.DiagnosticField.MESSAGE_DETAIL),
+        hint=field(pq.DiagnosticField.MESSAGE_HINT),
+        schema=field(pq.DiagnosticField.SCHEMA_NAME),
+        table=field(pq.DiagnosticField.TABLE_NAME),
+        column=field(pq.DiagnosticField.COLUMN_NAME),
+        constraint=field(pq.DiagnosticField.CONSTRAINT_NAME),
+        position=None if position is None else int(position),
+        context=field(pq.DiagnosticField.CONTEXT),
+        routine=field(pq.DiagnosticField.SOURCE_FUNCTION),
+    )
