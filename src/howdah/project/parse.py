@@ -1,0 +1,249 @@
+"""The text of howdah.toml, the environment and ``--set`` → one Project, or every problem in them at once.
+
+Nothing here touches the disk: ``load`` brings the texts in. What wins, from the weakest: the default, howdah.toml,
+``.env``, the environment, ``--set``.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from howdah.project.errors import BrokenToml, InvalidSettings, Problem
+from howdah.project.lines import Key, key_lines
+from howdah.project.overrides import PREFIX, from_environment, from_texts
+from howdah.project.schema import NAME, SECTIONS, SERVICE_NAME, SERVICE_SETTINGS, SettingPath, nearest, settings_of
+from howdah.project.sections import Project, Ready, Route, Secrets, ServiceSection, Setting
+from howdah.project.values import RESERVED_NAMES, Unusable, Written, convert
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+Section = TypeVar("Section")
+
+_DECODE_PLACE = re.compile(
+    r"(?P<what>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)", re.DOTALL
+)
+_UPSTREAM = re.compile(r"http://[A-Za-z0-9._-]+(:[0-9]{1,5})?/?")
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Everything a project is read from, already as text."""
+
+    toml: str = ""
+    file: str = "howdah.toml"
+    dotenv: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    overrides: Sequence[str] = ()
+    """Texts of the form ``section.key=value``."""
+
+
+def parse_project(sources: Sources, *, root: Path | None, secrets: Secrets) -> Project:
+    """The Project that these sources describe.
+
+    Without a ``root`` there is no howdah.toml that could name services, so overrides may name new ones.
+
+    Raises BrokenToml, InvalidSettings (with every problem).
+    """
+    reader = _Reader(sources)
+    written = reader.document()
+    written.update(reader.overrides(new_services=root is None))
+    values = {name: reader.section(section, (name,), written) for name, section in SECTIONS.items()}
+    name = reader.value(NAME, ("project", "name"), written)
+    services = tuple(reader.service(service, written, root) for service in reader.services)
+    reader.check_routes(services, written)
+    if reader.problems:
+        raise InvalidSettings(reader.problems)
+    return Project(
+        root=root,
+        name=name or (root.name if root is not None else "howdah"),
+        services=services,
+        secrets=secrets,
+        environment={key: value for key, value in sources.dotenv.items() if not key.startswith(PREFIX)},
+        **values,
+    )
+
+
+class _Reader:
+    """One reading: the problems and services found so far, and the lines to name in them."""
+
+    __slots__ = ("lines", "problems", "services", "sources")
+
+    def __init__(self, sources: Sources) -> None:
+        self.sources = sources
+        self.problems: list[Problem] = []
+        self.services: dict[str, str] = {}  # its name → where it was written
+        self.lines: Mapping[Key, int] = {}
+
+    def document(self) -> dict[SettingPath, Written]:
+        """What howdah.toml says about known settings; whatever else it says becomes a problem."""
+        document = self._toml()
+        written: dict[SettingPath, Written] = {}
+        for name, table in document.items():
+            if name not in {"project", "services", *SECTIONS}:
+                self._unknown("section", (name,), ["project", "services", *SECTIONS])
+            elif not isinstance(table, dict):
+                self._problem((name,), f"{name} is a section: write [{name}] and its keys below it")
+            elif name == "services":
+                written.update(self._services(table))
+            else:
+                known = settings_of(SECTIONS[name]) if name in SECTIONS else {"name": NAME}
+                written.update(self._known((name,), table, known))
+        return written
+
+    def _toml(self) -> Mapping[str, Any]:
+        text, file = self.sources.toml, self.sources.file
+        try:
+            document = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            found = _DECODE_PLACE.fullmatch(str(error))
+            line = int(found["line"]) if found and found["line"] else len(text.splitlines()) or 1
+            column = f":{found['column']}" if found and found["column"] else ""
+            what = found["what"] if found else str(error)
+            raise BrokenToml(
+                f"{file}:{line}{column}: {what}.",
+                path=f"{file}:{line}",
+                hint="The line shown is where reading stopped; the mistake may be just before it.",
+            ) from error
+        except RecursionError as error:
+            raise BrokenToml(f"{file}: it is nested too deeply.", path=file) from error
+        self.lines = key_lines(text)
+        return document
+
+    def _services(self, services: Mapping[str, Any]) -> dict[SettingPath, Written]:
+        written: dict[SettingPath, Written] = {}
+        for name, table in services.items():
+            path = ("services", name)
+            if not isinstance(table, dict):
+                self._problem(path, f"a service is a section: write [services.{name}] and its keys below it")
+                continue
+            if not SERVICE_NAME.fullmatch(name) or name in RESERVED_NAMES:
+                reason = "is the platform's own name" if name in RESERVED_NAMES else "cannot be a service's name"
+                self._problem(path, f'"{name}" {reason}', "Use lower-case letters, digits and dashes.")
+                continue
+            self.services[name] = self._place(path)
+            ready = table.get("ready", {})
+            if isinstance(ready, dict):
+                known = {key[1]: value for key, value in SERVICE_SETTINGS.items() if key[0] == "ready"}
+                written.update(self._known((*path, "ready"), ready, known))
+            else:
+                self._problem((*path, "ready"), 'ready is a table, as { path = "/-/health" }')
+            rest = {key: value for key, value in table.items() if key != "ready"}
+            written.update(self._known(path, rest, settings_of(ServiceSection), also=("ready",)))
+        return written
+
+    def _known(
+        self, path: SettingPath, table: Mapping[str, Any], known: Mapping[str, Setting], *, also: Sequence[str] = ()
+    ) -> dict[SettingPath, Written]:
+        written: dict[SettingPath, Written] = {}
+        for key, value in table.items():
+            if key in known:
+                written[*path, key] = self._written((*path, key), value)
+            else:
+                self._unknown("setting", (*path, key), [*known, *also])
+        return written
+
+    def overrides(self, *, new_services: bool) -> dict[SettingPath, Written]:
+        """What ``.env``, the environment and ``--set`` say, the stronger last."""
+        written: dict[SettingPath, Written] = {}
+        services = tuple(self.services)
+        for override in itertools.chain(
+            from_environment(self.sources.dotenv, services, place=".env: ", new_services=new_services),
+            from_environment(self.sources.environment, services, new_services=new_services),
+            from_texts(self.sources.overrides, services, new_services=new_services),
+        ):
+            if isinstance(override, Problem):
+                self.problems.append(override)
+            else:
+                path, value = override
+                written[path] = value
+                if path[0] == "services":
+                    self.services.setdefault(path[1], value.place)
+        return written
+
+    def section(self, section: type[Section], path: SettingPath, written: Mapping[SettingPath, Written]) -> Section:
+        """The section below ``path``; a value that cannot be used becomes a problem and the default stays."""
+        given: dict[str, Any] = {}
+        for key, setting in settings_of(section).items():
+            value = self.value(setting, (*path, key), written)
+            if value is not None:
+                given[key] = value
+        return section(**given)
+
+    def value(self, setting: Setting, path: SettingPath, written: Mapping[SettingPath, Written]) -> Any:
+        """The value written for ``path``, or None when nothing usable is."""
+        if path not in written:
+            return None
+        try:
+            return convert(setting, written[path])
+        except Unusable as error:
+            self.problems.append(Problem(written[path].place, f"{'.'.join(path)}: {error}"))
+            return None
+
+    def service(self, name: str, written: Mapping[SettingPath, Written], root: Path | None) -> ServiceSection:
+        """The service of this name, complete with the defaults that depend on its name."""
+        path = ("services", name)
+        given = {
+            key: self.value(setting, (*path, key), written) for key, setting in settings_of(ServiceSection).items()
+        }
+        given = {key: value for key, value in given.items() if value is not None}
+        folder = Path(given.get("folder", f"services/{name}"))
+        given["folder"] = root / folder if root is not None else folder
+        given.setdefault("routes", (Route(name, "/"),))
+        given["ready"] = self._ready((*path, "ready"), written)
+        service = ServiceSection(name, **given)
+        if (*path, "command") not in written and (*path, "url") not in written:
+            self.problems.append(
+                Problem(self.services[name], f"services.{name} has neither a command to run nor the url where it runs")
+            )
+        if service.url is not None and not _UPSTREAM.fullmatch(service.url):
+            place = written[*path, "url"].place
+            self.problems.append(Problem(place, f"services.{name}.url: this must be http://host:port, without a path"))
+        return service
+
+    def _ready(self, path: SettingPath, written: Mapping[SettingPath, Written]) -> Ready:
+        ready = self.section(Ready, path, written)
+        if ready.path and ready.command:
+            place = written[*path, "command"].place
+            self.problems.append(Problem(place, f"{'.'.join(path)}: this has either a path or a command, not both"))
+        if ready.path and not ready.path.startswith("/"):
+            self.problems.append(Problem(written[*path, "path"].place, f'{".".join(path)}.path: this begins with "/"'))
+        kind: Literal["http", "tcp", "exec"] = "exec" if ready.command else "http" if ready.path else "tcp"
+        return Ready(kind, ready.path, ready.command, ready.timeout)
+
+    def check_routes(self, services: Sequence[ServiceSection], written: Mapping[SettingPath, Written]) -> None:
+        """Every route leads to one service only; a second claim becomes a problem."""
+        owners: dict[tuple[str | None, str], str] = {}
+        for service in services:
+            path = ("services", service.name, "routes")
+            place = written[path].place if path in written else self.services[service.name]
+            for route in service.routes:
+                key = (route.subdomain, route.path.rstrip("/"))
+                owner = owners.setdefault(key, service.name)
+                if owner != service.name:
+                    shown = f"{route.subdomain}.*{route.path}" if route.subdomain else route.path
+                    self.problems.append(Problem(place, f"{'.'.join(path)}: {shown} already leads to {owner}"))
+
+    def _written(self, path: SettingPath, value: object) -> Written:
+        return Written(value, self._place(path))
+
+    def _place(self, path: SettingPath) -> str:
+        """File and line of a path, or of the nearest thing around it."""
+        key: Key = path
+        while key and key not in self.lines:
+            key = key[:-1]
+        return f"{self.sources.file}:{self.lines[key]}" if key else self.sources.file
+
+    def _problem(self, path: SettingPath, message: str, hint: str | None = None) -> None:
+        self.problems.append(Problem(self._place(path), message, hint))
+
+    def _unknown(self, what: str, path: SettingPath, known: Sequence[str]) -> None:
+        near = nearest(path[-1], known)
+        hint = f"Did you mean {near}?" if near else f"Known here: {', '.join(known)}."
+        shown = f"[{path[-1]}]" if what == "section" else ".".join(path)
+        self._problem(path, f"unknown {what} {shown}.", hint)

@@ -1,0 +1,232 @@
+"""The project's settings as frozen values, one section per part, and what may be written for each of them.
+
+A part receives its own section and never the whole. The kind, text and bounds in each field's annotation are what the
+loader checks against and what docs/configuration.md is written from; the annotations are therefore read at run time.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+from howdah.observe.secret import Secret
+
+Kind = Literal["text", "integer", "number", "boolean", "size", "secret", "command", "texts", "routes", "environment"]
+
+KIB = 1024
+MIB = 1024 * KIB
+GIB = 1024 * MIB
+
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What may be written for a key, and what it is for."""
+
+    kind: Kind
+    doc: str
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSection:
+    """Where howdah listens."""
+
+    host: Annotated[
+        str, Setting("text", "The address to listen on. `0.0.0.0` is every network this machine is on.")
+    ] = "127.0.0.1"
+    port: Annotated[
+        int, Setting("integer", "The one public port. `0` takes any free one.", minimum=0, maximum=65535)
+    ] = 8080
+    domain: Annotated[str, Setting("text", "The domain whose subdomains are parts and services: `app.<domain>`.")] = (
+        "localhost"
+    )
+    workers: Annotated[
+        int, Setting("integer", "Platform processes that `howdah serve` runs.", minimum=1, maximum=256)
+    ] = 1
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseSection:
+    """Which Postgres, and how much of it."""
+
+    url: Annotated[
+        Secret | None,
+        Setting(
+            "secret",
+            "Where Postgres is, as `postgresql://user:password@host/name`. Without it, `howdah dev` brings its own. "
+            "Better set as `DATABASE_URL` than written in a file.",
+        ),
+    ] = None
+    pool_size: Annotated[int, Setting("integer", "Connections that read.", minimum=1, maximum=1000)] = 8
+    write_pool_size: Annotated[int, Setting("integer", "Connections that write.", minimum=1, maximum=1000)] = 16
+    connect_timeout: Annotated[
+        float, Setting("number", "Seconds to wait for a connection.", minimum=0.1, maximum=3600.0)
+    ] = 10.0
+    statement_timeout: Annotated[
+        float, Setting("number", "Seconds a statement may take before Postgres ends it.", minimum=0.1, maximum=86400.0)
+    ] = 30.0
+    lock_timeout: Annotated[
+        float, Setting("number", "Seconds a statement may wait for a lock.", minimum=0.1, maximum=86400.0)
+    ] = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class DataSection:
+    """How much one request of the Data API may ask for."""
+
+    max_depth: Annotated[int, Setting("integer", "Levels of JSON in a request.", minimum=4, maximum=500)] = 64
+    max_nodes: Annotated[int, Setting("integer", "Conditions, columns and operations in a request.", minimum=10)] = 2000
+    max_list: Annotated[
+        int, Setting("integer", "Elements in one list: rows to insert, values of `$in`.", minimum=1)
+    ] = 10_000
+    max_nesting: Annotated[int, Setting("integer", "Relationships within relationships.", minimum=0, maximum=100)] = 12
+    max_body: Annotated[int, Setting("size", "Bytes in a request.", minimum=KIB)] = 1 * MIB
+    stringify_numerics: Annotated[
+        bool, Setting("boolean", "Answer `bigint` and `numeric` as strings, for clients whose numbers are floats.")
+    ] = False
+
+
+@dataclass(frozen=True, slots=True)
+class GatewaySection:
+    """What the gateway lets in, and how long it waits for a service."""
+
+    anonymous_user_id: Annotated[
+        str | None,
+        Setting("text", "The `X-Hasura-User-Id` of callers who are not signed in. Without it they have none."),
+    ] = None
+    upstream_timeout: Annotated[
+        float,
+        Setting("number", "Seconds to wait for the next byte of a service's answer.", minimum=0.1, maximum=86400.0),
+    ] = 60.0
+    connect_timeout: Annotated[
+        float, Setting("number", "Seconds to wait for a connection to a service.", minimum=0.1, maximum=3600.0)
+    ] = 5.0
+    max_body: Annotated[int, Setting("size", "Bytes in a request to a service.", minimum=KIB)] = 20 * MIB
+    max_header: Annotated[int, Setting("size", "Bytes in a request's head.", minimum=KIB, maximum=MIB)] = 16 * KIB
+    max_fields: Annotated[int, Setting("integer", "Fields in a request's head.", minimum=10, maximum=10_000)] = 100
+    header_timeout: Annotated[
+        float, Setting("number", "Seconds a client has to send a request's head.", minimum=0.1, maximum=3600.0)
+    ] = 10.0
+    idle_timeout: Annotated[
+        float, Setting("number", "Seconds a connection may stay open without a request.", minimum=0.1, maximum=86400.0)
+    ] = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class LogsSection:
+    """What is written to `.howdah/logs`."""
+
+    level: Annotated[str, Setting("text", "The least level that is written.", choices=LOG_LEVELS)] = "info"
+    max_size: Annotated[int, Setting("size", "Bytes in one log file before the next is begun.", minimum=4 * KIB)] = (
+        10 * MIB
+    )
+    keep: Annotated[
+        int, Setting("integer", "Older log files that are kept for each service.", minimum=0, maximum=1000)
+    ] = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Requests that go to a service: to this subdomain, or to any when it is None, with a path at or below ``path``."""
+
+    subdomain: str | None
+    path: str
+    strip_prefix: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """How a started service shows that it can be used."""
+
+    kind: Literal["http", "tcp", "exec"] = "tcp"
+    path: Annotated[str, Setting("text", "Ready when a GET of this path answers below 500.")] = ""
+    command: Annotated[tuple[str, ...], Setting("command", "Ready when this command ends with 0.")] = ()
+    timeout: Annotated[
+        float, Setting("number", "Seconds a service may take to become ready.", minimum=0.1, maximum=3600.0)
+    ] = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSection:
+    """A process of the user's: how it is started, which requests it gets."""
+
+    name: str
+    folder: Annotated[Path, Setting("text", "Its folder, from the project's. `services/<name>` when left out.")] = (
+        Path()
+    )
+    command: Annotated[
+        tuple[str, ...],
+        Setting(
+            "command",
+            "What `howdah dev` runs there, as one text or a list of words. `$PORT` and `$HOST` become the address to "
+            "listen on.",
+        ),
+    ] = ()
+    url: Annotated[
+        str | None, Setting("text", "Where the service already runs, for `howdah serve`: `http://host:port`.")
+    ] = None
+    watch: Annotated[
+        tuple[str, ...],
+        Setting("texts", "Folders and files, from the service's folder, whose changes restart it. `[]` is none."),
+    ] = (".",)
+    routes: Annotated[
+        tuple[Route, ...],
+        Setting(
+            "routes",
+            'The requests it gets: a list of paths, or of `{ subdomain = "…", path = "/…", strip_prefix = false }`. '
+            "The subdomain of its own name when left out.",
+        ),
+    ] = ()
+    stop_timeout: Annotated[
+        float, Setting("number", "Seconds it has to end by itself before it is killed.", minimum=0.1, maximum=3600.0)
+    ] = 10.0
+    environment: Annotated[
+        Mapping[str, str], Setting("environment", "Variables it is given, beside those of `.env`.")
+    ] = field(default_factory=dict)
+    ready: Ready = Ready()
+
+    def argv(self, *, host: str, port: int) -> tuple[str, ...]:
+        """The command with ``$HOST`` and ``$PORT`` (or ``${HOST}``, ``${PORT}``) replaced by these.
+
+        >>> ServiceSection("app", command=("serve", "--bind=$HOST:${PORT}")).argv(host="127.0.0.1", port=4000)
+        ('serve', '--bind=127.0.0.1:4000')
+        """
+        return tuple(
+            word.replace("${HOST}", host)
+            .replace("$HOST", host)
+            .replace("${PORT}", str(port))
+            .replace("$PORT", str(port))
+            for word in self.command
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What must stay secret. An unset admin secret means that nobody is admin by secret (R51)."""
+
+    admin_secret: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """The folder, loaded. ``root`` is None when the settings came from the command line and the environment alone."""
+
+    root: Path | None
+    name: str
+    server: ServerSection = ServerSection()
+    database: DatabaseSection = DatabaseSection()
+    data: DataSection = DataSection()
+    gateway: GatewaySection = GatewaySection()
+    logs: LogsSection = LogsSection()
+    services: tuple[ServiceSection, ...] = ()
+    secrets: Secrets = Secrets()
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What `.env` gives every service, without howdah's own settings and secrets."""
+
+    def service(self, name: str) -> ServiceSection | None:
+        """The service of this name, if there is one."""
+        return next((service for service in self.services if service.name == name), None)
