@@ -26,7 +26,7 @@ class Session:
     """A role and the session's variables, keyed by lower-case header name (``x-hasura-user-id``), without the role."""
 
     role: str
-    variables: Mapping[str, str] = field(default=_NO_VARIABLES)
+    variables: Mapping[str, str] = field(default_factory=lambda: _NO_VARIABLES)  # 3.11 takes no proxy as a default
 
     @property
     def is_admin(self) -> bool:
