@@ -1,15 +1,284 @@
 """Metadata, held against the database → the Catalog, in stages: tables, relationships, permissions.
 
-Nothing is fatal: what does not hold is left out and listed as a Problem.
+Nothing is fatal: what does not hold is left out and listed as a Problem. Each stage sees only what the one before left.
 """
 
 from __future__ import annotations
 
-from howdah.data.catalog.database import Database
-from howdah.data.catalog.metadata import Metadata
-from howdah.data.catalog.model import Catalog
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from howdah.data.catalog.condition import TRUE
+from howdah.data.catalog.database import Database, DatabaseTable
+from howdah.data.catalog.metadata import (
+    ForeignKeyOn,
+    ManualMapping,
+    Metadata,
+    PermissionMetadata,
+    RelationshipMetadata,
+    TableMetadata,
+)
+from howdah.data.catalog.model import (
+    Catalog,
+    Column,
+    DeletePermission,
+    InsertPermission,
+    Permissions,
+    Problem,
+    ProblemKind,
+    Relationship,
+    SelectPermission,
+    Table,
+    UpdatePermission,
+)
+from howdah.data.catalog.rule import Rule, resolve_rule
+from howdah.data.errors import (
+    AlreadyExists,
+    ConstraintError,
+    DataError,
+    InvalidConfiguration,
+    NotExists,
+    NotSupported,
+    Path,
+    render_path,
+)
+from howdah.data.query.ast import TableName
+from howdah.session import ADMIN_ROLE
+
+MAX_NAME_BYTES = 63
+"""A relationship's name becomes a name in SQL, and Postgres would cut a longer one."""
 
 
 def resolve(metadata: Metadata, database: Database, version: int) -> Catalog:
     """Everything in the metadata that holds in the database, and a Problem for everything else."""
-    raise NotImplementedError
+    problems: list[Problem] = []
+    tables = _tables(metadata, database, problems)
+    tables = _with_relationships(metadata, database, tables, problems)
+    tables = _with_permissions(metadata, tables, problems)
+    return Catalog(version, tables, tuple(problems))
+
+
+def _problem(kind: ProblemKind, table: TableName, name: str, place: Path, error: DataError) -> Problem:
+    inner = (error.path or "$").removeprefix("$")
+    return Problem(kind, table, name, render_path(place) + inner, inner, error.code, error.message)
+
+
+def _place(table: TableName, *keys: str) -> Path:
+    place: Path = ((None, "tables"), str(table))
+    for key in keys:
+        place = (place, key)
+    return place
+
+
+# Stage 1: tables.
+
+
+def _tables(metadata: Metadata, database: Database, problems: list[Problem]) -> dict[TableName, Table]:
+    tables: dict[TableName, Table] = {}
+    for written in metadata.tables:
+        found = database.tables.get(written.name)
+        if found is None:
+            error = NotExists(f'no such table/view exists in postgres : "{written.name}"')
+            problems.append(_problem("table", written.name, str(written.name), _place(written.name), error))
+        elif written.name in tables:
+            clash = AlreadyExists(f'table "{written.name}" is listed twice')
+            problems.append(_problem("table", written.name, str(written.name), _place(written.name), clash))
+        else:
+            tables[written.name] = _table(found)
+    return tables
+
+
+def _table(found: DatabaseTable) -> Table:
+    columns = {
+        column.name: Column(
+            column.name, column.type, column.nullable, column.has_default, writable=not column.generated
+        )
+        for column in found.columns
+    }
+    return Table(
+        found.name,
+        found.kind,
+        columns,
+        relationships={},
+        unique_constraints={constraint.name: constraint.columns for constraint in found.unique_constraints},
+        insertable=found.insertable,
+        updatable=found.updatable,
+        permissions={ADMIN_ROLE: _everything(columns)},
+    )
+
+
+def _everything(columns: Mapping[str, Column]) -> Permissions:
+    """The administrator's permissions."""
+    writable = {name: column for name, column in columns.items() if column.writable}
+    return Permissions(
+        SelectPermission(columns, TRUE, allow_aggregations=True),
+        InsertPermission(writable, TRUE, presets={}),
+        UpdatePermission(writable, TRUE, TRUE, presets={}),
+        DeletePermission(TRUE),
+    )
+
+
+# Stage 2: relationships.
+
+
+def _with_relationships(
+    metadata: Metadata, database: Database, tables: dict[TableName, Table], problems: list[Problem]
+) -> dict[TableName, Table]:
+    resolved = dict(tables)
+    for written in _of_known_tables(metadata, tables):
+        table = tables[written.name]
+        relationships: dict[str, Relationship] = {}
+        for relationship in written.relationships:
+            try:
+                _refuse_name(relationship.name, table, relationships)
+                relationships[relationship.name] = _relationship(relationship, table, database, tables)
+            except DataError as error:
+                place = _place(table.name, "relationships", relationship.name)
+                problems.append(_problem("relationship", table.name, relationship.name, place, error))
+        resolved[table.name] = replace(table, relationships=relationships)
+    return resolved
+
+
+def _of_known_tables(metadata: Metadata, tables: Mapping[TableName, Table]) -> Iterable[TableMetadata]:
+    """The tables as written, each once, that the first stage let pass."""
+    seen: set[TableName] = set()
+    for written in metadata.tables:
+        if written.name in tables and written.name not in seen:
+            seen.add(written.name)
+            yield written
+
+
+def _refuse_name(name: str, table: Table, relationships: Mapping[str, Relationship]) -> None:
+    if not name or len(name.encode()) > MAX_NAME_BYTES:
+        raise InvalidConfiguration(f"the name of a relationship has 1 to {MAX_NAME_BYTES} bytes")
+    if name.startswith(("$", "*")):
+        raise InvalidConfiguration('the name of a relationship cannot start with "$" or "*"')
+    if name in table.columns:
+        raise AlreadyExists(f'column with name "{name}" already exists in table "{table.name}"')
+    if name in relationships:
+        raise AlreadyExists(f'relationship with name "{name}" already exists in table "{table.name}"')
+
+
+def _relationship(
+    written: RelationshipMetadata, table: Table, database: Database, tables: Mapping[TableName, Table]
+) -> Relationship:
+    match written.using:
+        case ManualMapping(remote_table, column_mapping):
+            target = _target(remote_table, tables, ((None, "using"), "manual_configuration"), "remote_table")
+            mapping = _manual_mapping(column_mapping, table, target)
+        case ForeignKeyOn(column, None):
+            if written.kind == "array":
+                raise InvalidConfiguration(
+                    "an array relationship is through the foreign key of another table: give its table and column",
+                    path=_FOREIGN_KEY_PATH,
+                )
+            keys = [key for key in database.tables[table.name].foreign_keys if key.columns == (column,)]
+            _refuse_unless_one(len(keys), column, table)
+            target = _target(keys[0].target, tables, _FOREIGN_KEY_PATH, None)
+            mapping = tuple(zip(keys[0].columns, keys[0].target_columns, strict=True))
+        case ForeignKeyOn(column, TableName() as remote_table):
+            target = _target(remote_table, tables, _FOREIGN_KEY_PATH, "table")
+            keys = [
+                key
+                for key in database.tables[remote_table].foreign_keys
+                if key.columns == (column,) and key.target == table.name
+            ]
+            _refuse_unless_one(len(keys), column, target)
+            mapping = tuple(zip(keys[0].target_columns, keys[0].columns, strict=True))
+    theirs = {their for _, their in mapping}
+    unique = any(theirs.issuperset(columns) for columns in target.unique_constraints.values())
+    return Relationship(written.name, written.kind, target.name, mapping, unique)
+
+
+_FOREIGN_KEY_PATH: Path = ((None, "using"), "foreign_key_constraint_on")
+_MAPPING_PATH: Path = (((None, "using"), "manual_configuration"), "column_mapping")
+
+
+def _target(name: TableName, tables: Mapping[TableName, Table], path: Path, key: str | None) -> Table:
+    target = tables.get(name)
+    if target is None:
+        raise NotExists(f'table "{name}" does not exist or is not tracked', path=path if key is None else (path, key))
+    return target
+
+
+def _refuse_unless_one(found: int, column: str, table: Table) -> None:
+    if column not in table.columns:
+        raise NotExists(f'column "{column}" does not exist', path=_FOREIGN_KEY_PATH)
+    if found == 0:
+        raise ConstraintError("no foreign constraint exists on the given column", path=_FOREIGN_KEY_PATH)
+    if found > 1:
+        raise ConstraintError("more than one foreign key constraint exists on the given column", path=_FOREIGN_KEY_PATH)
+
+
+def _manual_mapping(pairs: tuple[tuple[str, str], ...], table: Table, target: Table) -> tuple[tuple[str, str], ...]:
+    if not pairs:
+        raise InvalidConfiguration("a relationship needs at least one pair of columns", path=_MAPPING_PATH)
+    for ours, theirs in pairs:
+        path = (_MAPPING_PATH, ours)
+        our_column, their_column = table.columns.get(ours), target.columns.get(theirs)
+        if our_column is None or their_column is None:
+            raise NotExists(f'column "{ours if our_column is None else theirs}" does not exist', path=path)
+        same = our_column.type.sql == their_column.type.sql
+        if not same and (
+            our_column.type.category != their_column.type.category
+            or our_column.type.category in {"other", "json", "array"}
+        ):
+            raise InvalidConfiguration(
+                f'columns "{ours}" and "{theirs}" are of types that cannot be compared', path=path
+            )
+    return pairs
+
+
+# Stage 3: permissions.
+
+
+def _with_permissions(
+    metadata: Metadata, tables: dict[TableName, Table], problems: list[Problem]
+) -> dict[TableName, Table]:
+    resolved: dict[TableName, Table] = {}
+    for written in _of_known_tables(metadata, tables):
+        table = tables[written.name]
+        permissions = dict(table.permissions)
+        for permission in written.permissions:
+            for error in _add_permission(permission, table, tables, permissions):
+                place = _place(table.name, "permissions", permission.role, permission.operation)
+                name = f"{permission.role} {permission.operation}"
+                problems.append(_problem("permission", table.name, name, place, error))
+        resolved[table.name] = replace(table, permissions=permissions)
+    return resolved
+
+
+def _add_permission(
+    written: PermissionMetadata,
+    table: Table,
+    tables: Mapping[TableName, Table],
+    permissions: dict[str, Permissions],
+) -> tuple[DataError, ...]:
+    """Put the permission where it belongs, or say everything that is wrong with it."""
+    if written.role == ADMIN_ROLE:
+        return (NotSupported('permissions cannot be defined for the role "admin", which may do everything'),)
+    if not written.role:
+        return (InvalidConfiguration("a role has a name"),)
+    existing = permissions.get(written.role, Permissions())
+    if getattr(existing, written.operation) is not None:
+        clash = f'{written.operation} permission for role "{written.role}" on table "{table.name}" already exists'
+        return (AlreadyExists(clash),)
+    writes = written.operation != "select"
+    if writes and not (table.insertable if written.operation == "insert" else table.updatable):
+        return (NotSupported(f'"{table.name}" is a {table.kind} that Postgres cannot {written.operation}'),)
+    rule, errors = resolve_rule(written.operation, written.rule, table, tables)
+    if rule is not None:
+        permissions[written.role] = _with_rule(existing, rule)
+    return errors
+
+
+def _with_rule(permissions: Permissions, rule: Rule) -> Permissions:
+    match rule:
+        case SelectPermission():
+            return replace(permissions, select=rule)
+        case InsertPermission():
+            return replace(permissions, insert=rule)
+        case UpdatePermission():
+            return replace(permissions, update=rule)
+        case DeletePermission():
+            return replace(permissions, delete=rule)

@@ -1,0 +1,89 @@
+"""May this role name this? Every table, column and relationship a request or a rule names is looked up here (R59).
+
+``role`` None stands for a stored rule, which sees everything and filters nothing. To any role but the administrator
+what is forbidden and what does not exist look the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+from howdah.data.catalog.metadata import Operation
+from howdah.data.catalog.model import Column, Permissions, Relationship, SelectPermission, Table
+from howdah.data.errors import DataError, NotExists, Path, PermissionDenied
+from howdah.data.query.ast import TableName
+from howdah.session import ADMIN_ROLE
+
+Tables: TypeAlias = Mapping[TableName, Table]
+
+NO_PERMISSIONS = Permissions()
+
+
+def is_told_the_truth(role: str | None) -> bool:
+    """Whether the difference between forbidden and missing may be shown: to the administrator and to rule authors."""
+    return role is None or role == ADMIN_ROLE
+
+
+def find_table(tables: Tables, name: TableName, operation: Operation, role: str | None, path: Path) -> Table:
+    """The tracked table. Raises NotExists; PermissionDenied to those who may not know."""
+    table = tables.get(name)
+    if table is not None:
+        return table
+    if is_told_the_truth(role):
+        raise NotExists(f'table "{name}" does not exist', path=path)
+    raise not_allowed(operation, name, role, path)
+
+
+def not_allowed(operation: Operation, table: TableName, role: str | None, path: Path) -> PermissionDenied:
+    """The error of a role that has no permission for the operation on the table."""
+    return PermissionDenied(f'{operation} on "{table}" for role "{role}" is not allowed. ', path=path)
+
+
+def find_select_permission(table: Table, role: str, path: Path) -> SelectPermission:
+    """What the role may read of the table. Raises PermissionDenied when that is nothing."""
+    permission = table.permissions.get(role, NO_PERMISSIONS).select
+    if permission is None:
+        raise not_allowed("select", table.name, role, path)
+    return permission
+
+
+def find_column(
+    columns: Mapping[str, Column], name: str, *, role: str | None, path: Path, operation: Operation = "select"
+) -> Column:
+    """The column of that name among those the role may use. Raises PermissionDenied, or NotExists."""
+    column = columns.get(name)
+    if column is None:
+        raise unknown_column(name, role, operation, path)
+    return column
+
+
+def unknown_column(name: str, role: str | None, operation: Operation, path: Path) -> DataError:
+    """The error of a column that does not exist, or that the role may not use."""
+    if is_told_the_truth(role):
+        return NotExists(f'column "{name}" does not exist', path=path)
+    return PermissionDenied(f'role "{role}" does not have permission to {operation} column "{name}"', path=path)
+
+
+def find_related(
+    table: Table, name: str, tables: Tables, role: str | None
+) -> tuple[Relationship, Table, SelectPermission | None] | None:
+    """The relationship, its target and what the role may read there; None when there is none or it may not be read.
+
+    For a stored rule there is no permission to obey.
+    """
+    relationship = table.relationships.get(name)
+    if relationship is None:
+        return None
+    target = tables[relationship.target]
+    if role is None:
+        return relationship, target, None
+    permission = target.permissions.get(role, NO_PERMISSIONS).select
+    return None if permission is None else (relationship, target, permission)
+
+
+def unknown_relationship(name: str, role: str | None, path: Path) -> DataError:
+    """The error of a relationship that does not exist, or whose rows the role may not read."""
+    if is_told_the_truth(role):
+        return NotExists(f'relationship "{name}" does not exist', path=path)
+    return PermissionDenied(f'role "{role}" does not have permission to select relationship "{name}"', path=path)
