@@ -58,7 +58,7 @@ def paths(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int,
     return [path_ for key, inner in items for path_ in ((*path, key), *paths(inner, (*path, key)))]
 
 
-texts = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\r\x7f"), max_size=8)
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\x7f"), max_size=8)
 scalars = st.one_of(st.integers(-9, 9), st.booleans(), texts, st.floats(allow_nan=False), st.dates(), st.datetimes())
 values = st.recursive(
     scalars,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import threading
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -22,9 +22,6 @@ from howdah.project.errors import (
 )
 from howdah.project.load import default_project, find_project, load_project
 from howdah.project.secret_file import check_secret, ensure_secrets, read_secret_file, read_secrets
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 GOOD = "Zk3-9vT1xQ8rLwYb2mNc"
 

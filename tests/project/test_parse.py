@@ -314,7 +314,7 @@ def test_a_text_that_is_no_value_is_refused(text: str, message: str) -> None:
 
 @given(
     st.sampled_from(sorted(SETTINGS)),
-    st.text(st.characters(blacklist_characters="\0", blacklist_categories=("Cs",)), max_size=20),
+    st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20),
 )
 def test_any_text_for_any_setting_is_a_value_or_a_named_problem(path: tuple[str, ...], text: str) -> None:
     """The environment can hold anything: the outcome is a project, or a problem that names the variable."""

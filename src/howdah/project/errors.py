@@ -14,13 +14,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from howdah.errors import HowdahError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 class ProjectError(HowdahError):

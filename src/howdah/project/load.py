@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from howdah.project.dotenv import parse_dotenv
 from howdah.project.errors import InvalidSettings, Problem, ProjectNotFound, UnreadableFile
 from howdah.project.parse import Sources, parse_project
 from howdah.project.secret_file import read_secrets
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from howdah.project.sections import Project, Secrets
+from howdah.project.sections import Project, Secrets
 
 PROJECT_FILE = "howdah.toml"
 DOTENV_FILE = ".env"

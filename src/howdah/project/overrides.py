@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
 
 from howdah.project.errors import Problem
 from howdah.project.schema import SECTIONS, SERVICE_NAME, SERVICE_SETTINGS, SETTINGS, SettingPath, nearest
 from howdah.project.values import Written
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
 
 PREFIX = "HOWDAH_"
 NOT_SETTINGS = frozenset({"HOWDAH_DATA_URL", "HOWDAH_DATA_TIMEOUT"})

@@ -9,9 +9,10 @@ from __future__ import annotations
 import itertools
 import re
 import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from howdah.project.errors import BrokenToml, InvalidSettings, Problem
 from howdah.project.lines import Key, key_lines
@@ -19,9 +20,6 @@ from howdah.project.overrides import PREFIX, from_environment, from_texts
 from howdah.project.schema import NAME, SECTIONS, SERVICE_NAME, SERVICE_SETTINGS, SettingPath, nearest, settings_of
 from howdah.project.sections import Project, Ready, Route, Secrets, ServiceSection, Setting
 from howdah.project.values import RESERVED_NAMES, Unusable, Written, convert
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 Section = TypeVar("Section")
 

@@ -6,14 +6,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from howdah.project.schema import NAME, SECTIONS, SERVICE_SETTINGS, settings_of
 from howdah.project.sections import GIB, KIB, MIB, Ready, ServiceSection, Setting
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,11 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from howdah.project import sections
 from howdah.project.sections import Ready, ServiceSection, Setting
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 SettingPath = tuple[str, ...]
 """``("server", "port")``, ``("services", "app", "ready", "timeout")``."""

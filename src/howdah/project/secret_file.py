@@ -7,15 +7,12 @@ import re
 import secrets
 import stat
 import tomllib
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from pathlib import Path
 
 from howdah.observe.secret import Secret
 from howdah.project.errors import BrokenToml, ExposedSecrets, UnreadableFile, UnusableSecret, UnwritableFile
 from howdah.project.sections import Secrets
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
 
 STATE_FOLDER = ".howdah"
 SECRETS_FILE = "secrets.toml"

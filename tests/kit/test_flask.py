@@ -1,0 +1,199 @@
+"""What one line, ``Howdah(app)``, brings to a Flask app, under gunicorn and under werkzeug's own server."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import flask
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.kit.servers import Running, response, service, telling
+
+from howdah.kit.context import accept_request_id
+from howdah.kit.flask import Howdah
+
+HERE = Path(__file__).parent
+SERVERS = {
+    "gunicorn": ["-m", "gunicorn", "--bind", "127.0.0.1:$PORT", "--workers", "1", "--threads", "4", "app:app"],
+    "werkzeug": ["-m", "flask", "--app", "app", "run", "--host", "127.0.0.1", "--port", "$PORT"],
+}
+
+
+@pytest.fixture(scope="module", params=sorted(SERVERS))
+def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The app under a server, in production."""
+    folder = tmp_path_factory.mktemp(request.param)
+    environment = {"HOWDAH_SERVICE": "app", "PYTHONPATH": str(HERE)}
+    with service(SERVERS[request.param], folder, folder / "log", environment) as running:
+        yield running
+
+
+def logged(running: Running, request_id: str, **fields: Any) -> dict[str, Any]:
+    """The first JSON log line of a request that has these fields."""
+    found: list[dict[str, Any]] = []
+
+    def search(text: str) -> bool:
+        for line in text.splitlines():
+            if request_id in line and line.startswith("{"):
+                record = json.loads(line)
+                if all(record.get(name) == value for name, value in fields.items()):
+                    found.append(record)
+        return bool(found)
+
+    running.lines(search)
+    return found[0]
+
+
+def test_the_caller_is_who_the_gateway_says(running: Running) -> None:
+    """Role and variables come from the identity headers, the request's id from its own."""
+    headers = {"X-Hasura-Role": "user", "X-Hasura-User-Id": "7", "X-Request-Id": "abc-1"}
+    status, got, body = running.get("/whoami", headers=headers)
+    assert (status, got["x-request-id"]) == (200, "abc-1")
+    assert json.loads(body) == {"role": "user", "variables": {"x-hasura-user-id": "7"}, "request_id": "abc-1"}
+
+
+def test_without_headers_the_caller_is_anonymous(running: Running) -> None:
+    """No identity is anonymous, and a request without an id gets one."""
+    body = json.loads(running.get("/whoami")[2])
+    assert (body["role"], body["variables"]) == ("anonymous", {})
+    assert len(body["request_id"]) == 32
+
+
+def test_an_id_that_could_break_a_log_is_replaced(running: Running) -> None:
+    """Only ids that can stand in logs and headers are taken over."""
+    _, got, _ = running.get("/whoami", headers={"X-Request-Id": 'a" b'})
+    assert got["x-request-id"] != 'a" b'
+
+
+def test_a_request_is_one_log_line(running: Running) -> None:
+    """Method, path without its query, status, role and duration, findable by the request's id (R75)."""
+    running.get("/whoami?token=hidden", headers={"X-Request-Id": "line-1", "X-Hasura-Role": "user"})
+    record = logged(running, "line-1", event="RequestServed")
+    assert record["service"] == "app"
+    assert [record[name] for name in ("method", "path", "status", "role")] == ["GET", "/whoami", 200, "user"]
+    assert 0 < record["seconds"] < 20
+    assert "hidden" not in json.dumps(record)
+
+
+def test_what_is_logged_meanwhile_has_the_requests_id(running: Running) -> None:
+    """A line of the app's own logger belongs to its request."""
+    running.get("/whoami", headers={"X-Request-Id": "line-2"})
+    assert logged(running, "line-2", level="warning")["message"] == "asked by anonymous"
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "status"), [("/stream", "GET", 200), ("/whoami", "HEAD", 200), ("/x", "GET", 404)]
+)
+def test_every_kind_of_answer_is_logged_once(running: Running, path: str, method: str, status: int) -> None:
+    """Streams, answers without a body and errors each have their line."""
+    name = f"kind-{method}-{path[1:]}"
+    running.get(path, method, {"X-Request-Id": name})
+    assert logged(running, name, event="RequestServed")["status"] == status
+    running.get("/whoami", headers={"X-Request-Id": f"{name}-after"})
+    logged(running, f"{name}-after", event="RequestServed")
+    lines = [line for line in running.log.read_text().splitlines() if f'"{name}"' in line and "RequestServed" in line]
+    assert len(lines) == 1
+
+
+ERRORS: list[tuple[str, str, dict[str, str], bytes, int, str]] = [
+    ("GET", "/nothing", {}, b"", 404, "not-found"),
+    ("PUT", "/things", {}, b"", 405, "method-not-allowed"),
+    ("POST", "/things", {"Content-Type": "text/plain"}, b"{}", 415, "unsupported-media-type"),
+    ("POST", "/things", {"Content-Type": "application/json"}, b"{", 400, "bad-request"),
+    ("GET", "/crash", {}, b"", 500, "internal"),
+    ("GET", "/refuse", {}, b"", 409, "too-many"),
+    ("GET", "/articles", {}, b"", 500, "kit.not_configured"),
+    # a browser gets the same
+    ("GET", "/nothing", {"Accept": "text/html"}, b"", 404, "not-found"),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "headers", "body", "status", "code"), ERRORS)
+def test_every_error_is_json_of_one_shape(
+    running: Running, method: str, path: str, headers: dict[str, str], body: bytes, status: int, code: str
+) -> None:
+    """Code, message and request id, whatever went wrong."""
+    got_status, got, answer = running.get(path, method, headers, body)
+    error = json.loads(answer)
+    assert (got_status, got["content-type"], error["code"]) == (status, "application/json", code)
+    assert error["message"]
+    assert error["request_id"] == got["x-request-id"]
+
+
+def test_an_error_keeps_the_headers_that_belong_to_it(running: Running) -> None:
+    """A 405 says what is allowed; a path of ours has path and hint."""
+    assert "POST" in running.get("/things", "PUT")[1]["allow"]
+    assert {"path": "$.n", "hint": "Fewer."}.items() <= json.loads(running.get("/refuse")[2]).items()
+
+
+def test_what_is_no_error_of_ours_is_left_alone(running: Running) -> None:
+    """A redirect stays one, an abort with a response of its own too."""
+    assert running.get("/slash")[0] == 308
+    assert running.get("/teapot")[::2] == (418, b"short and stout")
+
+
+def test_a_crash_tells_the_log_and_not_the_caller(running: Running) -> None:
+    """The traceback is logged under the request's id; the answer names neither exception nor text (R76)."""
+    _, _, body = running.get("/crash", headers={"X-Request-Id": "crash-1"})
+    assert b"ingredient" not in body
+    assert b"ZeroDivision" not in body
+    assert "the secret ingredient" in logged(running, "crash-1", level="error")["exception"]
+
+
+def test_health_asks_what_the_service_needs(running: Running) -> None:
+    """200 while the checks pass, 503 with their names when not; no reason for the public, no line per probe."""
+    folder = running.log.parent
+    assert json.loads(running.get("/-/health")[2]) == {"status": "ok"}
+    (folder / "down").touch()
+    try:
+        status, _, body = running.get("/-/health")
+    finally:
+        (folder / "down").unlink()
+    assert (status, json.loads(body)) == (503, {"status": "failed", "checks": {"database": "failed"}})
+    assert '"/-/health"' not in running.log.read_text()
+    assert "hidden" not in running.log.read_text()
+
+
+def test_in_development_a_crash_is_named(tmp_path: Path) -> None:
+    """`howdah dev` tells the service so; then the answer says which exception it was, and a failed query why."""
+    environment = {"HOWDAH_ENVIRONMENT": "development", "HOWDAH_DATA_URL": "nowhere", "PYTHONPATH": str(HERE)}
+    with service(SERVERS["gunicorn"], tmp_path, tmp_path / "log", environment) as running:
+        assert json.loads(running.get("/crash")[2])["exception"] == "ZeroDivisionError: the secret ingredient"
+        assert "nowhere" in json.loads(running.get("/articles")[2])["message"]
+
+
+def test_a_query_of_a_service_carries_the_callers_request_id(tmp_path: Path) -> None:
+    """Gateway, service and Data API log one request under one id."""
+
+    def answer(connection: socket.socket) -> None:
+        connection.sendall(response(b"[]"))
+
+    with telling(answer) as data:
+        environment = {"HOWDAH_DATA_URL": data.url, "PYTHONPATH": str(HERE)}
+        with service(SERVERS["gunicorn"], tmp_path, tmp_path / "log", environment) as running:
+            assert json.loads(running.get("/articles", headers={"X-Request-Id": "one-id"})[2]) == {"data": []}
+        assert b"X-Request-Id: one-id" in data.received[0]
+
+
+def test_the_kit_leaves_a_tests_logging_alone() -> None:
+    """Where logging is set up already, as pytest does, the kit only listens in; `init_app` is the other spelling."""
+    app = flask.Flask("mine")
+    Howdah().init_app(app)
+    client = app.test_client()
+    assert client.get("/-/health").get_json() == {"status": "ok"}
+    assert client.get("/missing").get_json()["code"] == "not-found"
+
+
+@given(st.text())
+def test_an_accepted_id_is_always_safe(given_id: str) -> None:
+    """Whatever comes, the id is printable ASCII without quotes or blanks, at most 128 characters."""
+    accepted = accept_request_id(given_id)
+    assert accepted.isascii()
+    assert accepted.isprintable()
+    assert 0 < len(accepted) <= 128
+    assert not set(accepted) & set(" \"'\\<>")
