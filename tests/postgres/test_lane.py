@@ -1,0 +1,293 @@
+"""The read lane: many reads on few connections, each alone with its error, whole again after anything."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+
+import psycopg
+import pytest
+from tests.support import Cluster, eventually, private_cluster, run, start_postgres, stop_postgres
+
+from howdah.postgres.connect import ConnectOptions, connect
+from howdah.postgres.errors import DatabaseError, DatabaseUnavailable, DatabaseUnreachable, PoolExhausted
+from howdah.postgres.lane import IN_FLIGHT, Lane
+
+ONE = "select to_json(1)"
+ECHO = "select to_json($1::text)"
+DIVIDE = "select to_json(1 / $1::integer)"
+PROCESS = "select to_json(pg_backend_pid())"
+SLEEP = "select to_json(1) from pg_sleep($1::float)"
+
+
+@asynccontextmanager
+async def a_lane(
+    dsn: str, *, size: int = 2, slow_size: int = 1, wait_timeout: float = 5.0, statements: int = 256
+) -> AsyncIterator[Lane]:
+    options = ConnectOptions(connect_timeout=2, statement_timeout=20, prepared_statements=statements)
+    lane = Lane(partial(connect, dsn, options), name="test", size=size, slow_size=slow_size, wait_timeout=wait_timeout)
+    await lane.start()
+    try:
+        yield lane
+    finally:
+        await lane.close()
+
+
+def with_lane(dsn: str, work: Callable[[Lane], Awaitable[None]], **keywords: float) -> None:
+    async def scenario() -> None:
+        async with a_lane(dsn, **keywords) as lane:  # type: ignore[arg-type]
+            await work(lane)
+
+    run(scenario())
+
+
+def test_every_reader_gets_its_own_answer(database: str) -> None:
+    """A thousand reads at once over two connections come back each to the one who asked."""
+
+    async def scenario(lane: Lane) -> None:
+        answers = await asyncio.gather(*(lane.submit(ECHO, [b"%d" % number]) for number in range(1000)))
+        assert answers == [b'"%d"' % number for number in range(1000)]
+        assert lane.open_connections <= 2
+
+    with_lane(database, scenario)
+
+
+def test_an_error_ends_only_its_own_read(database: str) -> None:
+    """Failing reads between good ones fail alone: one Sync for each keeps them apart."""
+
+    async def scenario(lane: Lane) -> None:
+        numbers = [b"%d" % (number % 3) for number in range(300)]
+        results = await asyncio.gather(*(lane.submit(DIVIDE, [n]) for n in numbers), return_exceptions=True)
+        for number, result in zip(numbers, results, strict=True):
+            if number == b"0":
+                assert isinstance(result, DatabaseError)
+                assert result.sqlstate == "22012"
+            else:
+                assert result == b"%d" % (1 // int(number))
+
+    with_lane(database, scenario)
+
+
+def test_a_statement_that_cannot_be_prepared_fails_for_all_who_asked(database: str) -> None:
+    """Readers of a statement that Postgres does not understand each get its error, and the lane goes on."""
+
+    async def scenario(lane: Lane) -> None:
+        results = await asyncio.gather(*(lane.submit("select nonsense", []) for _ in range(10)), return_exceptions=True)
+        assert {result.sqlstate for result in results if isinstance(result, DatabaseError)} == {"42703"}
+        assert len(results) == 10
+        assert await lane.submit(ONE) == b"1"
+
+    with_lane(database, scenario)
+
+
+def test_a_changed_schema_is_not_an_error(database: str) -> None:
+    """A prepared read whose table changed under it is prepared anew ("cached plan must not change result type")."""
+
+    async def scenario(lane: Lane) -> None:
+        async with await connect(database) as owner:
+            await owner.script("create table thing (a integer); insert into thing values (1)")
+            read = "select thing from thing"
+            assert await asyncio.gather(*(lane.submit(read) for _ in range(8))) == [b"(1)"] * 8
+            await owner.script("alter table thing add column b integer default 2")
+            assert await asyncio.gather(*(lane.submit(read) for _ in range(8))) == [b"(1,2)"] * 8
+            await owner.script("alter table thing alter column a type text")
+            read_column = "select to_json(a) from thing"
+            assert await lane.submit(read_column) == b'"1"'
+            await owner.script("alter table thing alter column a type integer using a::integer")
+            assert await asyncio.gather(*(lane.submit(read_column) for _ in range(8))) == [b"1"] * 8
+
+    with_lane(database, scenario)
+
+
+def test_prepared_statements_are_bounded(database: str) -> None:
+    """The least recently used statement makes room, in the server too, and is prepared again when it comes back."""
+
+    async def scenario(lane: Lane) -> None:
+        for _ in range(2):
+            for number in range(50):
+                assert await lane.submit(f"select to_json({number})") == b"%d" % number
+        held = int(await lane.submit("select to_json(count(*)) from pg_prepared_statements"))
+        assert held <= 10
+
+    with_lane(database, scenario, size=1, statements=10)
+
+
+def test_a_value_with_a_nul_is_refused(database: str) -> None:
+    """A parameter would be cut at a NUL by libpq: it is refused before it is sent."""
+
+    async def scenario(lane: Lane) -> None:
+        with pytest.raises(DatabaseError) as caught:
+            await lane.submit(ECHO, [b"a\0b"])
+        assert caught.value.sqlstate == "22021"
+        assert await lane.submit(ECHO, [b"ab"]) == b'"ab"'
+
+    with_lane(database, scenario)
+
+
+def test_a_slow_statement_moves_out_of_the_way(database: str) -> None:
+    """Once a statement has shown itself slow it runs on the slow connections, and fast reads do not wait for it."""
+
+    async def scenario(lane: Lane) -> None:
+        for _ in range(6):
+            await lane.submit(SLEEP, [b"0.03"])
+        fast = {await lane.submit(PROCESS)}
+        slow = asyncio.ensure_future(lane.submit(SLEEP, [b"1.5"]))
+        await asyncio.sleep(0.01)
+        for _ in range(50):
+            fast.add(await lane.submit(PROCESS))
+        assert not slow.done()
+        assert len(fast) == 1
+        slow.cancel()
+
+    with_lane(database, scenario, size=1, slow_size=1)
+
+
+def test_more_reads_than_places_wait_their_turn(database: str) -> None:
+    """Reads beyond what the connections may have in flight are answered later, none is lost."""
+
+    async def scenario(lane: Lane) -> None:
+        answers = await asyncio.gather(*(lane.submit(ECHO, [b"%d" % number]) for number in range(IN_FLIGHT * 8)))
+        assert answers == [b'"%d"' % number for number in range(IN_FLIGHT * 8)]
+
+    with_lane(database, scenario, size=1)
+
+
+def test_waiting_for_a_place_has_an_end(database: str) -> None:
+    """Who finds no place in time is told so, and the others still get their answers."""
+
+    async def scenario(lane: Lane) -> None:
+        seconds = [b"1", *[b"0"] * (IN_FLIGHT - 1)]
+        sleepers = [asyncio.ensure_future(lane.submit(SLEEP, [each])) for each in seconds]
+        await asyncio.sleep(0)
+        with pytest.raises(PoolExhausted):
+            await lane.submit(ONE)
+        assert await asyncio.gather(*sleepers) == [b"1"] * IN_FLIGHT
+
+    with_lane(database, scenario, size=1, wait_timeout=0.3)
+
+
+def test_a_reader_that_goes_away_disturbs_nobody(database: str) -> None:
+    """Cancelled reads end by themselves; those behind them in the pipeline get their answers."""
+
+    async def scenario(lane: Lane) -> None:
+        gone = [asyncio.ensure_future(lane.submit(SLEEP, [b"0.01"])) for _ in range(10)]
+        await asyncio.sleep(0)
+        for reader in gone:
+            reader.cancel()
+        answers = await asyncio.gather(*(lane.submit(ECHO, [b"%d" % number]) for number in range(20)))
+        assert answers == [b'"%d"' % number for number in range(20)]
+
+    with_lane(database, scenario, size=1)
+
+
+def test_a_lost_connection_costs_no_read(database: str) -> None:
+    """Reads in flight on a connection that Postgres ends are asked again on another one, and it is replaced."""
+
+    async def scenario(lane: Lane) -> None:
+        processes = {int(await lane.submit(PROCESS)) for _ in range(20)}
+        readers = [asyncio.ensure_future(lane.submit(SLEEP, [b"0.01"])) for _ in range(40)]
+        await asyncio.sleep(0.02)
+        async with await connect(database) as owner:
+            await owner.script(f"select pg_terminate_backend({next(iter(processes))})")
+        assert await asyncio.gather(*readers) == [b"1"] * 40
+        await eventually(lambda: lane.open_connections >= 2)
+
+    with_lane(database, scenario)
+
+
+def test_a_restarted_postgres_is_found_again() -> None:
+    """After Postgres was killed and started again the lane works by itself; meanwhile readers are told, in time."""
+    with private_cluster() as (cluster, process):
+
+        async def scenario() -> None:
+            async with a_lane(cluster.dsn(), wait_timeout=0.5) as lane:
+                assert await lane.submit(ONE) == b"1"
+                stop_postgres(process, signal.SIGQUIT)
+                with pytest.raises(DatabaseUnavailable):
+                    await lane.submit(ONE)
+                await eventually(lambda: not lane.reachable)
+                restarted = start_postgres(cluster)
+                try:
+
+                    async def answers() -> bool:
+                        try:
+                            return await lane.submit(ONE) == b"1"
+                        except DatabaseUnavailable:
+                            return False
+
+                    assert await eventually(answers)
+                    assert await asyncio.gather(*(lane.submit(ONE) for _ in range(200))) == [b"1"] * 200
+                finally:
+                    stop_postgres(restarted)
+
+        run(scenario())
+
+
+def test_an_unreachable_database_is_told_at_start(cluster: Cluster) -> None:
+    """A lane does not start on a database it cannot reach."""
+
+    async def scenario() -> None:
+        with pytest.raises(DatabaseUnreachable):
+            async with a_lane(f"host={cluster.directory}/nowhere"):
+                pass
+
+    run(scenario())
+
+
+def test_closing_answers_those_who_wait(database: str) -> None:
+    """Nobody waits for ever on a lane that was closed."""
+
+    async def scenario() -> None:
+        async with a_lane(database, size=1) as lane:
+            readers = [asyncio.ensure_future(lane.submit(SLEEP, [b"5"])) for _ in range(3)]
+            await asyncio.sleep(0.05)
+        results = await asyncio.gather(*readers, return_exceptions=True)
+        assert all(isinstance(result, DatabaseUnavailable) for result in results)
+        with pytest.raises(DatabaseUnavailable):
+            await lane.submit(ONE)
+
+    run(scenario())
+
+
+def test_a_large_answer_and_a_large_question_pass_through(database: str) -> None:
+    """Megabytes in either direction go through the pipeline beside small reads."""
+
+    async def scenario(lane: Lane) -> None:
+        large = b"x" * 3_000_000
+        large_reads = [lane.submit("select to_json(length($1::text))", [large]) for _ in range(4)]
+        wide_reads = [lane.submit("select to_json(repeat('y', $1::integer))", [b"2000000"]) for _ in range(4)]
+        small_reads = [lane.submit(ONE) for _ in range(50)]
+        lengths, wide, small = await asyncio.gather(
+            asyncio.gather(*large_reads), asyncio.gather(*wide_reads), asyncio.gather(*small_reads)
+        )
+        assert lengths == [b"3000000"] * 4
+        assert {len(answer) for answer in wide} == {2_000_002}
+        assert small == [b"1"] * 50
+
+    with_lane(database, scenario)
+
+
+def test_a_lane_works_for_a_role_that_may_only_read(cluster: Cluster, database: str) -> None:
+    """A refusal by Postgres (42501) reaches the reader like any other error."""
+
+    async def scenario() -> None:
+        async with await connect(database) as owner:
+            await owner.script("create table secret (a integer)")
+        async with a_lane(database) as lane:
+            assert await lane.submit("select to_json(count(*)) from secret") == b"0"
+        with psycopg.connect(database, autocommit=True) as admin:
+            role = f"reader_{admin.info.backend_pid}"
+            admin.execute(f"create role {role}".encode())
+        options = ConnectOptions(role=role)
+        lane = Lane(partial(connect, database, options), name="reader")
+        await lane.start()
+        with pytest.raises(DatabaseError) as caught:
+            await lane.submit("select to_json(count(*)) from secret")
+        assert caught.value.sqlstate == "42501"
+        await lane.close()
+        cluster.execute(f"drop role {role}")
+
+    run(scenario())
