@@ -1,0 +1,1 @@
+"""The one door: what may come in, on whose behalf, and where it goes."""

@@ -1,0 +1,47 @@
+"""Errors → the bytes and header fields of an answer; and ids for requests."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from itertools import count
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+if TYPE_CHECKING:
+    from howdah.gateway.errors import GatewayError
+
+# R56: an answer of the platform is data. Nothing in it is to be run, framed or guessed at.
+SECURITY_HEADERS: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
+JSON_TYPE: Final = (b"content-type", b"application/json; charset=utf-8")
+NO_STORE: Final = (b"cache-control", b"no-store")
+
+_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+# Ids need to be unique, not unguessable: a random prefix per process and a counter cost a tenth of a random id each.
+_PREFIX: Final = secrets.token_hex(6)
+_numbers: Final = count(1)
+
+
+def new_request_id() -> str:
+    """An id no other request has."""
+    return f"{_PREFIX}-{next(_numbers):x}"
+
+
+def accepted_request_id(value: bytes) -> str | None:
+    """The id a client gave its request, if it is fit to stand in a log and a header.
+
+    >>> accepted_request_id(b"checkout-17")
+    'checkout-17'
+    >>> accepted_request_id(b"x y") is None
+    True
+    """
+    return value.decode("ascii") if _REQUEST_ID.fullmatch(value) else None
+
+
+def error_body(error: GatewayError, request_id: str) -> bytes:
+    """The error as the JSON its caller reads."""
+    return msgspec.json.encode(error.to_body(request_id))

@@ -1,0 +1,463 @@
+"""Bytes → requests, strictly: uvicorn's HTTP/1.1 protocol with everything refused that two readers could read apart.
+
+llhttp already refuses bare LF, obs-fold, NUL, spaces before colons and Content-Length beside Transfer-Encoding. What it
+lets through and R43, R44, R48 and R50 name is refused here, before a task is started for the request. A refused request
+is answered, in its turn, and the connection closed: whatever follows on it is dropped unread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, cast
+
+import httptools
+from uvicorn.protocols.http.flow_control import service_unavailable
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from howdah.gateway import answer
+from howdah.gateway.errors import (
+    AmbiguousRequest,
+    ExpectationUnknown,
+    GatewayError,
+    HeadTooLarge,
+    MalformedRequest,
+    MethodNotAllowed,
+    MethodUnknown,
+    RequestTooSlow,
+    TargetTooLong,
+    UnderscoreInName,
+    UpgradeRefused,
+    VersionUnsupported,
+    WebSocketUnsupported,
+)
+from howdah.gateway.events import RequestRejected
+from howdah.gateway.headers import METHOD_OVERRIDES
+from howdah.gateway.target import parse_target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from uvicorn._types import ASGI3Application, ASGISendEvent
+    from uvicorn.config import Config
+    from uvicorn.server import ServerState
+
+METHODS: Final = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"))
+_DECISIVE: Final = frozenset((b"host", b"transfer-encoding", b"upgrade", b"expect"))
+_BETWEEN, _HEAD, _BODY = range(3)
+_LINGER_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeLimits:
+    """How large and how slow a request may be (R50). Sizes are in bytes, times in seconds."""
+
+    max_header: int = 16 * 1024
+    max_fields: int = 100
+    header_timeout: float = 10.0
+    idle_timeout: float = 60.0
+
+
+class ClientConnection(Protocol):
+    """What the proxy may ask of the connection a request came in on; it is ``scope["howdah.edge"]``."""
+
+    def when_gone(self, callback: Callable[[], None] | None) -> None:
+        """Call back once if the client goes away; None forgets the callback."""
+
+    def abort(self) -> None:
+        """Reset the connection, so that the client cannot take a part of the answer for the whole."""
+
+
+def edge_protocol(limits: EdgeLimits, emit: Callable[[object], None]) -> type[EdgeProtocol]:
+    """The protocol class to give to ``uvicorn.Config(http=...)``, with its limits and where its events go."""
+
+    class ConfiguredEdgeProtocol(EdgeProtocol):
+        pass
+
+    ConfiguredEdgeProtocol.limits = limits
+    ConfiguredEdgeProtocol.emit = staticmethod(emit)
+    return ConfiguredEdgeProtocol
+
+
+def _ignore(event: object) -> None:
+    """Take no notice."""
+
+
+class EdgeProtocol(HttpToolsProtocol):
+    """One client connection."""
+
+    limits: ClassVar[EdgeLimits] = EdgeLimits()
+    emit: ClassVar[Callable[[object], None]] = staticmethod(_ignore)
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        # uvicorn's parser takes data behind a "Connection: close" for another request. Ours does not.
+        self.parser = httptools.HttpRequestParser(self)
+        self.timeout_keep_alive = self.limits.idle_timeout  # type: ignore[assignment] # call_later takes fractions too
+        self._state = _BETWEEN
+        self._head_fields = 0  # bytes of the request line and of every field completed
+        self._head_chunks = 0  # bytes received since the segment in which the head began
+        self._head_began_here = False
+        self._decisive: dict[bytes, list[bytes]] = {}
+        self._last_byte_at = 0.0
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._body_timer: asyncio.TimerHandle | None = None
+        self._write_timer: asyncio.TimerHandle | None = None
+        self._linger_timer: asyncio.TimerHandle | None = None
+        self._running: RequestResponseCycle | None = None
+        self._gone: Callable[[], None] | None = None
+        self._refused = False
+        self._refusal_in_turn: GatewayError | None = None
+
+    # The connection
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin; a client that connects and says nothing is idle from now on."""
+        super().connection_made(cast("asyncio.Transport", transport))
+        self._watch_idleness()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell whoever is working for this client that it is gone, first of all."""
+        if self._running is not None and not self._running.response_complete:
+            self._running.disconnected = True
+            self._running.message_event.set()
+        gone, self._gone = self._gone, None
+        for timer in (self._head_timer, self._body_timer, self._write_timer, self._linger_timer):
+            if timer is not None:
+                timer.cancel()
+        self._head_timer = self._body_timer = self._write_timer = self._linger_timer = None
+        self.pipeline.clear()
+        super().connection_lost(exc)
+        self._unset_keepalive_if_required()
+        if gone is not None:
+            gone()
+
+    def when_gone(self, callback: Callable[[], None] | None) -> None:
+        """Call back once if the client goes away, at once if it has; None forgets the callback."""
+        self._gone = callback
+        if callback is not None and (self._running is None or self._running.disconnected):
+            self._gone = None
+            callback()
+
+    def abort(self) -> None:
+        """Reset the connection, so that the client cannot take a part of the answer for the whole."""
+        if self._running is not None:
+            self._running.disconnected = True
+        self.transport.abort()
+
+    def pause_writing(self) -> None:
+        """Stop writing; a client that takes nothing for as long as it may be idle is let go."""
+        super().pause_writing()
+        if self._write_timer is None:
+            self._write_timer = self.loop.call_later(self.limits.idle_timeout, self.abort)
+
+    def resume_writing(self) -> None:
+        """Go on writing."""
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
+        super().resume_writing()
+
+    # Bytes
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came; refuse the request it belongs to if it cannot be one."""
+        if self._refused:
+            return
+        self._unset_keepalive_if_required()
+        self._head_began_here = False
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserCallbackError as error:
+            if not isinstance(error.__context__, GatewayError):
+                raise
+            self._refuse(error.__context__)
+        except httptools.HttpParserError as error:
+            self._refuse(MalformedRequest(f"The request is not well-formed HTTP/1.1: {error}."))
+        else:
+            if self._state == _HEAD:
+                self._head_incomplete(data)
+            elif self._state == _BODY:
+                self._body_incomplete()
+            elif self._running is None or self._running.response_complete:
+                self._watch_idleness()
+
+    def _head_incomplete(self, data: bytes) -> None:
+        # A field that never ends reaches no callback, so the bytes are counted too. The segment in which the head
+        # began may hold an earlier body and is not counted: it is bounded by what one read returns.
+        if not self._head_began_here:
+            self._head_chunks += len(data)
+            if self._head_chunks > self.limits.max_header:
+                self._refuse(_too_large(self.limits))
+                return
+        if self._head_timer is None:
+            self._head_timer = self.loop.call_later(self.limits.header_timeout, self._head_too_slow)
+
+    def _head_too_slow(self) -> None:
+        self._head_timer = None
+        seconds = self.limits.header_timeout
+        self._refuse(RequestTooSlow(f"The request's header did not arrive within {seconds:g} seconds."))
+
+    def _body_incomplete(self) -> None:
+        self._last_byte_at = self.loop.time()
+        if self._body_timer is None:
+            self._body_timer = self.loop.call_later(self.limits.idle_timeout, self._check_body)
+
+    def _check_body(self) -> None:
+        """Refuse a request whose body has stopped arriving, unless it is we who stopped reading it."""
+        self._body_timer = None
+        if self._state != _BODY or self.transport.is_closing():
+            return
+        quiet = self.loop.time() - self._last_byte_at
+        if self.flow.read_paused or quiet < self.limits.idle_timeout:
+            again = self.limits.idle_timeout if self.flow.read_paused else self.limits.idle_timeout - quiet
+            self._body_timer = self.loop.call_later(again, self._check_body)
+        else:
+            self._refuse(RequestTooSlow("The request's body stopped arriving."))
+
+    def _watch_idleness(self) -> None:
+        if self.timeout_keep_alive_task is None:
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close the idle connection; a half-received request has timers of its own."""
+        self.timeout_keep_alive_task = None
+        if self._state == _BETWEEN:
+            super().timeout_keep_alive_handler()
+
+    # Parser callbacks
+
+    def on_message_begin(self) -> None:
+        """A head begins."""
+        self._state = _HEAD
+        self._head_began_here = True
+        self._head_fields = self._head_chunks = 0
+        self._decisive = {}
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        """A piece of the request target."""
+        self._head_fields += len(url)
+        if self._head_fields > self.limits.max_header:
+            raise TargetTooLong(f"The path and query may have {self.limits.max_header} bytes.")
+        self.url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A field of the head. Trailer fields come this way too and are dropped (RFC 9110 section 6.5.1)."""
+        if self._state != _HEAD:
+            return
+        self._head_fields += len(name) + len(value) + 4
+        if self._head_fields > self.limits.max_header:
+            raise _too_large(self.limits)
+        if len(self.headers) >= self.limits.max_fields:
+            raise HeadTooLarge(f"The header may have {self.limits.max_fields} fields.")
+        name = name.lower()
+        if b"_" in name:
+            raise UnderscoreInName(f"The header field {name.decode('latin-1')!r} has an underscore in its name.")
+        if name in _DECISIVE:
+            self._decisive.setdefault(name, []).append(value)
+        elif name in METHOD_OVERRIDES:
+            return
+        self.headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """The head is whole: check it and start, or queue, the request."""
+        version = self.parser.get_http_version()
+        method = self.parser.get_method()
+        self._check_head(version, method)
+        hosts = self._decisive.get(b"host")
+        target = parse_target(self.url, hosts[0] if hosts else b"")
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+        self._state = _BODY
+
+        scope = cast("dict[str, Any]", self.scope)
+        scope["method"] = method.decode("ascii")
+        scope["http_version"] = version
+        scope["path"] = target.path
+        scope["raw_path"] = target.raw_path
+        scope["query_string"] = target.query
+        scope["howdah.edge"] = self
+        self._begin(version)
+
+    def _check_head(self, version: str, method: bytes) -> None:
+        """Raise RequestRefused for what llhttp accepts and we do not."""
+        if version not in ("1.1", "1.0"):
+            raise VersionUnsupported
+        if method not in METHODS:
+            if method == b"TRACE":
+                raise MethodNotAllowed
+            raise MethodUnknown(f"The method {method.decode('ascii')} is not implemented.")
+        seen = self._decisive
+        upgrade = b",".join(seen.get(b"upgrade", ())).lower()
+        # llhttp takes the body of a request that upgrades for another protocol's bytes, so none may go on.
+        if self.parser.should_upgrade():
+            if b"websocket" in upgrade:
+                raise WebSocketUnsupported
+            raise UpgradeRefused
+        if b"h2c" in upgrade:
+            raise UpgradeRefused
+        hosts = seen.get(b"host", ())
+        if len(hosts) > 1 or (not hosts and version == "1.1"):
+            raise AmbiguousRequest(f"The request has {len(hosts) or 'no'} Host header fields instead of one.")
+        if hosts and not hosts[0]:
+            raise AmbiguousRequest("The Host header field is empty.")
+        codings = seen.get(b"transfer-encoding")
+        if codings is not None:
+            if version == "1.0":
+                raise AmbiguousRequest("HTTP/1.0 has no Transfer-Encoding.")
+            if len(codings) != 1 or codings[0].lower() != b"chunked":
+                raise AmbiguousRequest('The only Transfer-Encoding is "chunked".')
+        for expectation in seen.get(b"expect", ()):
+            if expectation.lower() != b"100-continue":
+                raise ExpectationUnknown
+            self.expect_100_continue = version == "1.1"
+
+    def _begin(self, version: str) -> None:
+        """Start the request's task, or queue it behind the one being answered, as uvicorn does."""
+        app: ASGI3Application = self.app
+        if self.limit_concurrency is not None and (
+            len(self.connections) >= self.limit_concurrency or len(self.tasks) >= self.limit_concurrency
+        ):
+            app = service_unavailable
+        kind = _CarefulCycle if version == "1.0" or self.expect_100_continue else RequestResponseCycle
+        self.cycle = kind(
+            scope=self.scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=self.access_log,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        if self._running is None or self._running.response_complete:
+            self._start_asgi_task(self.cycle, app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, app))
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def on_message_complete(self) -> None:
+        """The body is whole."""
+        self._state = _BETWEEN
+        if self._body_timer is not None:
+            self._body_timer.cancel()
+            self._body_timer = None
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """An answer is written: the next in turn follows, which may be a refusal."""
+        if self._refusal_in_turn is not None and not self.pipeline and not self.transport.is_closing():
+            self.server_state.total_requests += 1
+            self._write_refusal(self._refusal_in_turn)
+        else:
+            super().on_response_complete()
+
+    # Refusals
+
+    def _refuse(self, error: GatewayError) -> None:
+        """Answer the request being received with the error, after the answers that come before it, and close."""
+        self._refused = True
+        running = self._running if self._running is not None and not self._running.response_complete else None
+        if running is None:
+            self._write_refusal(error)
+        elif self._state == _BODY and self.cycle is running:
+            if running.response_started:
+                self.abort()
+                return
+            self._write_refusal(error)
+            running.disconnected = True
+            running.message_event.set()
+            gone, self._gone = self._gone, None
+            if gone is not None:
+                gone()
+        else:
+            if self._state == _BODY:
+                self.pipeline.popleft()  # the request whose body broke, queued last
+            self._refusal_in_turn = error
+
+    def _write_refusal(self, error: GatewayError) -> None:
+        if self.transport.is_closing():
+            return
+        request_id = answer.new_request_id()
+        body = answer.error_body(error, request_id)
+        fields = [
+            *self.server_state.default_headers,
+            answer.JSON_TYPE,
+            (b"content-length", str(len(body)).encode()),
+            *answer.SECURITY_HEADERS,
+            (b"x-request-id", request_id.encode()),
+            *error.headers,
+            (b"connection", b"close"),
+        ]
+        head = b"".join(b"%s: %s\r\n" % field for field in fields)
+        phrase = HTTPStatus(error.status).phrase.encode()
+        self.transport.write(b"HTTP/1.1 %d %s\r\n%s\r\n%s" % (error.status, phrase, head, body))
+        client = "" if self.client is None else self.client[0]
+        type(self).emit(RequestRejected(request_id, error.code, error.status, error.message, client))
+        self._linger()
+
+    def _linger(self) -> None:
+        """Close for good when the client has closed too, or a moment later.
+
+        Closing with unread bytes in the socket would reset the connection, and the client might never see the answer.
+        """
+        self.flow.resume_reading()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._linger_timer = self.loop.call_later(_LINGER_SECONDS, self.transport.close)
+
+
+def _too_large(limits: EdgeLimits) -> HeadTooLarge:
+    return HeadTooLarge(f"The header may have {limits.max_header} bytes.")
+
+
+class _CarefulCycle(RequestResponseCycle):
+    """An answer to HTTP/1.0, or to a client that waits to be told to send its body."""
+
+    _until_close = False
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Send, with the two things uvicorn leaves out.
+
+        HTTP/1.0 has no chunks: a body of unknown length ends where the connection does. And a client that was never
+        told to continue may or may not send its body, so the bytes behind this request cannot be told apart.
+        """
+        if message["type"] == "http.response.start":
+            if self.waiting_for_100_continue:
+                self.keep_alive = False
+            framed = any(name.lower() == b"content-length" for name, _ in message.get("headers", ()))
+            bodiless = self.scope["method"] == "HEAD" or message["status"] in (204, 304)
+            if self.scope["http_version"] == "1.0" and not framed and not bodiless:
+                self._until_close = True
+                self.chunked_encoding = False
+        elif self._until_close and message["type"] == "http.response.body" and not self.response_complete:
+            if self.flow.write_paused and not self.disconnected:
+                await self.flow.drain()
+            if self.disconnected:
+                return
+            self.transport.write(message.get("body", b""))
+            if not message.get("more_body", False):
+                self.response_complete = True
+                self.message_event.set()
+                self.transport.close()
+                self.on_response()
+            return
+        await super().send(message)

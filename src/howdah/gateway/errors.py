@@ -1,0 +1,282 @@
+"""What the gateway answers instead of passing a request on.
+
+```
+GatewayError
+├── RequestRefused              the edge does not take these bytes for a request; the connection closes after the answer
+│   ├── MalformedRequest        400
+│   ├── AmbiguousRequest        400  two readers could disagree where it ends, or for whom it is
+│   ├── MalformedTarget         400
+│   ├── UnderscoreInName        400
+│   ├── UpgradeRefused          400
+│   ├── MethodNotAllowed        405
+│   ├── RequestTooSlow          408
+│   ├── TargetTooLong           414
+│   ├── ExpectationUnknown      417
+│   ├── HeadTooLarge            431
+│   ├── MethodUnknown           501
+│   ├── WebSocketUnsupported    501
+│   └── VersionUnsupported      505
+├── SessionRefused
+│   ├── InvalidAdminSecret      401
+│   ├── InvalidToken            401
+│   ├── MalformedAuthorization  400
+│   └── MalformedIdentity       400
+├── UnknownHost                 404
+├── UnknownPath                 404
+├── BodyTooLarge                413
+├── RouteInvalid                     the route table itself, found while starting
+├── InternalError               500
+├── UpstreamError
+│   ├── ServiceDown             502
+│   ├── ServiceStarting         503
+│   ├── ServiceBusy             503
+│   ├── UpstreamBroken          502
+│   └── UpstreamTimeout         504
+└── ClientGone                       nobody is left to answer
+```
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from howdah.errors import HowdahError
+
+
+class GatewayError(HowdahError):
+    """The gateway cannot answer this request."""
+
+    code: ClassVar[str] = "gateway-error"
+    headers: ClassVar[tuple[tuple[bytes, bytes], ...]] = ()
+
+    def to_body(self, request_id: str) -> dict[str, Any]:
+        """The JSON body that tells the caller what is wrong."""
+        return {**self.to_json(), "request_id": request_id}
+
+
+class RequestRefused(GatewayError):
+    """The platform does not accept the request."""
+
+    code = "bad-request"
+    status = 400
+
+
+class MalformedRequest(RequestRefused):
+    """The request is not well-formed HTTP/1.1."""
+
+    code = "malformed-request"
+
+
+class AmbiguousRequest(RequestRefused):
+    """The request can be read in more than one way."""
+
+    code = "ambiguous-request"
+
+
+class MalformedTarget(RequestRefused):
+    """The request's path is not one every reader understands in the same way."""
+
+    code = "malformed-target"
+
+
+class UnderscoreInName(RequestRefused):
+    """Names of header fields must not contain an underscore."""
+
+    code = "underscore-in-header-name"
+
+
+class UpgradeRefused(RequestRefused):
+    """The connection cannot be upgraded to another protocol."""
+
+    code = "upgrade-refused"
+
+
+class MethodNotAllowed(RequestRefused):
+    """The method is not allowed here."""
+
+    code = "method-not-allowed"
+    status = 405
+    headers = ((b"allow", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),)
+
+
+class ReadOnly(MethodNotAllowed):
+    """The address only answers GET and HEAD."""
+
+    headers = ((b"allow", b"GET, HEAD"),)
+
+
+class RequestTooSlow(RequestRefused):
+    """The request did not arrive in time."""
+
+    code = "request-timeout"
+    status = 408
+
+
+class TargetTooLong(RequestRefused):
+    """The request's path and query are too long."""
+
+    code = "target-too-long"
+    status = 414
+
+
+class ExpectationUnknown(RequestRefused):
+    """The only expectation that can be met is 100-continue."""
+
+    code = "expectation-unknown"
+    status = 417
+
+
+class HeadTooLarge(RequestRefused):
+    """The request's header is too large."""
+
+    code = "header-too-large"
+    status = 431
+
+
+class MethodUnknown(RequestRefused):
+    """The method is not implemented."""
+
+    code = "method-unknown"
+    status = 501
+
+
+class WebSocketUnsupported(RequestRefused):
+    """WebSocket connections are not supported yet."""
+
+    code = "websocket-unsupported"
+    status = 501
+
+
+class VersionUnsupported(RequestRefused):
+    """The request's version of HTTP is not supported: use HTTP/1.1."""
+
+    code = "http-version-unsupported"
+    status = 505
+
+
+class SessionRefused(GatewayError):
+    """The request's credentials are not accepted."""
+
+    code = "access-denied"
+    status = 401
+
+
+class InvalidAdminSecret(SessionRefused):
+    """The admin secret is not the right one."""
+
+    def to_body(self, request_id: str) -> dict[str, Any]:  # noqa: ARG002 - the shape is the wire format's
+        """The body clients of the query language know."""
+        return {"path": "$", "error": "invalid x-hasura-admin-secret", "code": self.code}
+
+
+class InvalidToken(SessionRefused):
+    """The token in the Authorization header is not valid."""
+
+    code = "invalid-token"
+    headers = ((b"www-authenticate", b'Bearer error="invalid_token"'),)
+
+    def to_body(self, request_id: str) -> dict[str, Any]:  # noqa: ARG002 - the shape is the wire format's
+        """The body clients of the session middleware know."""
+        return {"message": "invalid authorization token"}
+
+
+class MalformedAuthorization(SessionRefused):
+    """The Authorization header does not hold one bearer token."""
+
+    code = "malformed-authorization-header"
+    status = 400
+
+    def to_body(self, request_id: str) -> dict[str, Any]:  # noqa: ARG002 - the shape is the wire format's
+        """The body clients of the session middleware know."""
+        return {"message": self.code}
+
+
+class MalformedIdentity(SessionRefused):
+    """The identity headers contradict each other or are not readable."""
+
+    code = "malformed-identity"
+    status = 400
+
+
+class UnknownHost(GatewayError):
+    """Nothing is served under this host name."""
+
+    code = "unknown-host"
+    status = 404
+
+
+class UnknownPath(GatewayError):
+    """Nothing is served at this path."""
+
+    code = "unknown-path"
+    status = 404
+
+
+class BodyTooLarge(GatewayError):
+    """The request's body is too large."""
+
+    code = "body-too-large"
+    status = 413
+
+
+class RouteInvalid(GatewayError):
+    """A route cannot be served."""
+
+    code = "route-invalid"
+    exit_code = 2
+
+
+class InternalError(GatewayError):
+    """Something went wrong on our side. The log has the details under this request id."""
+
+    code = "internal"
+    status = 500
+
+
+class UpstreamError(GatewayError):
+    """The service behind this address cannot answer."""
+
+    code = "upstream-error"
+    status = 502
+
+
+class ServiceDown(UpstreamError):
+    """The service is not running."""
+
+    code = "service-down"
+
+
+class ServiceStarting(UpstreamError):
+    """The service is starting."""
+
+    code = "service-starting"
+    status = 503
+    headers = ((b"retry-after", b"2"),)
+
+
+class ServiceBusy(UpstreamError):
+    """The service has as many requests as it may have at once."""
+
+    code = "service-busy"
+    status = 503
+    headers = ((b"retry-after", b"1"),)
+
+
+class UpstreamBroken(UpstreamError):
+    """The service broke off or sent something that is not an HTTP answer."""
+
+    code = "upstream-broken"
+
+
+class UpstreamTimeout(UpstreamError):
+    """The service did not answer in time."""
+
+    code = "upstream-timeout"
+    status = 504
+
+
+class ClientGone(GatewayError):
+    """The client went away before it was answered."""
+
+    code = "client-gone"
+    status = 499

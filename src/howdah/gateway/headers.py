@@ -1,0 +1,158 @@
+"""Header fields across the gateway: what of the client's an upstream sees, and what of the upstream's a client sees.
+
+The order is the rule: first everything that is not to pass is dropped, then our own fields are set, exactly once. A
+client can therefore neither add to them nor name them away in ``Connection`` (R41, R42, CVE-2025-48865 class).
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import TYPE_CHECKING, Final
+
+from howdah.gateway.errors import InternalError
+from howdah.session import Session, is_identity_header, to_headers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Headers = list[tuple[bytes, bytes]]
+
+# RFC 9110 section 7.6.1: fields that speak about one connection. HTTP2-Settings belongs to an h2c upgrade.
+_HOP_BY_HOP: Final = frozenset(
+    b"connection http2-settings keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer "
+    b"transfer-encoding upgrade".split()
+)
+# What upstreams are used to believe about the caller, spelled with dashes.
+_RESERVED: Final = frozenset(
+    b"client-ip forwarded remote-addr remote-email remote-groups remote-host remote-name remote-user true-client-ip "
+    b"x-client-ip x-cluster-client-ip x-original-url x-original-uri x-original-host x-original-method x-real-ip "
+    b"x-request-id x-rewrite-url".split()
+)
+_RESERVED_PREFIXES: Final = (b"x-forwarded-", b"x-howdah-", b"x-remote-", b"x-auth-request-")
+# The gateway has used these up: the credential named the session, the rest is said again in our own words.
+_CONSUMED: Final = frozenset(b"authorization content-length expect host".split())
+# Fields that make a framework take one method for another, behind every decision made on the real one (R48).
+METHOD_OVERRIDES: Final = frozenset(b"x-http-method x-http-method-override x-method-override".split())
+# The server in front says its own; an upstream's version is nobody's business (R56).
+_SERVER_FIELDS: Final = frozenset(b"date server x-powered-by x-request-id".split())
+
+_SENDABLE: Final = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
+_TOKEN: Final = re.compile(rb"[!#$%&'*+.^`|~0-9a-z-]+")
+
+
+class SessionNotSendable(InternalError):
+    """A session variable cannot be written as a header field."""
+
+    code = "session-not-sendable"
+
+
+@functools.lru_cache(maxsize=1024)
+def _passes_up(name: bytes) -> bool:
+    lowered = name.lower()
+    # WSGI folds "_" into "-": such a name could become any of the others behind us (CVE-2025-64484 class).
+    if b"_" in lowered or is_identity_header(lowered.decode("latin-1")):
+        return False
+    return not (
+        lowered in _HOP_BY_HOP
+        or lowered in _RESERVED
+        or lowered in _CONSUMED
+        or lowered in METHOD_OVERRIDES
+        or lowered.startswith(_RESERVED_PREFIXES)
+    )
+
+
+@functools.lru_cache(maxsize=1024)
+def _passes_down(name: bytes) -> bool:
+    lowered = name.lower()
+    if is_identity_header(lowered.decode("latin-1")) or lowered.startswith(b"x-howdah-"):
+        return False
+    return lowered not in _HOP_BY_HOP and lowered not in _SERVER_FIELDS
+
+
+def without_identity(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """The fields a part sees: all but those that claim an identity, in any spelling (R41)."""
+    return [field for field in headers if not _claims_identity(field[0])]
+
+
+@functools.lru_cache(maxsize=1024)
+def _claims_identity(name: bytes) -> bool:
+    dashed = name.lower().replace(b"_", b"-")
+    return (
+        is_identity_header(dashed.decode("latin-1"))
+        or dashed.startswith(_RESERVED_PREFIXES)
+        or dashed in _RESERVED
+        or dashed == b"authorization"
+    )
+
+
+def _named_by_connection(headers: Iterable[tuple[bytes, bytes]]) -> frozenset[bytes]:
+    named: set[bytes] = set()
+    for name, value in headers:
+        if name.lower() == b"connection":
+            named.update(option.strip().lower() for option in value.split(b","))
+    return frozenset(named)
+
+
+def upstream_headers(
+    headers: Iterable[tuple[bytes, bytes]],
+    session: Session,
+    *,
+    host: bytes,
+    client: str,
+    scheme: str,
+    request_id: str,
+) -> Headers:
+    """The fields an upstream is sent, without those that frame the body. Raises SessionNotSendable.
+
+    ``host`` is the Host field as the client sent it: services build their own links from it.
+    """
+    headers = tuple(headers)
+    named = _named_by_connection(headers)
+    passed = [field for field in headers if _passes_up(field[0]) and not (named and field[0].lower() in named)]
+    passed.append((b"host", host))
+    passed.extend(identity_headers(session))
+    passed.append((b"x-forwarded-for", client.encode("ascii", "replace")))
+    passed.append((b"x-forwarded-host", host))
+    passed.append((b"x-forwarded-proto", scheme.encode("ascii")))
+    passed.append((b"x-request-id", request_id.encode("ascii")))
+    return passed
+
+
+def identity_headers(session: Session) -> tuple[tuple[bytes, bytes], ...]:
+    """The session as header fields in bytes. Raises SessionNotSendable rather than let a value end its line."""
+    if not session.variables:
+        return _role_alone(session.role)
+    return _encode(session)
+
+
+@functools.lru_cache(maxsize=256)
+def _role_alone(role: str) -> tuple[tuple[bytes, bytes], ...]:
+    return _encode(Session(role))
+
+
+def _encode(session: Session) -> tuple[tuple[bytes, bytes], ...]:
+    fields = tuple((name.encode(), value.encode()) for name, value in to_headers(session))
+    names = [name for name, _ in fields]
+    for name, value in fields:
+        if not (_SENDABLE.fullmatch(value) and _TOKEN.fullmatch(name) and is_identity_header(name.decode())):
+            raise SessionNotSendable(f"The session variable {name.decode()!r} cannot be written as a header field.")
+    if len(set(names)) != len(names):
+        raise SessionNotSendable("The session has a variable that is spelled like its role.")
+    return fields
+
+
+def downstream_headers(headers: Iterable[tuple[bytes, bytes]], *, bodiless: bool) -> Headers:
+    """The fields of an upstream's answer that the client is sent (R49).
+
+    The length stays, whatever ``Connection`` names, except where there is no body by definition (204, 304).
+    """
+    headers = tuple(headers)
+    named = _named_by_connection(headers) - {b"content-length"}
+    return [
+        (name, value)
+        for name, value in headers
+        if _passes_down(name)
+        and not (named and name.lower() in named)
+        and not (bodiless and name.lower() == b"content-length")
+    ]

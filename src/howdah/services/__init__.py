@@ -1,0 +1,1 @@
+"""The user's services: where each one is, and whether it answers."""
