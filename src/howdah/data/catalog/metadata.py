@@ -6,7 +6,7 @@ Rules stay the JSON they were written as, so that an export gives back what was 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from howdah.data.query.ast import TableName
@@ -71,3 +71,28 @@ class Metadata:
     def table(self, name: TableName) -> TableMetadata | None:
         """The tracked table of this name, if it is tracked."""
         return next((table for table in self.tables if table.name == name), None)
+
+    def with_table(self, table: TableMetadata) -> Metadata:
+        """The same with ``table`` in the place of the one of its name, or added."""
+        others = [other for other in self.tables if other.name != table.name]
+        return arranged(Metadata((*others, table)))
+
+    def without_table(self, name: TableName) -> Metadata:
+        """The same without the table of this name."""
+        return Metadata(tuple(table for table in self.tables if table.name != name))
+
+
+def arranged(metadata: Metadata) -> Metadata:
+    """The same in the one order that every form of metadata has, so that equal metadata are equal values.
+
+    Tables by name; object relationships before array relationships, by name; permissions by operation and role.
+    """
+    return Metadata(tuple(sorted((_arranged_table(table) for table in metadata.tables), key=lambda table: table.name)))
+
+
+def _arranged_table(table: TableMetadata) -> TableMetadata:
+    return replace(
+        table,
+        relationships=tuple(sorted(table.relationships, key=lambda one: (one.kind != "object", one.name))),
+        permissions=tuple(sorted(table.permissions, key=lambda one: (OPERATIONS.index(one.operation), one.role))),
+    )

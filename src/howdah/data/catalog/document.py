@@ -1,0 +1,179 @@
+"""Metadata ↔ the JSON document that is exported, replaced and kept in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from howdah.data.catalog.metadata import (
+    OPERATIONS,
+    ForeignKeyOn,
+    ManualMapping,
+    Metadata,
+    Operation,
+    PermissionMetadata,
+    RelationshipKind,
+    RelationshipMetadata,
+    TableMetadata,
+    arranged,
+)
+from howdah.data.errors import ParseFailed, Path, UnexpectedPayload
+from howdah.data.query.ast import TableName
+from howdah.data.query.reading import expected, read_name, read_object, read_table, refuse_other_keys, require
+
+T = TypeVar("T")
+
+
+def to_document(metadata: Metadata) -> dict[str, Any]:
+    """The metadata as JSON: ``{"tables": [{"table", "object_relationships", …, "delete_permissions"}]}``."""
+    return {"tables": [_from_table(table) for table in metadata.tables]}
+
+
+def read_document(value: Any, path: Path = None) -> Metadata:
+    """The metadata that a document describes; rules stay as they are.
+
+    Raises ParseFailed and UnexpectedPayload with the place. Lists of things this version does not have (``functions``,
+    ``query_templates``…) are accepted when they are empty.
+    """
+    document = read_object(value, path)
+    for key, more in document.items():
+        if key not in {"version", "tables"} and more != []:
+            raise UnexpectedPayload(f'unexpected key "{key}"', path=(path, key))
+    return arranged(Metadata(_each(document, "tables", path, _read_table)))
+
+
+def table_to_json(name: TableName) -> Any:
+    """A table's name as the language writes it: alone in schema public, else as an object.
+
+    >>> table_to_json(TableName("public", "article")), table_to_json(TableName("app", "article"))
+    ('article', {'schema': 'app', 'name': 'article'})
+    """
+    return name.name if name.schema == "public" else {"schema": name.schema, "name": name.name}
+
+
+def read_using(value: Any, kind: RelationshipKind, path: Path) -> ForeignKeyOn | ManualMapping:
+    """What a relationship goes through: exactly one of a foreign key and a manual mapping."""
+    using = read_object(value, path)
+    refuse_other_keys(using, frozenset({"foreign_key_constraint_on", "manual_configuration"}), path)
+    if len(using) != 1:
+        raise ParseFailed('expected one of "foreign_key_constraint_on" and "manual_configuration"', path=path)
+    if "manual_configuration" in using:
+        return _read_manual(using["manual_configuration"], (path, "manual_configuration"))
+    place = (path, "foreign_key_constraint_on")
+    if kind == "object":
+        return ForeignKeyOn(read_name(using["foreign_key_constraint_on"], place))
+    on = read_object(using["foreign_key_constraint_on"], place)
+    refuse_other_keys(on, frozenset({"table", "column"}), place)
+    table = read_table(require(on, "table", place), (place, "table"))
+    return ForeignKeyOn(read_name(require(on, "column", place), (place, "column")), table)
+
+
+def read_comment(value: Any, path: Path) -> str | None:
+    """A comment, if there is one."""
+    if value is None or isinstance(value, str):
+        return value or None
+    raise expected("String", value, path)
+
+
+def _read_manual(value: Any, path: Path) -> ManualMapping:
+    manual = read_object(value, path)
+    refuse_other_keys(manual, frozenset({"remote_table", "column_mapping"}), path)
+    remote_table = read_table(require(manual, "remote_table", path), (path, "remote_table"))
+    place = (path, "column_mapping")
+    mapping = read_object(require(manual, "column_mapping", path), place)
+    return ManualMapping(
+        remote_table,
+        tuple((read_name(ours, place), read_name(theirs, (place, ours))) for ours, theirs in mapping.items()),
+    )
+
+
+_TABLE_KEYS = frozenset(
+    {"table", "object_relationships", "array_relationships", *(f"{operation}_permissions" for operation in OPERATIONS)}
+)
+
+
+def _read_table(value: Any, path: Path) -> TableMetadata:
+    fields = read_object(value, path)
+    refuse_other_keys(fields, _TABLE_KEYS, path)
+    relationships = (
+        *_each(fields, "object_relationships", path, lambda item, place: _read_relationship(item, "object", place)),
+        *_each(fields, "array_relationships", path, lambda item, place: _read_relationship(item, "array", place)),
+    )
+    permissions = [
+        permission
+        for operation in OPERATIONS
+        for permission in _each(fields, f"{operation}_permissions", path, _permission_reader(operation))
+    ]
+    name = read_table(require(fields, "table", path), (path, "table"))
+    return TableMetadata(name, relationships, tuple(permissions))
+
+
+def _read_relationship(value: Any, kind: RelationshipKind, path: Path) -> RelationshipMetadata:
+    fields = read_object(value, path)
+    refuse_other_keys(fields, frozenset({"name", "using", "comment"}), path)
+    return RelationshipMetadata(
+        read_name(require(fields, "name", path), (path, "name")),
+        kind,
+        read_using(require(fields, "using", path), kind, (path, "using")),
+        read_comment(fields.get("comment"), (path, "comment")),
+    )
+
+
+def _permission_reader(operation: Operation) -> Callable[[Any, Path], PermissionMetadata]:
+    def read(value: Any, path: Path) -> PermissionMetadata:
+        fields = read_object(value, path)
+        refuse_other_keys(fields, frozenset({"role", "permission", "comment"}), path)
+        return PermissionMetadata(
+            read_name(require(fields, "role", path), (path, "role")),
+            operation,
+            read_object(require(fields, "permission", path), (path, "permission")),
+            read_comment(fields.get("comment"), (path, "comment")),
+        )
+
+    return read
+
+
+def _each(fields: dict[str, Any], key: str, path: Path, read: Callable[[Any, Path], T]) -> tuple[T, ...]:
+    place = (path, key)
+    items = fields.get(key, [])
+    if not isinstance(items, list):
+        raise expected("Array", items, place)
+    return tuple(read(item, (place, index)) for index, item in enumerate(items))
+
+
+def _from_table(table: TableMetadata) -> dict[str, Any]:
+    return {
+        "table": table_to_json(table.name),
+        **{
+            f"{kind}_relationships": [_from_relationship(one) for one in table.relationships if one.kind == kind]
+            for kind in ("object", "array")
+        },
+        **{
+            f"{operation}_permissions": [
+                _with_comment({"role": one.role, "permission": dict(one.rule)}, one.comment)
+                for one in table.permissions
+                if one.operation == operation
+            ]
+            for operation in OPERATIONS
+        },
+    }
+
+
+def _from_relationship(relationship: RelationshipMetadata) -> dict[str, Any]:
+    using: dict[str, Any]
+    match relationship.using:
+        case ForeignKeyOn(column, table):
+            on = column if table is None else {"table": table_to_json(table), "column": column}
+            using = {"foreign_key_constraint_on": on}
+        case ManualMapping(remote_table, column_mapping):
+            using = {
+                "manual_configuration": {
+                    "remote_table": table_to_json(remote_table),
+                    "column_mapping": dict(column_mapping),
+                }
+            }
+    return _with_comment({"name": relationship.name, "using": using}, relationship.comment)
+
+
+def _with_comment(body: dict[str, Any], comment: str | None) -> dict[str, Any]:
+    return body if comment is None else {**body, "comment": comment}

@@ -1,0 +1,109 @@
+-- introspect --
+with recursive
+relations as materialized (
+  select c.oid, n.nspname, c.relname, c.relkind, pg_relation_is_updatable(c.oid, false) as events
+  from pg_class c
+  join pg_namespace n on n.oid = c.relnamespace
+  where c.relkind in ('r', 'p', 'v', 'm', 'f')
+    and n.nspname not like 'pg\_%' and n.nspname not in ('information_schema', 'howdah')
+),
+attributes as materialized (
+  select a.attrelid, a.attnum, a.attname, a.atttypid, a.attnotnull, a.atthasdef, a.attidentity, a.attgenerated
+  from relations r
+  join pg_attribute a on a.attrelid = r.oid
+  where a.attnum > 0 and not a.attisdropped
+),
+-- A domain is written like the type at the bottom of it.
+bases as (
+  select t.oid, t.oid as base, t.typbasetype as next
+  from pg_type t
+  where t.oid in (select atttypid from attributes)
+  union all
+  select b.oid, t.oid, t.typbasetype
+  from bases b
+  join pg_type t on t.oid = b.next
+),
+types as (
+  select b.oid, t.typname,
+    case
+      when tn.nspname = 'pg_catalog' then format_type(t.oid, -1)
+      when e.oid is null then format('%I.%I', tn.nspname, t.typname)
+      when en.nspname = 'pg_catalog' then format_type(t.oid, -1)
+      else format('%I.%I[]', en.nspname, e.typname)
+    end as sql,
+    case
+      when base.typelem <> 0 and base.typlen = -1 and base.typcategory = 'A' then 'array'
+      when base.oid = 'boolean'::regtype then 'boolean'
+      when base.typcategory in ('D', 'T') then 'datetime'
+      when base.oid in ('json'::regtype, 'jsonb'::regtype) then 'json'
+      when base.oid in ('smallint'::regtype, 'integer'::regtype, 'bigint'::regtype, 'real'::regtype,
+        'double precision'::regtype, 'numeric'::regtype) then 'number'
+      when base.typcategory = 'S' then 'text'
+      else 'other'
+    end as category
+  from bases b
+  join pg_type t on t.oid = b.oid
+  join pg_namespace tn on tn.oid = t.typnamespace
+  join pg_type base on base.oid = b.base
+  left join pg_type e on e.oid = t.typelem and t.typcategory = 'A' and t.typlen = -1
+  left join pg_namespace en on en.oid = e.typnamespace
+  where b.next = 0
+),
+columns as (
+  select attrelid, json_agg(json_build_array(
+      attname, attnum, atttypid::bigint, not attnotnull, atthasdef or attidentity <> '',
+      attgenerated <> '' or attidentity = 'a'
+    ) order by attnum) as list
+  from attributes
+  group by attrelid
+),
+-- A partial index or one on expressions is no key; of a covering one only the key columns are.
+unique_indexes as (
+  select i.indrelid, json_agg(json_build_array(
+      c.relname, i.indisprimary, (
+        select json_agg(a.attname order by k.place)
+        from unnest(i.indkey::smallint[]) with ordinality as k (attnum, place)
+        join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
+        where k.place <= i.indnkeyatts
+      )
+    ) order by not i.indisprimary, c.relname) as list
+  from relations r
+  join pg_index i on i.indrelid = r.oid
+  join pg_class c on c.oid = i.indexrelid
+  where i.indisunique and i.indisvalid and i.indpred is null and i.indexprs is null
+  group by i.indrelid
+),
+-- A key that refers to a partitioned table is repeated for each of its partitions: those are not the user's.
+foreign_keys as (
+  select f.conrelid, json_agg(json_build_array(
+      f.conname, (
+        select json_agg(a.attname order by k.place)
+        from unnest(f.conkey) with ordinality as k (attnum, place)
+        join pg_attribute a on a.attrelid = f.conrelid and a.attnum = k.attnum
+      ), n.nspname, c.relname, (
+        select json_agg(a.attname order by k.place)
+        from unnest(f.confkey) with ordinality as k (attnum, place)
+        join pg_attribute a on a.attrelid = f.confrelid and a.attnum = k.attnum
+      )
+    ) order by f.conname) as list
+  from relations r
+  join pg_constraint f on f.conrelid = r.oid and f.contype = 'f'
+  join pg_class c on c.oid = f.confrelid
+  join pg_namespace n on n.oid = c.relnamespace
+  left join pg_constraint parent on parent.oid = f.conparentid and parent.conrelid = f.conrelid
+  where parent.oid is null
+  group by f.conrelid
+)
+select json_build_object(
+  'types', (select json_agg(json_build_array(oid::bigint, sql, typname, category)) from types),
+  'tables', (
+    select json_agg(json_build_array(
+      r.oid::bigint, r.nspname, r.relname, r.relkind, (r.events & 8) <> 0, (r.events & 4) <> 0,
+      c.list, u.list, f.list
+    ))
+    from relations r
+    left join columns c on c.attrelid = r.oid
+    left join unique_indexes u on u.indrelid = r.oid
+    left join foreign_keys f on f.conrelid = r.oid
+  )
+)

@@ -1,0 +1,161 @@
+"""Metadata → the texts of its files: what ``files`` reads back as the same metadata, laid out to be edited by hand."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+from urllib.parse import quote
+
+from howdah.data.catalog.metadata import ForeignKeyOn, ManualMapping, Metadata, RelationshipMetadata, TableMetadata
+from howdah.data.query.ast import TableName
+from howdah.errors import HowdahError
+
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_LINE_LENGTH = 100
+
+
+class NotWritableAsToml(HowdahError):
+    """The rule has a null that TOML cannot express."""
+
+    code = "E233"
+
+
+def to_files(metadata: Metadata) -> dict[str, str]:
+    """The text of each table's file by its name. Raises NotWritableAsToml."""
+    return {file_name(table.name): to_text(table) for table in metadata.tables}
+
+
+def file_name(table: TableName) -> str:
+    """The name of a table's file; what a file system may not like is percent-encoded.
+
+    >>> file_name(TableName("public", "article")), file_name(TableName("app", "a/b"))
+    ('public.article.toml', 'app.a%2Fb.toml')
+    """
+    return f"{quote(table.schema, safe=' ')}.{quote(table.name, safe=' ')}.toml"
+
+
+def to_text(table: TableMetadata) -> str:
+    """The text of one table's file. Raises NotWritableAsToml."""
+    blocks = [[f"schema = {_string(table.name.schema)}", f"table = {_string(table.name.name)}"]]
+    for relationship in table.relationships:
+        header = f"[relationships.{_key(relationship.name)}]"
+        blocks.append([header, *_relationship(relationship), *_comment(relationship.comment)])
+    for permission in table.permissions:
+        header = f"[permissions.{_key(permission.role)}.{permission.operation}]"
+        place = f"{table.name}: {permission.role} {permission.operation}"
+        rule = {key: _without_null(value, place) for key, value in permission.rule.items() if value is not None}
+        lines = [line for key, value in rule.items() for line in _pairs(_key(key), value)]
+        blocks.append([header, *lines, *_comment(permission.comment)])
+    return "\n\n".join("\n".join(block) for block in blocks) + "\n"
+
+
+def _relationship(relationship: RelationshipMetadata) -> list[str]:
+    kind = f"kind = {_string(relationship.kind)}"
+    match relationship.using:
+        case ForeignKeyOn(column, table):
+            parts = () if table is None else _table_parts(table)
+            return [kind, f"foreign_key = {_string(_dotted(*parts, column))}"]
+        case ManualMapping(remote_table, column_mapping):
+            return [
+                kind,
+                f"remote_table = {_string(_dotted(*_table_parts(remote_table)))}",
+                f"columns = {_value(dict(column_mapping))}",
+            ]
+
+
+def _table_parts(table: TableName) -> tuple[str, ...]:
+    return (table.name,) if table.schema == "public" else (table.schema, table.name)
+
+
+def _dotted(*parts: str) -> str:
+    return ".".join(_quote_part(part) if "." in part or '"' in part else part for part in parts)
+
+
+def _quote_part(part: str) -> str:
+    return '"' + part.replace('"', '""') + '"'
+
+
+def _comment(comment: str | None) -> list[str]:
+    return [] if comment is None else [f"comment = {_string(comment)}"]
+
+
+def _without_null(value: Any, place: str) -> Any:
+    """The value with comparisons with null written as ``_is_null``."""
+    if isinstance(value, Mapping):
+        written: dict[str, Any] = {}
+        for key, item in value.items():
+            name, new = key, item
+            if item is None:
+                name, new = _null(key, place)
+            if name in written:
+                raise NotWritableAsToml(f"{place}: two conditions about null in one object cannot be written as TOML.")
+            written[name] = _without_null(new, place)
+        return written
+    if isinstance(value, list | tuple):
+        return [_without_null(item, place) for item in value]
+    if value is None:
+        raise NotWritableAsToml(f"{place}: TOML has no null.", hint="Write the rule without null.")
+    return value
+
+
+def _null(key: str, place: str) -> tuple[str, Any]:
+    if not key.startswith(("$", "_")):
+        return key, {"_is_null": True}
+    match key[1:]:
+        case "eq":
+            return "_is_null", True
+        case "ne" | "neq":
+            return "_is_null", False
+        case _:
+            raise NotWritableAsToml(f"{place}: TOML has no null for {key}.", hint="Write the rule without null.")
+
+
+# -- TOML --------------------------------------------------------------------------------------------------------------
+
+
+def _pairs(key: str, value: Any) -> Iterator[str]:
+    """The lines that give ``key`` its value: nested objects as dotted keys, a line for each leaf."""
+    if isinstance(value, Mapping) and value:
+        for name, item in value.items():
+            yield from _pairs(f"{key}.{_key(name)}", item)
+        return
+    line = f"{key} = {_value(value)}"
+    if len(line) > _LINE_LENGTH and isinstance(value, list):
+        line = "\n".join((f"{key} = [", *(f"  {_value(item)}," for item in value), "]"))
+    yield line
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return _string(value)
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_value(item) for item in value) + "]"
+    if isinstance(value, Mapping):
+        pairs = [pair for name, item in value.items() for pair in _inline_pairs(_key(name), item)]
+        return "{ " + ", ".join(pairs) + " }" if pairs else "{}"
+    if isinstance(value, Decimal | float):
+        text = str(value)
+        return text if any(character in text for character in ".eE") else f"{text}.0"
+    return str(value)
+
+
+def _inline_pairs(key: str, value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping) and value:
+        for name, item in value.items():
+            yield from _inline_pairs(f"{key}.{_key(name)}", item)
+    else:
+        yield f"{key} = {_value(value)}"
+
+
+def _key(name: str) -> str:
+    return name if _BARE_KEY.fullmatch(name) else _string(name)
+
+
+def _string(text: str) -> str:
+    # JSON's escapes are TOML's, but for one control character that only TOML wants escaped.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,0 +1,92 @@
+"""The schema ``howdah`` in a database, and the role the API acts as there.
+
+The API's connections do not work as the user of the database URL, who owns the tables, but as a role of this database
+that owns nothing, cannot log in and cannot bypass row level security (R66). It may use what is tracked, nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from howdah.postgres import queries
+from howdah.postgres.connection import Connection
+from howdah.postgres.errors import DatabaseError, PostgresError
+
+INSTALLED_VERSION = 1
+"""What this howdah installs; ``install.sql`` writes the same number."""
+
+_QUERIES = queries.load(Path(__file__).with_name("install.sql"))
+
+# Any two numbers that nobody else is likely to lock on; advisory locks are per database.
+_LOCK = "set local lock_timeout = 0; set local statement_timeout = 0; select pg_advisory_xact_lock(7473, 1)"
+
+_NAME_BYTES = 63
+
+
+class CannotInstall(PostgresError):
+    """The schema "howdah" cannot be made in the database."""
+
+    code = "E150"
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """The role the API shall act as (None: as the user of the database URL) and what is not as it should be there."""
+
+    role: str | None
+    problem: str | None
+
+
+def api_role(database: str) -> str:
+    """The name of the API's role for a database: roles belong to the whole server, so it has the database's name in it.
+
+    >>> api_role("shop")
+    'howdah_api_shop'
+    >>> api_role("x" * 60)
+    'howdah_api_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx_24fecae6'
+    """
+    name = f"howdah_api_{database}"
+    encoded = name.encode()
+    if len(encoded) <= _NAME_BYTES:
+        return name
+    digest = hashlib.sha256(encoded).hexdigest()[:8]
+    return encoded[: _NAME_BYTES - 9].decode(errors="ignore") + "_" + digest
+
+
+async def install(connection: Connection) -> Installation:
+    """The schema is there and of this version, and so is the role where that may be. Safe to call at any time by many.
+
+    ``connection`` must work as the user of the database URL. Raises CannotInstall when that user may not make a schema
+    and there is none, DatabaseError and ConnectionLost as ever.
+    """
+    async with connection.transaction():
+        await connection.script(_LOCK)
+        try:
+            if await _installed_version(connection) < INSTALLED_VERSION:
+                await connection.script(_QUERIES["install"])
+        except DatabaseError as error:
+            if error.sqlstate == "42501":
+                raise CannotInstall(
+                    f'The schema "howdah" cannot be made in the database: {error.message}.',
+                    hint="Connect as the owner of the database, or GRANT CREATE ON DATABASE to the user.",
+                ) from error
+            raise
+        database = json.loads(await connection.submit(_QUERIES["database"]))
+        answer = json.loads(await connection.submit(_QUERIES["prepare_role"], [api_role(database).encode()]))
+    return Installation(answer["role"], answer["problem"])
+
+
+async def _installed_version(connection: Connection) -> int:
+    if not json.loads(await connection.submit(_QUERIES["is_installed"])):
+        return 0
+    return int(await connection.submit(_QUERIES["installed_version"]))
+
+
+async def share_tables(connection: Connection, role: str, tables: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """``role`` may use exactly ``tables`` (schema and name; those that are missing are skipped); what was refused."""
+    tracked = json.dumps([{"schema": schema, "name": name} for schema, name in tables])
+    return tuple(json.loads(await connection.submit(_QUERIES["share_tables"], [role.encode(), tracked.encode()])))

@@ -1,0 +1,199 @@
+-- is_installed --
+select to_json(to_regclass('howdah.installation') is not null)
+
+-- installed_version --
+select to_json(version) from howdah.installation
+
+-- install --
+create schema if not exists howdah;
+comment on schema howdah is 'Belongs to howdah: metadata, migrations, seeds. Not a place for tables of yours.';
+
+create table if not exists howdah.installation (
+  only_row boolean primary key default true check (only_row),
+  version integer not null
+);
+
+create table if not exists howdah.metadata (
+  only_row boolean primary key default true check (only_row),
+  version bigint not null,
+  document json not null,
+  source text,
+  changed_at timestamptz not null default now()
+);
+comment on column howdah.metadata.source is 'Hash of the files the document came from; null when it was set by calls.';
+insert into howdah.metadata (version, document) values (0, '{"tables": []}') on conflict do nothing;
+
+create table if not exists howdah.migrations (
+  version bigint primary key,
+  name text not null,
+  checksum text not null,
+  applied_at timestamptz not null default clock_timestamp()
+);
+
+create table if not exists howdah.seeds (
+  name text primary key,
+  checksum text not null,
+  applied_at timestamptz not null default clock_timestamp()
+);
+
+-- Statements call this for a row that a permission's check refuses. Volatile, so that no plan evaluates it beforehand.
+create or replace function howdah.check_violation() returns boolean language plpgsql volatile as $body$
+begin
+  raise exception 'check constraint of an insert/update permission has failed' using errcode = 'HW001';
+end
+$body$;
+
+-- The role exists, owns nothing, cannot log in or bypass row level security, and this session may assume it; or why not.
+create or replace function howdah.prepare_role(role_name text) returns json language plpgsql as $body$
+declare
+  previous text := current_setting('role');
+  problem text;
+begin
+  if not exists (select from pg_roles where rolname = role_name) then
+    begin
+      execute format('create role %I nologin noinherit', role_name);
+    exception
+      when insufficient_privilege then
+        return json_build_object('role', null, 'problem',
+          format('user "%s" may not create role "%s"', session_user, role_name));
+      when duplicate_object or unique_violation then
+        null;  -- another database's installer of the same moment
+    end;
+  end if;
+  if exists (select from pg_roles where rolname = role_name and (rolsuper or rolbypassrls or rolcanlogin)) then
+    begin
+      execute format('alter role %I nosuperuser nobypassrls nologin', role_name);
+    exception when insufficient_privilege then
+      return json_build_object('role', null, 'problem',
+        format('role "%s" may log in or bypass row level security, and user "%s" may not change that',
+          role_name, session_user));
+    end;
+  end if;
+  begin
+    perform set_config('role', role_name, true);
+    perform set_config('role', previous, true);
+  exception when insufficient_privilege then
+    begin
+      execute format('grant %I to %I', role_name, session_user);
+      perform set_config('role', role_name, true);
+      perform set_config('role', previous, true);
+    exception when insufficient_privilege then
+      return json_build_object('role', null, 'problem',
+        format('user "%s" may not act as role "%s"', session_user, role_name));
+    end;
+  end;
+  if not has_schema_privilege(role_name, 'howdah', 'usage') then
+    execute format('grant usage on schema howdah to %I', role_name);
+  end if;
+  if exists (
+    select from pg_shdepend
+    where refclassid = 'pg_authid'::regclass and deptype = 'o'
+      and refobjid = (select oid from pg_roles where rolname = role_name)
+  ) then
+    problem := format('role "%s" owns something, and no permission of the database holds for what it owns', role_name);
+  end if;
+  return json_build_object('role', role_name, 'problem', problem);
+end
+$body$;
+
+-- The role may use exactly the tracked tables, their sequences and the schemas of both; what could not be granted.
+create or replace function howdah.share_tables(role_name text, tracked json) returns json language plpgsql as $body$
+declare
+  role_id oid := (select oid from pg_roles where rolname = role_name);
+  tables oid[];
+  sequences oid[];
+  schemas oid[];
+  item record;
+  refused text[] := '{}';
+begin
+  select coalesce(array_agg(c.oid), '{}') into tables
+  from json_to_recordset(tracked) as t (schema text, name text)
+  join pg_namespace n on n.nspname = t.schema
+  join pg_class c on c.relnamespace = n.oid and c.relname = t.name and c.relkind in ('r', 'p', 'v', 'm', 'f');
+
+  -- A sequence belongs to a column (serial), or a column's default calls it.
+  select coalesce(array_agg(distinct s.oid), '{}') into sequences
+  from pg_class s
+  where s.relkind = 'S' and (
+    exists (
+      select from pg_depend d
+      where d.classid = 'pg_class'::regclass and d.objid = s.oid
+        and d.refclassid = 'pg_class'::regclass and d.refobjid = any (tables) and d.deptype = 'a'
+    )
+    or exists (
+      select from pg_depend d join pg_attrdef a on a.oid = d.objid
+      where d.classid = 'pg_attrdef'::regclass and d.refclassid = 'pg_class'::regclass and d.refobjid = s.oid
+        and a.adrelid = any (tables)
+    )
+  );
+
+  select coalesce(array_agg(distinct id), '{}') into schemas
+  from (
+    select relnamespace from pg_class where oid = any (tables) or oid = any (sequences)
+    union
+    select unnest(array[t.typnamespace, e.typnamespace])
+    from pg_attribute a join pg_type t on t.oid = a.atttypid left join pg_type e on e.oid = t.typelem
+    where a.attrelid = any (tables) and a.attnum > 0 and not a.attisdropped
+  ) as used (id)
+  join pg_namespace n on n.oid = used.id
+  where n.nspname not like 'pg\_%';
+
+  for item in
+    select distinct c.oid, c.relkind
+    from pg_class c, aclexplode(c.relacl) a
+    where a.grantee = role_id and c.oid <> all (tables) and c.oid <> all (sequences)
+      and c.relnamespace <> 'howdah'::regnamespace
+  loop
+    begin
+      execute format('revoke all on %s %s from %I',
+        case item.relkind when 'S' then 'sequence' else 'table' end, item.oid::regclass, role_name);
+    exception when insufficient_privilege then
+      refused := refused || format('revoke on %s', item.oid::regclass);
+    end;
+  end loop;
+
+  for item in
+    select n.oid from pg_namespace n, aclexplode(n.nspacl) a
+    where a.grantee = role_id and n.oid <> all (schemas) and n.oid <> 'howdah'::regnamespace
+  loop
+    begin
+      execute format('revoke all on schema %s from %I', item.oid::regnamespace, role_name);
+    exception when insufficient_privilege then
+      refused := refused || format('revoke on schema %s', item.oid::regnamespace);
+    end;
+  end loop;
+
+  for item in
+    select 1 as step, 'usage on schema ' || id::regnamespace as privilege
+    from unnest(schemas) as id where not has_schema_privilege(role_id, id, 'usage')
+    union all
+    select 2, 'select, insert, update, delete on table ' || id::regclass
+    from unnest(tables) as id
+    where not (has_table_privilege(role_id, id, 'select') and has_table_privilege(role_id, id, 'insert')
+      and has_table_privilege(role_id, id, 'update') and has_table_privilege(role_id, id, 'delete'))
+    union all
+    select 3, 'usage on sequence ' || id::regclass
+    from unnest(sequences) as id where not has_sequence_privilege(role_id, id, 'usage')
+    order by step
+  loop
+    begin
+      execute format('grant %s to %I', item.privilege, role_name);
+    exception when insufficient_privilege then
+      refused := refused || item.privilege;
+    end;
+  end loop;
+  return to_json(refused);
+end
+$body$;
+
+insert into howdah.installation (version) values (1)
+on conflict (only_row) do update set version = greatest(howdah.installation.version, excluded.version);
+
+-- prepare_role --
+select howdah.prepare_role($1::text)
+
+-- share_tables --
+select howdah.share_tables($1::text, $2::json)
+
+-- database --
+select to_json(current_database())
