@@ -1,0 +1,24 @@
+"""One gateway for all tests of a module that only send requests to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from howdah.gateway.edge import EdgeLimits
+from tests.gateway.support import RunningGateway, Upstream, gateway, upstream
+
+
+@pytest.fixture(scope="module")
+def echo() -> Iterator[Upstream]:
+    """An upstream that tells what it was sent."""
+    with upstream() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def server(echo: Upstream) -> Iterator[RunningGateway]:
+    """A gateway in front of it, with short times."""
+    with gateway(service=echo.port, edge=EdgeLimits(header_timeout=0.4, idle_timeout=0.8)) as running:
+        yield running
