@@ -66,18 +66,13 @@ def unknown_column(name: str, role: str | None, operation: Operation, path: Path
 
 
 def find_related(
-    table: Table, name: str, tables: Tables, role: str | None
-) -> tuple[Relationship, Table, SelectPermission | None] | None:
-    """The relationship, its target and what the role may read there; None when there is none or it may not be read.
-
-    For a stored rule there is no permission to obey.
-    """
+    table: Table, name: str, tables: Tables, role: str
+) -> tuple[Relationship, Table, SelectPermission] | None:
+    """The relationship, its target and what the role may read there; None when there is none or it may not be read."""
     relationship = table.relationships.get(name)
     if relationship is None:
         return None
     target = tables[relationship.target]
-    if role is None:
-        return relationship, target, None
     permission = target.permissions.get(role, NO_PERMISSIONS).select
     return None if permission is None else (relationship, target, permission)
 

@@ -124,7 +124,7 @@ def _column_is(
 ) -> Condition:
     column = columns.get(expression.column)
     if column is None:
-        if find_related(table, expression.column, tables, role) is not None:
+        if _is_relationship(expression.column, table, tables, role):
             raise UnexpectedPayload(
                 f'"{expression.column}" is a relationship: expected an object of conditions', path=expression.path
             )
@@ -185,31 +185,34 @@ def _among(column: Column, operand: Any, path: Path, *, negated: bool, stored: b
 def _related(
     expression: Related, table: Table, columns: Mapping[str, Column], tables: Tables, role: str | None
 ) -> Condition:
-    found = find_related(table, expression.relationship, tables, role)
-    if found is None:
-        if expression.relationship not in columns:
-            raise unknown_relationship(expression.relationship, role, expression.path)
+    name = expression.relationship
+    if not _is_relationship(name, table, tables, role):
+        if name not in columns:
+            raise unknown_relationship(name, role, expression.path)
         if expression.expression == EVERYTHING:
             return TRUE
-        raise UnexpectedPayload(
-            f'"{expression.relationship}" is a column: expected a value or operators', path=expression.path
-        )
-    relationship, target, permission = found
-    readable = target.columns if permission is None else permission.columns
-    condition = resolve_predicate(expression.expression, target, readable, tables, role)
-    if permission is not None:
-        condition = both(permission.filter, condition)
+        raise UnexpectedPayload(f'"{name}" is a column: expected a value or operators', path=expression.path)
+    relationship = table.relationships[name]
+    target = tables[relationship.target]
+    condition = _in_other_table(expression.expression, target, tables, role, expression.path)
     return RowExists(target.name, relationship.mapping, condition)
 
 
 def _exists(expression: Exists, tables: Tables, role: str | None) -> Condition:
     path = (expression.path, "_table")
     target = find_table(tables, expression.table, "select", role, path)
+    return RowExists(target.name, (), _in_other_table(expression.expression, target, tables, role, path))
+
+
+def _in_other_table(
+    expression: BooleanExpression, target: Table, tables: Tables, role: str | None, path: Path
+) -> Condition:
+    """The expression about rows of ``target``, of which a role sees only those its filter lets through."""
     if role is None:
-        condition = resolve_predicate(expression.expression, target, target.columns, tables, role)
-    else:
-        permission = find_select_permission(target, role, path)
-        condition = both(
-            permission.filter, resolve_predicate(expression.expression, target, permission.columns, tables, role)
-        )
-    return RowExists(target.name, (), condition)
+        return resolve_predicate(expression, target, target.columns, tables, role)
+    permission = find_select_permission(target, role, path)
+    return both(permission.filter, resolve_predicate(expression, target, permission.columns, tables, role))
+
+
+def _is_relationship(name: str, table: Table, tables: Tables, role: str | None) -> bool:
+    return name in table.relationships if role is None else find_related(table, name, tables, role) is not None

@@ -1,0 +1,372 @@
+"""A Plan → a tree of SQL. Total: a plan is already valid. Knows no roles and looks nothing up.
+
+The shapes are the ones that measured best: json built by Postgres from whole rows, relationships as scalar sub-selects
+in the select list, the limit beside the base table's ORDER BY.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from howdah.data.catalog.condition import (
+    AllOf,
+    Among,
+    AmongArray,
+    AnyOf,
+    ColumnsCompared,
+    Compared,
+    Condition,
+    IsNull,
+    Negation,
+    RowExists,
+)
+from howdah.data.plan.values import (
+    AssignmentPlan,
+    Cell,
+    ColumnOutput,
+    ConflictPlan,
+    CountPlan,
+    DeletePlan,
+    Hop,
+    InsertPlan,
+    OrderTerm,
+    Plan,
+    RelatedOutput,
+    ReturningPlan,
+    RowsPlan,
+    SelectPlan,
+    UpdatePlan,
+)
+from howdah.data.query.ast import ColumnOperator, TableName, ValueOperator
+from howdah.data.sql.ast import (
+    AnyElement,
+    AnyOfList,
+    Assignment,
+    Binary,
+    BinaryOperator,
+    Call,
+    Case,
+    ColumnOf,
+    Connected,
+    Delete,
+    Exists,
+    Expression,
+    Insert,
+    Not,
+    NullTest,
+    OnConflict,
+    Order,
+    Output,
+    Parameter,
+    RowOf,
+    Scalar,
+    Select,
+    SelectSource,
+    TableSource,
+    Tree,
+    Update,
+    WithSource,
+    Word,
+    Writing,
+)
+
+_TRUE = Word("true")
+_EMPTY_LIST = Word("'[]'")
+_ONE = Output(Word("1"), None)
+_COUNT = Call("count", (Word("*"),))
+_WRITTEN = "written"
+
+_VALUE_OPERATORS: dict[ValueOperator, BinaryOperator] = {
+    "eq": "=",
+    "ne": "IS DISTINCT FROM",  # null-safe: a row without a value is not equal to any
+    "gt": ">",
+    "lt": "<",
+    "gte": ">=",
+    "lte": "<=",
+    "like": "LIKE",
+    "nlike": "NOT LIKE",
+    "ilike": "ILIKE",
+    "nilike": "NOT ILIKE",
+    "similar": "SIMILAR TO",
+    "nsimilar": "NOT SIMILAR TO",
+    "regex": "~",
+    "iregex": "~*",
+    "nregex": "!~",
+    "niregex": "!~*",
+}
+_COLUMN_OPERATORS: dict[ColumnOperator, BinaryOperator] = {
+    "ceq": "=",
+    "cne": "<>",
+    "cgt": ">",
+    "clt": "<",
+    "cgte": ">=",
+    "clte": "<=",
+}
+
+
+def compile_plan(plan: Plan) -> Tree:
+    """The one statement that does what the plan says; its single cell is the answer as JSON."""
+    aliases = _Aliases()
+    match plan:
+        case SelectPlan(rows):
+            return _list_of(_rows(rows, (), aliases), aliases)
+        case CountPlan():
+            return _count(plan, aliases)
+        case InsertPlan():
+            return _insert(plan, aliases)
+        case UpdatePlan():
+            return _update(plan, aliases)
+        case DeletePlan():
+            return _delete(plan, aliases)
+    assert_never(plan)
+
+
+class _Aliases:
+    """Names for the relations of one statement, each given once. Short, so that Postgres never has to cut one."""
+
+    __slots__ = ("_rows", "_tables")
+
+    def __init__(self) -> None:
+        self._tables = 0
+        self._rows = 0
+
+    def table(self) -> str:
+        self._tables += 1
+        return f"t{self._tables}"
+
+    def row(self) -> str:
+        self._rows += 1
+        return f"r{self._rows}"
+
+
+# Reading.
+
+
+def _rows(
+    rows: RowsPlan, joined_to: tuple[tuple[ColumnOf, str], ...], aliases: _Aliases, *, one: bool = False
+) -> Select:
+    """The rows, of which some columns equal columns outside; only the first of them when it is known to be wanted."""
+    alias = aliases.table()
+    joins = tuple([Binary(ColumnOf(alias, theirs), "=", ours) for ours, theirs in joined_to])
+    outputs = tuple(
+        [
+            Output(ColumnOf(alias, output.column), None)
+            if isinstance(output, ColumnOutput)
+            else Output(_related(output, alias, aliases), output.key)
+            for output in rows.outputs
+        ]
+    )
+    order_by = tuple([_order(term, alias, aliases) for term in rows.order_by])
+    return Select(
+        outputs,
+        _source(rows.table, alias),
+        _where(rows.condition, alias, aliases, joins),
+        order_by,
+        1 if one and (rows.limit is None or rows.limit > 1) else rows.limit,
+        None if rows.offset is None else Parameter(rows.offset, "bigint"),
+    )
+
+
+def _related(output: RelatedOutput, alias: str, aliases: _Aliases) -> Scalar:
+    joined_to = tuple([(ColumnOf(alias, ours), theirs) for ours, theirs in output.mapping])
+    if not output.single:
+        return Scalar(_list_of(_rows(output.rows, joined_to, aliases), aliases))
+    row = aliases.row()
+    select = _rows(output.rows, joined_to, aliases, one=not output.unique)
+    return Scalar(Select((Output(Call("row_to_json", (RowOf(row),)), None),), SelectSource(select, row)))
+
+
+def _list_of(select: Select, aliases: _Aliases) -> Select:
+    row = aliases.row()
+    rows = Call("coalesce", (Call("json_agg", (RowOf(row),)), _EMPTY_LIST))
+    return Select((Output(rows, None),), SelectSource(select, row))
+
+
+def _order(term: OrderTerm, alias: str, aliases: _Aliases) -> Order:
+    return Order(_value_at(term.hops, term.column, alias, aliases), term.descending, term.nulls_first)
+
+
+def _value_at(hops: tuple[Hop, ...], column: str, alias: str, aliases: _Aliases) -> Expression:
+    """The column of the row that the hops lead to from ``alias``."""
+    if not hops:
+        return ColumnOf(alias, column)
+    hop, target = hops[0], aliases.table()
+    joins = tuple([Binary(ColumnOf(target, theirs), "=", ColumnOf(alias, ours)) for ours, theirs in hop.mapping])
+    return Scalar(
+        Select(
+            (Output(_value_at(hops[1:], column, target, aliases), None),),
+            _source(hop.table, target),
+            _where(hop.condition, target, aliases, joins),
+            limit=None if hop.unique else 1,
+        )
+    )
+
+
+def _count(plan: CountPlan, aliases: _Aliases) -> Select:
+    alias, row = aliases.table(), aliases.row()
+    source = _source(plan.table, alias)
+    where = _where(plan.condition, alias, aliases)
+    if plan.distinct:
+        tuples = aliases.row()
+        columns = tuple([Output(ColumnOf(alias, column), None) for column in plan.distinct])
+        counted = Select(
+            (Output(_COUNT, "count"),), SelectSource(Select(columns, source, where, distinct=True), tuples)
+        )
+    else:
+        counted = Select((Output(_COUNT, "count"),), source, where)
+    return Select((Output(Call("row_to_json", (RowOf(row),)), None),), SelectSource(counted, row))
+
+
+# Writing.
+
+
+def _insert(plan: InsertPlan, aliases: _Aliases) -> Writing:
+    alias = aliases.table()
+    conflict = None if plan.on_conflict is None else _on_conflict(plan.on_conflict, alias, aliases)
+    checks = [_condition(plan.check, alias, aliases)]
+    if plan.on_conflict is not None and plan.on_conflict.update is not None:
+        update = plan.on_conflict.update
+        check = _condition(update.check, alias, aliases)
+        if update.tells_updated and check != _TRUE:
+            # A new row has no xmax; an updated one has, from the lock that ON CONFLICT took on it.
+            check = Connected("OR", (Binary(ColumnOf(alias, "xmax"), "=", Word("0")), check))
+        checks.append(check)
+    change = Insert(
+        _source(plan.table, alias),
+        plan.columns,
+        tuple([tuple([Word("DEFAULT") if cell is None else _cell(cell) for cell in row]) for row in plan.rows]),
+        conflict,
+        _returning(plan.returning, _all_of(checks), alias, aliases),
+    )
+    return _answer(change, plan.returning, aliases)
+
+
+def _on_conflict(plan: ConflictPlan, alias: str, aliases: _Aliases) -> OnConflict:
+    if plan.update is None:
+        return OnConflict(plan.key, (), None)
+    update = plan.update
+    assignments = [Assignment(column, ColumnOf("excluded", column)) for column in update.columns]
+    assignments += [Assignment(column, _cell(cell)) for column, cell in update.presets]
+    return OnConflict(plan.key, tuple(assignments), _where(update.condition, alias, aliases))
+
+
+def _update(plan: UpdatePlan, aliases: _Aliases) -> Writing:
+    alias = aliases.table()
+    change = Update(
+        _source(plan.table, alias),
+        tuple([_assignment(assignment, alias) for assignment in plan.assignments]),
+        _where(plan.condition, alias, aliases),
+        _returning(plan.returning, _condition(plan.check, alias, aliases), alias, aliases),
+    )
+    return _answer(change, plan.returning, aliases)
+
+
+def _assignment(plan: AssignmentPlan, alias: str) -> Assignment:
+    if plan.cell is None:
+        return Assignment(plan.column, Word("DEFAULT"))
+    value = _cell(plan.cell)
+    if plan.operator == "inc":
+        return Assignment(plan.column, Binary(ColumnOf(alias, plan.column), "+", value))
+    if plan.operator == "mul":
+        return Assignment(plan.column, Binary(ColumnOf(alias, plan.column), "*", value))
+    return Assignment(plan.column, value)
+
+
+def _delete(plan: DeletePlan, aliases: _Aliases) -> Writing:
+    alias = aliases.table()
+    change = Delete(
+        _source(plan.table, alias),
+        _where(plan.condition, alias, aliases),
+        _returning(plan.returning, _TRUE, alias, aliases),
+    )
+    return _answer(change, plan.returning, aliases)
+
+
+def _returning(plan: ReturningPlan | None, check: Expression, alias: str, aliases: _Aliases) -> tuple[Output, ...]:
+    """The changed row as JSON, whether it may be shown, and the check, which ends the statement when it fails."""
+    outputs: list[Output] = []
+    if plan is not None:
+        row = aliases.row()
+        columns = tuple([Output(ColumnOf(alias, column), None) for column in plan.columns])
+        as_json = Select((Output(Call("row_to_json", (RowOf(row),)), None),), SelectSource(Select(columns, None), row))
+        outputs.append(Output(Scalar(as_json), "row"))
+        visible = _condition(plan.visible, alias, aliases)
+        if visible != _TRUE:
+            outputs.append(Output(visible, "visible"))
+    if check != _TRUE:
+        outputs.append(Output(Case(check, _TRUE, Call("howdah.check_violation", ())), "checked"))
+    return tuple(outputs) or (_ONE,)
+
+
+def _answer(change: Insert | Update | Delete, returning: ReturningPlan | None, aliases: _Aliases) -> Writing:
+    outputs = [Output(_COUNT, "affected_rows")]
+    if returning is not None:
+        filtered = any(output.name == "visible" for output in change.returning)
+        only = ColumnOf(_WRITTEN, "visible") if filtered else None
+        rows = Call("json_agg", (ColumnOf(_WRITTEN, "row"),), only)
+        outputs.append(Output(Call("coalesce", (rows, _EMPTY_LIST)), "returning"))
+    row = aliases.row()
+    answer = SelectSource(Select(tuple(outputs), WithSource(_WRITTEN)), row)
+    return Writing(_WRITTEN, change, Select((Output(Call("row_to_json", (RowOf(row),)), None),), answer))
+
+
+def _cell(cell: Cell) -> Parameter:
+    return Parameter(cell.value, cell.type)
+
+
+# Conditions.
+
+
+def _source(table: TableName, alias: str) -> TableSource:
+    return TableSource(table.schema, table.name, alias)
+
+
+def _where(
+    condition: Condition, alias: str, aliases: _Aliases, joins: tuple[Expression, ...] = ()
+) -> Expression | None:
+    compiled = _condition(condition, alias, aliases)
+    if compiled == _TRUE and not joins:
+        return None
+    return _all_of([*joins, compiled])
+
+
+def _all_of(expressions: list[Expression]) -> Expression:
+    operands: list[Expression] = []
+    for expression in expressions:
+        if isinstance(expression, Connected) and expression.word == "AND":
+            operands.extend(expression.operands)
+        elif expression != _TRUE:
+            operands.append(expression)
+    if len(operands) > 1:
+        return Connected("AND", tuple(operands))
+    return operands[0] if operands else _TRUE
+
+
+def _condition(condition: Condition, alias: str, aliases: _Aliases) -> Expression:
+    match condition:
+        case Compared(column, operator, value, type_):
+            return Binary(ColumnOf(alias, column), _VALUE_OPERATORS[operator], Parameter(value, type_))
+        case AllOf(conditions):
+            return _all_of([_condition(part, alias, aliases) for part in conditions])
+        case AnyOf(conditions):
+            operands = tuple([_condition(part, alias, aliases) for part in conditions])
+            if len(operands) > 1:
+                return Connected("OR", operands)
+            return operands[0] if operands else Word("false")
+        case Negation(inner):
+            return Not(_condition(inner, alias, aliases))
+        case IsNull(column, negated):
+            return NullTest(ColumnOf(alias, column), negated)
+        case AmongArray(column, negated, value, type_):
+            return AnyElement(ColumnOf(alias, column), negated, Parameter(value, type_))
+        case Among(column, negated, values, type_):
+            if not values:
+                return _TRUE if negated else Word("false")
+            return AnyOfList(ColumnOf(alias, column), negated, tuple([Parameter(value, type_) for value in values]))
+        case ColumnsCompared(left, operator, right):
+            return Binary(ColumnOf(alias, left), _COLUMN_OPERATORS[operator], ColumnOf(alias, right))
+        case RowExists(table, mapping, inner):
+            target = aliases.table()
+            joins = tuple([Binary(ColumnOf(target, theirs), "=", ColumnOf(alias, ours)) for ours, theirs in mapping])
+            return Exists(Select((_ONE,), _source(table, target), _where(inner, target, aliases, joins)))
+    assert_never(condition)

@@ -1,0 +1,43 @@
+"""A Query, the Catalog and the Session → a Plan: what will be done, as data.
+
+Permissions enter here and nowhere else: a role's row filter becomes part of the plan, its columns are the ones there
+are, and what it has no permission for is refused. Whatever comes after knows no roles.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from howdah.data.catalog.model import Catalog
+from howdah.data.plan.insert import plan_insert
+from howdah.data.plan.rows import plan_count, plan_select
+from howdah.data.plan.scope import Scope
+from howdah.data.plan.update import plan_delete, plan_update
+from howdah.data.plan.values import Plan
+from howdah.data.query.ast import Count, Delete, Insert, Query, Select, Update
+from howdah.data.query.limits import DEFAULT_LIMITS, Limits
+from howdah.session import Session
+
+
+def plan(query: Query, catalog: Catalog, session: Session, limits: Limits = DEFAULT_LIMITS) -> Plan:
+    """What the query means for this session.
+
+    The requests of a bulk are planned one after the other by whoever carries them out, because each may change the
+    catalog for the next. Raises PermissionDenied, NotExists, NotSupported and UnexpectedPayload.
+    """
+    scope = Scope(catalog.tables, session, limits)
+    match query:
+        case Select():
+            return plan_select(query, scope)
+        case Insert():
+            return plan_insert(query, scope)
+        case Update():
+            return plan_update(query, scope)
+        case Delete():
+            return plan_delete(query, scope)
+        case Count():
+            return plan_count(query, scope)
+    assert_never(query)
+
+
+__all__ = ["Plan", "plan"]

@@ -1,0 +1,162 @@
+"""The Plan: tables and columns that exist and may be used, conditions with every permission in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from howdah.data.catalog.condition import Condition
+from howdah.data.query.ast import AssignmentOperator, TableName
+from howdah.data.sql.statement import Value
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnOutput:
+    """A column, under its own name."""
+
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
+class RelatedOutput:
+    """Rows of another table under ``key``: one row or null when ``single``, else a list.
+
+    ``mapping`` has pairs of our column and theirs; ``unique`` says that there cannot be more than one row.
+    """
+
+    key: str
+    mapping: tuple[tuple[str, str], ...]
+    single: bool
+    unique: bool
+    rows: RowsPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """From a row to the one row of another table, where the role may see it."""
+
+    table: TableName
+    mapping: tuple[tuple[str, str], ...]
+    unique: bool
+    condition: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class OrderTerm:
+    """By a column of the row that the hops lead to; where they lead to none, by NULL."""
+
+    hops: tuple[Hop, ...]
+    column: str
+    descending: bool
+    nulls_first: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class RowsPlan:
+    """Rows to read. The limit is the smaller one of the request's and the role's."""
+
+    table: TableName
+    outputs: tuple[ColumnOutput | RelatedOutput, ...]
+    condition: Condition
+    order_by: tuple[OrderTerm, ...]
+    limit: int | None
+    offset: Value | None
+
+
+@dataclass(frozen=True, slots=True)
+class SelectPlan:
+    """Rows, as a JSON list."""
+
+    rows: RowsPlan
+
+
+@dataclass(frozen=True, slots=True)
+class CountPlan:
+    """The number of rows, or of distinct tuples of columns."""
+
+    table: TableName
+    distinct: tuple[str, ...]
+    condition: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class ReturningPlan:
+    """What to tell of the changed rows, and of which of them: the role may not be able to read every row it wrote."""
+
+    columns: tuple[str, ...]
+    visible: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A value for a column, which is cast to ``type``."""
+
+    value: Value
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConflictUpdate:
+    """Give the row that is there the new row's value in ``columns`` and the presets, if it fulfils ``condition``.
+
+    ``check`` holds for rows that were updated. Where ``tells_updated`` is false, Postgres cannot tell those from new
+    ones, and all rows have to fulfil it.
+    """
+
+    columns: tuple[str, ...]
+    presets: tuple[tuple[str, Cell], ...]
+    condition: Condition
+    check: Condition
+    tells_updated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ConflictPlan:
+    """What to do when a row with the same ``key`` is there (None: any key): nothing, or update it."""
+
+    key: tuple[str, ...] | None
+    update: ConflictUpdate | None
+
+
+@dataclass(frozen=True, slots=True)
+class InsertPlan:
+    """New rows; a cell that is None takes the column's default. Every row must fulfil ``check`` once it is there."""
+
+    table: TableName
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell | None, ...], ...]
+    on_conflict: ConflictPlan | None
+    check: Condition
+    returning: ReturningPlan | None
+
+
+@dataclass(frozen=True, slots=True)
+class AssignmentPlan:
+    """A column's new value; only ``default`` has no cell."""
+
+    column: str
+    operator: AssignmentOperator
+    cell: Cell | None
+
+
+@dataclass(frozen=True, slots=True)
+class UpdatePlan:
+    """New values for the rows that fulfil ``condition``; each must fulfil ``check`` afterwards."""
+
+    table: TableName
+    assignments: tuple[AssignmentPlan, ...]
+    condition: Condition
+    check: Condition
+    returning: ReturningPlan | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeletePlan:
+    """The rows that fulfil ``condition``, to be removed."""
+
+    table: TableName
+    condition: Condition
+    returning: ReturningPlan | None
+
+
+Plan: TypeAlias = SelectPlan | CountPlan | InsertPlan | UpdatePlan | DeletePlan

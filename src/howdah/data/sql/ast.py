@@ -1,0 +1,276 @@
+"""A small subset of SQL as data: only the nodes in use. Nothing in here can hold a value that was sent to us.
+
+Words of SQL are ``Literal`` types, so a node cannot be given any other; names are plain strings, which rendering
+quotes; values are parameters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from howdah.data.sql.statement import Value
+
+BinaryOperator = Literal[
+    "=",
+    "<>",
+    "<",
+    ">",
+    "<=",
+    ">=",
+    "IS DISTINCT FROM",
+    "LIKE",
+    "NOT LIKE",
+    "ILIKE",
+    "NOT ILIKE",
+    "SIMILAR TO",
+    "NOT SIMILAR TO",
+    "~",
+    "~*",
+    "!~",
+    "!~*",
+    "+",
+    "*",
+]
+FunctionName = Literal["coalesce", "count", "howdah.check_violation", "json_agg", "row_to_json"]
+Keyword = Literal["'[]'", "*", "0", "1", "DEFAULT", "false", "true"]
+
+# Expressions.
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnOf:
+    """A column of the relation with this alias."""
+
+    alias: str
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
+class RowOf:
+    """The whole row of the relation with this alias."""
+
+    alias: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A value, cast to ``type``: a type name from the database's own catalog."""
+
+    value: Value
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A constant or a keyword in the place of an expression."""
+
+    word: Keyword
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """``left operator right``."""
+
+    left: Expression
+    operator: BinaryOperator
+    right: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class NullTest:
+    """``operand IS [NOT] NULL``."""
+
+    operand: Expression
+    negated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AnyElement:
+    """``operand = ANY (array)``, or ``<> ALL`` when negated."""
+
+    operand: Expression
+    negated: bool
+    array: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOfList:
+    """``operand [NOT] IN (...)``; there is at least one element."""
+
+    operand: Expression
+    negated: bool
+    elements: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """``NOT operand``."""
+
+    operand: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """Operands joined by AND or OR; there are at least two."""
+
+    word: Literal["AND", "OR"]
+    operands: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function of ours or of Postgres; an aggregate may leave rows out by ``only``."""
+
+    function: FunctionName
+    arguments: tuple[Expression, ...]
+    only: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """``CASE WHEN condition THEN result ELSE otherwise END``: NULL counts as not fulfilled."""
+
+    condition: Expression
+    result: Expression
+    otherwise: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Exists:
+    """``EXISTS (select)``."""
+
+    select: Select
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A select in the place of a value."""
+
+    select: Select
+
+
+Expression: TypeAlias = (
+    "ColumnOf | RowOf | Parameter | Word | Binary | NullTest | AnyElement | AnyOfList | Not | Connected | Call | Case"
+    " | Exists | Scalar"
+)
+
+# Relations.
+
+
+@dataclass(frozen=True, slots=True)
+class TableSource:
+    """A table under an alias."""
+
+    schema: str
+    name: str
+    alias: str
+
+
+@dataclass(frozen=True, slots=True)
+class SelectSource:
+    """A select under an alias."""
+
+    select: Select
+    alias: str
+
+
+@dataclass(frozen=True, slots=True)
+class WithSource:
+    """What a WITH of the statement calls ``name``."""
+
+    name: str
+
+
+Source: TypeAlias = "TableSource | SelectSource | WithSource"
+
+# Statements.
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """An expression in a select list or RETURNING, and the name it gets."""
+
+    expression: Expression
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One item of ORDER BY."""
+
+    expression: Expression
+    descending: bool
+    nulls_first: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """SELECT. A limit is text, not a parameter, so that a generic plan knows it."""
+
+    outputs: tuple[Output, ...]
+    source: Source | None
+    where: Expression | None = None
+    order_by: tuple[Order, ...] = ()
+    limit: int | None = None
+    offset: Expression | None = None
+    distinct: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """``column = expression``."""
+
+    column: str
+    expression: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class OnConflict:
+    """ON CONFLICT on ``key`` (or any): DO NOTHING without assignments, else DO UPDATE."""
+
+    key: tuple[str, ...] | None
+    assignments: tuple[Assignment, ...]
+    where: Expression | None
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """INSERT of VALUES."""
+
+    table: TableSource
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Expression, ...], ...]
+    on_conflict: OnConflict | None
+    returning: tuple[Output, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """UPDATE."""
+
+    table: TableSource
+    assignments: tuple[Assignment, ...]
+    where: Expression | None
+    returning: tuple[Output, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """DELETE."""
+
+    table: TableSource
+    where: Expression | None
+    returning: tuple[Output, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """A select that reads what a change returns, by the name of ``name``."""
+
+    name: str
+    change: Insert | Update | Delete
+    select: Select
+
+
+Tree: TypeAlias = "Select | Writing"

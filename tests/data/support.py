@@ -1,0 +1,218 @@
+"""The machinery of the data tests: the fixture's catalog, and the case folders.
+
+A case is a folder under ``cases/``: ``request.json`` and ``session.json`` go in; ``statement.sql`` and
+``parameters.json`` come out, or ``error.json``. ``pytest --update-cases`` rewrites what comes out; read the diff.
+"""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from howdah.data.catalog.database import (
+    ColumnType,
+    Database,
+    DatabaseColumn,
+    DatabaseTable,
+    ForeignKey,
+    UniqueConstraint,
+)
+from howdah.data.catalog.metadata import (
+    OPERATIONS,
+    ForeignKeyOn,
+    ManualMapping,
+    Metadata,
+    PermissionMetadata,
+    RelationshipMetadata,
+    TableMetadata,
+)
+from howdah.data.catalog.model import Catalog
+from howdah.data.catalog.resolve import resolve
+from howdah.data.compile import compile_plan
+from howdah.data.errors import DataError
+from howdah.data.plan import plan
+from howdah.data.query.ast import Bulk, MetadataCall, TableName
+from howdah.data.query.json import decode
+from howdah.data.query.parse import parse_request
+from howdah.data.sql.render import render
+from howdah.data.sql.statement import Statement, bind
+from howdah.session import Session
+
+FIXTURE = Path(__file__).parent / "fixture"
+CASES = Path(__file__).parent / "cases"
+
+
+# -- the fixture -------------------------------------------------------------------------------------------------------
+
+
+@cache
+def fixture_database() -> Database:
+    """What ``fixture/database.json`` describes, and ``fixture/database.sql`` creates."""
+    tables = [_database_table(number, table) for number, table in enumerate(_read(FIXTURE / "database.json"), start=1)]
+    return Database({table.name: table for table in tables})
+
+
+@cache
+def fixture_metadata() -> Metadata:
+    """What ``fixture/metadata.json`` describes, in the form of an export."""
+    return read_metadata(_read(FIXTURE / "metadata.json"))
+
+
+@cache
+def fixture_catalog() -> Catalog:
+    """The fixture's metadata and database, resolved."""
+    return resolve(fixture_metadata(), fixture_database(), version=1)
+
+
+def read_metadata(exported: dict[str, Any]) -> Metadata:
+    """Metadata in the form of an export, as values."""
+    return Metadata(tuple(_table_metadata(table) for table in exported["tables"]))
+
+
+def _read(path: Path) -> Any:
+    return json.loads(path.read_bytes())
+
+
+def table_name(written: Any) -> TableName:
+    """A table name as it is written in JSON."""
+    if isinstance(written, str):
+        return TableName("public", written)
+    return TableName(written.get("schema", "public"), written["name"])
+
+
+def _database_table(number: int, table: dict[str, Any]) -> DatabaseTable:
+    key = table.get("primary_key")
+    primary_key = None if key is None else UniqueConstraint(key["name"], tuple(key["columns"]))
+    other_keys = [UniqueConstraint(key["name"], tuple(key["columns"])) for key in table.get("unique_constraints", ())]
+    return DatabaseTable(
+        oid=number,
+        name=table_name(table),
+        kind=table.get("kind", "table"),
+        columns=tuple(
+            DatabaseColumn(
+                column["name"],
+                position,
+                ColumnType(column["type"], column["type"], column["category"]),
+                nullable=column.get("nullable", True),
+                has_default=column.get("has_default", False),
+                generated=column.get("generated", False),
+            )
+            for position, column in enumerate(table["columns"], start=1)
+        ),
+        primary_key=primary_key,
+        unique_constraints=(*([primary_key] if primary_key else []), *other_keys),
+        foreign_keys=tuple(
+            ForeignKey(key["name"], tuple(key["columns"]), table_name(key["target"]), tuple(key["target_columns"]))
+            for key in table.get("foreign_keys", ())
+        ),
+        insertable=table.get("kind", "table") == "table",
+        updatable=table.get("kind", "table") == "table",
+    )
+
+
+def _table_metadata(table: dict[str, Any]) -> TableMetadata:
+    return TableMetadata(
+        table_name(table["table"]),
+        tuple(
+            RelationshipMetadata(entry["name"], kind, _using(entry["using"]))
+            for kind in ("object", "array")
+            for entry in table.get(f"{kind}_relationships", ())
+        ),
+        tuple(
+            PermissionMetadata(entry["role"], operation, entry["permission"])
+            for operation in OPERATIONS
+            for entry in table.get(f"{operation}_permissions", ())
+        ),
+    )
+
+
+def _using(using: dict[str, Any]) -> ForeignKeyOn | ManualMapping:
+    if "manual_configuration" in using:
+        manual = using["manual_configuration"]
+        return ManualMapping(table_name(manual["remote_table"]), tuple(manual["column_mapping"].items()))
+    on = using["foreign_key_constraint_on"]
+    return ForeignKeyOn(on) if isinstance(on, str) else ForeignKeyOn(on["column"], table_name(on["table"]))
+
+
+# -- the cases ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Case:
+    """A request, asked by its session."""
+
+    folder: Path
+
+    def __str__(self) -> str:
+        return self.folder.name
+
+    @property
+    def request(self) -> bytes:
+        """The body of the request."""
+        return (self.folder / "request.json").read_bytes()
+
+    @property
+    def session(self) -> Session:
+        """On whose behalf."""
+        session = _read(self.folder / "session.json")
+        return Session(session["role"], session.get("variables", {}))
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the request is answered, and not refused."""
+        return not (self.folder / "error.json").exists()
+
+    def expected(self) -> dict[str, str]:
+        """What the case expects, by file name."""
+        return {name: text for name in OUTCOMES if (text := self._text(name)) is not None}
+
+    def _text(self, name: str) -> str | None:
+        path = self.folder / name
+        return path.read_text() if path.exists() else None
+
+    def update(self, outcome: dict[str, str]) -> None:
+        """Let the case expect this outcome from now on."""
+        for name in OUTCOMES:
+            if name in outcome:
+                (self.folder / name).write_text(outcome[name])
+            else:
+                (self.folder / name).unlink(missing_ok=True)
+
+
+OUTCOMES = ("statement.sql", "parameters.json", "error.json")
+
+
+def cases(kind: Literal["all", "allowed", "refused"] = "all") -> list[Case]:
+    """The cases of ``cases/``, by name."""
+    found = [Case(folder) for folder in sorted(CASES.iterdir()) if (folder / "request.json").exists()]
+    return [case for case in found if kind == "all" or case.allowed == (kind == "allowed")]
+
+
+def compiled(body: bytes, session: Session, catalog: Catalog) -> Statement:
+    """The statement that a request becomes."""
+    request = parse_request(decode(body))
+    assert not isinstance(request, Bulk | MetadataCall)
+    return render(compile_plan(plan(request, catalog, session)))
+
+
+def outcome_of(case: Case) -> dict[str, str]:
+    """What becomes of the case without a database: a statement and its parameters, or an error; by file name."""
+    try:
+        statement = compiled(case.request, case.session, fixture_catalog())
+        parameters = bind(statement, case.session)
+    except DataError as error:
+        return {"error.json": json.dumps(error.to_body(), indent=2) + "\n"}
+    texts = [None if value is None else value.decode() for value in parameters]
+    return {
+        "statement.sql": pretty(statement.text) + "\n",
+        "parameters.json": json.dumps(texts, ensure_ascii=False) + "\n",
+    }
+
+
+def pretty(text: str) -> str:
+    """A statement on lines of bearable length. Blanks inside names are left alone only if they are single."""
+    return "\n".join(textwrap.wrap(text, width=110, break_long_words=False, break_on_hyphens=False))
