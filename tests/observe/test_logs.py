@@ -11,7 +11,8 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -19,10 +20,6 @@ from hypothesis import strategies as st
 
 from howdah.observe import events, lines, logs
 from howdah.observe.secret import Secret
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 
 @dataclass(frozen=True, slots=True)
 class RequestServed:

@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import json
 import zlib
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 _RESET = "\x1b[0m"
 _DIM = "\x1b[2m"
@@ -36,7 +34,7 @@ def render(line: str, colour: bool, services: Sequence[str] = ()) -> str:
         return visible(line.rstrip("\r\n"))
     service = visible(str(record.get("service", "")))
     level = str(record.get("level", "info"))
-    text = _said(record)
+    text = said(record)
     tint = _LEVEL_COLOURS.get(level, "") if colour else ""
     if level in _LEVEL_COLOURS and not tint and not text.lower().startswith(level):
         text = f"{level}: {text}"
@@ -77,7 +75,7 @@ def _prefix(service: str, time: str, colour: bool, services: Sequence[str]) -> s
     )
 
 
-def _said(record: Mapping[str, Any]) -> str:
+def said(record: Mapping[str, Any]) -> str:
     """The message, the event's name in words or a request at a glance; then the other fields; then the traceback."""
     rest = {name: value for name, value in record.items() if name not in _HEAD_FIELDS}
     if "message" in record:
@@ -90,11 +88,11 @@ def _said(record: Mapping[str, Any]) -> str:
     if isinstance(seconds, int | float):
         parts.append(_duration(seconds))
     parts += [f"{visible(name)}={_value(value)}" for name, value in rest.items()]
-    said = " ".join(part for part in parts if part)
+    text = " ".join(part for part in parts if part)
     for name in ("exception", "stack"):
         if name in record:
-            said = f"{said}\n{_lines(record[name])}"
-    return said
+            text = f"{text}\n{_lines(record[name])}"
+    return text
 
 
 def _lines(value: object) -> str:

@@ -1,0 +1,1 @@
+"""Servers that howdah brings along for development, so that a project needs nothing installed."""

@@ -1,0 +1,1 @@
+"""Starts, checks, restarts and ends processes in order, and leaves none behind."""
