@@ -155,7 +155,10 @@ class Connection:
         outcomes: list[Outcome] = []
         for result in await self._run(partial(self._pgconn.send_query, command)):
             if result.status in _FAILED:
-                raise to_error(result)
+                error = to_error(result)
+                if isinstance(error, DatabaseError):
+                    error.statement = len(outcomes)
+                raise error
             outcomes.append(_to_outcome(result))
         return tuple(outcomes)
 
@@ -280,7 +283,8 @@ class Connection:
                     break
                 self._results.append(result)
                 if result.status in _COPYING:
-                    self._end(DatabaseError("0A000", "COPY from or to the client is not possible here."))
+                    place = len(self._results) - 1
+                    self._end(DatabaseError("0A000", "COPY from or to the client is not possible.", statement=place))
                     return
         else:
             pgconn.is_busy()  # parses what has arrived: parameter changes, notices, notifications

@@ -87,7 +87,7 @@ class DatabaseError(PostgresError):
     """Postgres refused a statement: what its error report says, field by field, for whoever may see it.
 
     ``position`` is the 1-based character of the text that was sent; ``routine`` the C function that complained, which
-    unlike the message is not translated.
+    unlike the message is not translated; ``statement`` how many statements of the same script went well before.
     """
 
     code = "E149"
@@ -106,6 +106,7 @@ class DatabaseError(PostgresError):
         position: int | None = None,
         context: str | None = None,
         routine: str | None = None,
+        statement: int = 0,
     ) -> None:
         super().__init__(message, hint=hint)
         self.sqlstate = sqlstate
@@ -117,3 +118,4 @@ class DatabaseError(PostgresError):
         self.position = position
         self.context = context
         self.routine = routine
+        self.statement = statement

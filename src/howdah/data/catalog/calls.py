@@ -1,0 +1,321 @@
+"""Metadata calls, pure: what the metadata is after ``track_table``, ``create_select_permission`` and their like.
+
+A call is judged by its effect: the new metadata is resolved, and when that has a problem which was not there before,
+the call is refused with it. So a call can do exactly what a metadata file can, with the same rules and messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from howdah.data import errors
+from howdah.data.catalog.database import Database
+from howdah.data.catalog.document import read_comment, read_document, read_using
+from howdah.data.catalog.metadata import (
+    OPERATIONS,
+    Metadata,
+    Operation,
+    PermissionMetadata,
+    RelationshipKind,
+    RelationshipMetadata,
+    TableMetadata,
+)
+from howdah.data.catalog.model import Catalog, Problem
+from howdah.data.catalog.resolve import resolve
+from howdah.data.errors import AlreadyExists, AlreadyTracked, DataError, NotExists, NotSupported, Path, render_path
+from howdah.data.query.ast import MetadataCall, TableName
+from howdah.data.query.reading import expected, read_name, read_object, read_table, refuse_other_keys, require
+
+
+class AlreadyUntracked(DataError):
+    """The table is not tracked."""
+
+    code = "already-untracked"
+
+
+class DependencyError(DataError):
+    """Something else needs what would be removed."""
+
+    code = "dependency-error"
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """New metadata, and what it is about: the problems of what is changed are the call's, all others are dependents'.
+
+    ``key`` is where in the arguments the changed object is written.
+    """
+
+    metadata: Metadata
+    kind: str = ""
+    table: TableName | None = None
+    name: str = ""
+    key: str | None = None
+    cascade: bool = False
+
+
+def apply_call(call: MetadataCall, metadata: Metadata, database: Database, catalog: Catalog) -> Metadata:
+    """The metadata after the call; ``catalog`` is what ``metadata`` resolves to now.
+
+    Questions (``export_metadata``, ``reload_metadata``) change nothing. Raises DataError of the kind that fits:
+    AlreadyTracked, NotExists, AlreadyExists, ConstraintError, InvalidConfiguration, DependencyError…
+    """
+    change = CALLS[call.type](call.args, metadata, call.path)
+    if change.metadata == metadata:
+        return metadata
+    old = set(catalog.problems)
+    while True:
+        new = [one for one in resolve(change.metadata, database, catalog.version).problems if one not in old]
+        if not new:
+            return change.metadata
+        for problem in new:
+            if (problem.kind, problem.table, problem.name) == (change.kind, change.table, change.name):
+                raise _as_error(problem, call.path, change.key)
+        if not change.cascade:
+            names = ", ".join(_describe(problem) for problem in new)
+            message = f"cannot drop due to the following dependent objects: {names}"
+            raise DependencyError(message, path=call.path) if change.kind else _as_error(new[0], call.path, None)
+        for problem in new:
+            change = replace(change, metadata=_without(problem, change.metadata))
+
+
+_Apply = Callable[[Any, Metadata, Path], _Change]
+
+
+# -- tables ------------------------------------------------------------------------------------------------------------
+
+
+def _track_table(args: Any, metadata: Metadata, path: Path) -> _Change:
+    place, reference = path, args
+    if isinstance(args, dict) and "table" in args:
+        refuse_other_keys(args, frozenset({"table", "is_enum", "configuration"}), path)
+        place, reference = (path, "table"), args["table"]
+        for key in ("is_enum", "configuration"):
+            if args.get(key):
+                raise NotSupported(f'"{key}" is not supported', path=(path, key))
+    name = read_table(reference, place)
+    if metadata.table(name) is not None:
+        raise AlreadyTracked(f'view/table already tracked : "{name}"', path=path)
+    return _Change(metadata.with_table(TableMetadata(name)), "table", name, str(name))
+
+
+def _untrack_table(args: Any, metadata: Metadata, path: Path) -> _Change:
+    fields = {"table": args} if isinstance(args, str) or (isinstance(args, dict) and "name" in args) else args
+    found = _fields(fields, {"table", "cascade"}, path)
+    name = read_table(require(found, "table", path), (path, "table"))
+    if metadata.table(name) is None:
+        raise AlreadyUntracked(f'view/table already untracked : "{name}"', path=path)
+    return _Change(metadata.without_table(name), "table", name, str(name), cascade=_flag(found, "cascade", path))
+
+
+# -- relationships -----------------------------------------------------------------------------------------------------
+
+
+def _create_relationship(kind: RelationshipKind) -> _Apply:
+    def apply(args: Any, metadata: Metadata, path: Path) -> _Change:
+        fields = _fields(args, {"table", "name", "using", "comment"}, path)
+        table = _tracked(fields, metadata, path)
+        name = read_name(require(fields, "name", path), (path, "name"))
+        using = read_using(require(fields, "using", path), kind, (path, "using"))
+        if any(one.name == name for one in table.relationships):
+            message = f'relationship with name "{name}" already exists in table "{table.name}"'
+            raise AlreadyExists(message, path=(path, "name"))
+        relationship = RelationshipMetadata(name, kind, using, read_comment(fields.get("comment"), (path, "comment")))
+        changed = replace(table, relationships=(*table.relationships, relationship))
+        return _Change(metadata.with_table(changed), "relationship", table.name, name)
+
+    return apply
+
+
+def _drop_relationship(args: Any, metadata: Metadata, path: Path) -> _Change:
+    fields = _fields(args, {"table", "relationship", "cascade"}, path)
+    table = _tracked(fields, metadata, path)
+    dropped = _relationship(table, fields, "relationship", path)
+    rest = tuple(one for one in table.relationships if one is not dropped)
+    changed = metadata.with_table(replace(table, relationships=rest))
+    return _Change(changed, "relationship", table.name, dropped.name, cascade=_flag(fields, "cascade", path))
+
+
+def _rename_relationship(args: Any, metadata: Metadata, path: Path) -> _Change:
+    fields = _fields(args, {"table", "name", "new_name"}, path)
+    table = _tracked(fields, metadata, path)
+    renamed = _relationship(table, fields, "name", path)
+    new_name = read_name(require(fields, "new_name", path), (path, "new_name"))
+    if new_name != renamed.name and any(one.name == new_name for one in table.relationships):
+        message = f'relationship with name "{new_name}" already exists in table "{table.name}"'
+        raise AlreadyExists(message, path=(path, "new_name"))
+    return _Change(
+        _with_relationship(metadata, table, renamed, replace(renamed, name=new_name)),
+        "relationship",
+        table.name,
+        new_name,
+    )
+
+
+def _set_relationship_comment(args: Any, metadata: Metadata, path: Path) -> _Change:
+    fields = _fields(args, {"table", "relationship", "name", "comment"}, path)
+    table = _tracked(fields, metadata, path)
+    found = _relationship(table, fields, "relationship" if "relationship" in fields else "name", path)
+    comment = read_comment(fields.get("comment"), (path, "comment"))
+    return _Change(_with_relationship(metadata, table, found, replace(found, comment=comment)))
+
+
+def _relationship(table: TableMetadata, fields: Mapping[str, Any], key: str, path: Path) -> RelationshipMetadata:
+    name = read_name(require(dict(fields), key, path), (path, key))
+    for relationship in table.relationships:
+        if relationship.name == name:
+            return relationship
+    raise NotExists(f'relationship "{name}" does not exist in table "{table.name}"', path=(path, key))
+
+
+def _with_relationship(
+    metadata: Metadata, table: TableMetadata, old: RelationshipMetadata, new: RelationshipMetadata
+) -> Metadata:
+    relationships = tuple(new if one is old else one for one in table.relationships)
+    return metadata.with_table(replace(table, relationships=relationships))
+
+
+# -- permissions -------------------------------------------------------------------------------------------------------
+
+
+def _create_permission(operation: Operation) -> _Apply:
+    def apply(args: Any, metadata: Metadata, path: Path) -> _Change:
+        fields = _fields(args, {"table", "role", "permission", "comment"}, path)
+        table = _tracked(fields, metadata, path)
+        role = read_name(require(fields, "role", path), (path, "role"))
+        rule = read_object(require(fields, "permission", path), (path, "permission"))
+        if any((one.role, one.operation) == (role, operation) for one in table.permissions):
+            message = f'{operation} permission already defined on table "{table.name}" with role "{role}"'
+            raise AlreadyExists(message, path=path)
+        permission = PermissionMetadata(role, operation, rule, read_comment(fields.get("comment"), (path, "comment")))
+        changed = replace(table, permissions=(*table.permissions, permission))
+        return _Change(metadata.with_table(changed), "permission", table.name, f"{role} {operation}", key="permission")
+
+    return apply
+
+
+def _drop_permission(operation: Operation) -> _Apply:
+    def apply(args: Any, metadata: Metadata, path: Path) -> _Change:
+        fields = _fields(args, {"table", "role"}, path)
+        table = _tracked(fields, metadata, path)
+        dropped = _permission(table, fields, operation, path)
+        rest = tuple(one for one in table.permissions if one is not dropped)
+        changed = metadata.with_table(replace(table, permissions=rest))
+        return _Change(changed, "permission", table.name, f"{dropped.role} {operation}")
+
+    return apply
+
+
+def _set_permission_comment(args: Any, metadata: Metadata, path: Path) -> _Change:
+    fields = _fields(args, {"table", "role", "type", "permission", "comment"}, path)
+    table = _tracked(fields, metadata, path)
+    key = "type" if "type" in fields else "permission"
+    operation = require(fields, key, path)
+    if operation not in OPERATIONS:
+        raise expected("one of insert, select, update, delete", operation, (path, key))
+    found = _permission(table, fields, operation, path)
+    commented = replace(found, comment=read_comment(fields.get("comment"), (path, "comment")))
+    permissions = tuple(commented if one is found else one for one in table.permissions)
+    return _Change(metadata.with_table(replace(table, permissions=permissions)))
+
+
+def _permission(
+    table: TableMetadata, fields: Mapping[str, Any], operation: Operation, path: Path
+) -> PermissionMetadata:
+    role = read_name(require(dict(fields), "role", path), (path, "role"))
+    for permission in table.permissions:
+        if (permission.role, permission.operation) == (role, operation):
+            return permission
+    message = f'{operation} permission on table "{table.name}" for role "{role}" does not exist'
+    raise NotExists(message, path=(path, "role"))
+
+
+# -- all of it ---------------------------------------------------------------------------------------------------------
+
+
+def _replace_metadata(args: Any, _: Metadata, path: Path) -> _Change:
+    return _Change(read_document(args, path))
+
+
+def _clear_metadata(args: Any, _: Metadata, path: Path) -> _Change:
+    _fields(args, set(), path)
+    return _Change(Metadata())
+
+
+def _question(args: Any, metadata: Metadata, path: Path) -> _Change:
+    _fields(args, {"reload_remote_schemas", "reload_sources"}, path)
+    return _Change(metadata)
+
+
+CALLS: Mapping[str, _Apply] = {
+    "track_table": _track_table,
+    "add_existing_table_or_view": _track_table,
+    "untrack_table": _untrack_table,
+    "create_object_relationship": _create_relationship("object"),
+    "create_array_relationship": _create_relationship("array"),
+    "drop_relationship": _drop_relationship,
+    "rename_relationship": _rename_relationship,
+    "set_relationship_comment": _set_relationship_comment,
+    **{f"create_{operation}_permission": _create_permission(operation) for operation in OPERATIONS},
+    **{f"drop_{operation}_permission": _drop_permission(operation) for operation in OPERATIONS},
+    "set_permission_comment": _set_permission_comment,
+    "replace_metadata": _replace_metadata,
+    "clear_metadata": _clear_metadata,
+    "export_metadata": _question,
+    "reload_metadata": _question,
+}
+"""Every metadata call by its type."""
+
+
+def _fields(args: Any, known: set[str], path: Path) -> dict[str, Any]:
+    fields = read_object(args, path)
+    refuse_other_keys(fields, frozenset(known), path)
+    return fields
+
+
+def _flag(fields: Mapping[str, Any], key: str, path: Path) -> bool:
+    value = fields.get(key, False)
+    if isinstance(value, bool):
+        return value
+    raise expected("Boolean", value, (path, key))
+
+
+def _tracked(fields: dict[str, Any], metadata: Metadata, path: Path) -> TableMetadata:
+    place = (path, "table")
+    name = read_table(require(fields, "table", path), place)
+    table = metadata.table(name)
+    if table is None:
+        raise NotExists(f'table "{name}" does not exist or is not tracked', path=place)
+    return table
+
+
+# -- problems ----------------------------------------------------------------------------------------------------------
+
+_BY_CODE: dict[str, type[DataError]] = {kind.code: kind for kind in reversed(DataError.__subclasses__())}
+
+
+def _as_error(problem: Problem, path: Path, key: str | None) -> DataError:
+    place = render_path(path if key is None else (path, key)) + problem.inner
+    return _BY_CODE.get(problem.code, errors.InvalidConfiguration)(problem.message, path=place)
+
+
+def _describe(problem: Problem) -> str:
+    if problem.kind == "table":
+        return f"table {problem.table}"
+    if problem.kind == "relationship":
+        return f"relationship {problem.table}.{problem.name}"
+    role, operation = problem.name.rsplit(" ", 1)
+    return f"permission {problem.table}.{role}.{operation}"
+
+
+def _without(problem: Problem, metadata: Metadata) -> Metadata:
+    table = metadata.table(problem.table)
+    if table is None or problem.kind == "table":
+        return metadata.without_table(problem.table)
+    if problem.kind == "relationship":
+        rest = tuple(one for one in table.relationships if one.name != problem.name)
+        return metadata.with_table(replace(table, relationships=rest))
+    permissions = tuple(one for one in table.permissions if f"{one.role} {one.operation}" != problem.name)
+    return metadata.with_table(replace(table, permissions=permissions))

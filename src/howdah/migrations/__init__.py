@@ -1,0 +1,1 @@
+"""Folders of SQL → ordered steps → one transaction: migrations, the metadata that goes with them, and seeds."""
