@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from tests.gateway.support import RunningGateway, Upstream, gateway, upstream
 
 from howdah.gateway.edge import EdgeLimits
-from tests.gateway.support import RunningGateway, Upstream, gateway, upstream
 
 
 @pytest.fixture(scope="module")

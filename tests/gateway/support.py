@@ -15,7 +15,7 @@ from typing import Any
 import uvicorn
 
 from howdah.gateway.app import Gateway
-from howdah.gateway.edge import EdgeLimits, edge_protocol
+from howdah.gateway.edge import EdgeLimits, server_config
 from howdah.gateway.match import Route, RouteTable, part_routes
 from howdah.gateway.pool import Pool, PoolLimits
 from howdah.gateway.proxy import Proxy, ProxyLimits
@@ -364,17 +364,10 @@ def gateway(
         development=development,
     )
     listening = socket.create_server(("127.0.0.1", 0), backlog=512)
-    config = uvicorn.Config(
-        app,  # type: ignore[arg-type]
-        http=http or edge_protocol(edge or EdgeLimits(), events.append),
-        ws="none",
-        loop=loop,  # type: ignore[arg-type]
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=2,
-    )
+    config = server_config(app, edge or EdgeLimits(), events.append, stop_timeout=2)  # type: ignore[arg-type]
+    config.loop = loop  # type: ignore[assignment]
+    if http is not None:
+        config.http = http
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()

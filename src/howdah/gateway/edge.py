@@ -13,6 +13,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, cast
 
 import httptools
+from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import service_unavailable
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from uvicorn._types import ASGI3Application, ASGISendEvent
-    from uvicorn.config import Config
     from uvicorn.server import ServerState
 
 METHODS: Final = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"))
@@ -78,6 +78,26 @@ def edge_protocol(limits: EdgeLimits, emit: Callable[[object], None]) -> type[Ed
     ConfiguredEdgeProtocol.limits = limits
     ConfiguredEdgeProtocol.emit = staticmethod(emit)
     return ConfiguredEdgeProtocol
+
+
+def server_config(
+    app: ASGI3Application, limits: EdgeLimits, emit: Callable[[object], None], *, stop_timeout: int = 30
+) -> Config:
+    """The configuration for ``uvicorn.Server`` under which the gateway's promises hold.
+
+    Above all without ``proxy_headers``: uvicorn would believe ``X-Forwarded-For`` and ``-Proto`` of any neighbour.
+    """
+    return Config(
+        app,
+        http=edge_protocol(limits, emit),
+        ws="none",
+        lifespan="on",
+        proxy_headers=False,
+        server_header=False,
+        access_log=False,
+        log_config=None,
+        timeout_graceful_shutdown=stop_timeout,
+    )
 
 
 def _ignore(event: object) -> None:
