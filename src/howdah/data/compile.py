@@ -16,6 +16,7 @@ from howdah.data.catalog.condition import (
     ColumnsCompared,
     Compared,
     Condition,
+    Flagged,
     IsNull,
     Negation,
     RowExists,
@@ -343,9 +344,12 @@ def _all_of(expressions: list[Expression]) -> Expression:
 
 
 def _condition(condition: Condition, alias: str, aliases: _Aliases) -> Expression:
+    if isinstance(condition, Compared):
+        operator = _VALUE_OPERATORS[condition.operator]
+        return Binary(ColumnOf(alias, condition.column), operator, Parameter(condition.value, condition.type))
     match condition:
-        case Compared(column, operator, value, type_):
-            return Binary(ColumnOf(alias, column), _VALUE_OPERATORS[operator], Parameter(value, type_))
+        case Flagged(column, flag):
+            return Binary(ColumnOf(alias, column), "=", Word("true" if flag else "false"))
         case AllOf(conditions):
             return _all_of([_condition(part, alias, aliases) for part in conditions])
         case AnyOf(conditions):
@@ -363,8 +367,8 @@ def _condition(condition: Condition, alias: str, aliases: _Aliases) -> Expressio
             if not values:
                 return _TRUE if negated else Word("false")
             return AnyOfList(ColumnOf(alias, column), negated, tuple([Parameter(value, type_) for value in values]))
-        case ColumnsCompared(left, operator, right):
-            return Binary(ColumnOf(alias, left), _COLUMN_OPERATORS[operator], ColumnOf(alias, right))
+        case ColumnsCompared(left, column_operator, right):
+            return Binary(ColumnOf(alias, left), _COLUMN_OPERATORS[column_operator], ColumnOf(alias, right))
         case RowExists(table, mapping, inner):
             target = aliases.table()
             joins = tuple([Binary(ColumnOf(target, theirs), "=", ColumnOf(alias, ours)) for ours, theirs in mapping])

@@ -45,6 +45,14 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True)
+class Flagged:
+    """The boolean column has this value, which a stored rule knows: as text in SQL it serves partial indexes."""
+
+    column: str
+    value: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Among:
     """The column is one of the values (or none of them), which all are cast to ``type``."""
 
@@ -90,7 +98,9 @@ class RowExists:
     condition: Condition
 
 
-Condition: TypeAlias = "AllOf | AnyOf | Negation | Compared | Among | AmongArray | IsNull | ColumnsCompared | RowExists"
+Condition: TypeAlias = (
+    "AllOf | AnyOf | Negation | Compared | Flagged | Among | AmongArray | IsNull | ColumnsCompared | RowExists"
+)
 
 TRUE = AllOf(())
 

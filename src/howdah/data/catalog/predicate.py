@@ -28,6 +28,7 @@ from howdah.data.catalog.condition import (
     ColumnsCompared,
     Compared,
     Condition,
+    Flagged,
     IsNull,
     Negation,
     RowExists,
@@ -144,6 +145,8 @@ def _comparison(comparison: Comparison, column: Column, columns: Mapping[str, Co
         case "eq" | "ne" | "gt" | "lt" | "gte" | "lte" as operator:
             if operand is None:
                 return IsNull(column.name, negated=operator == "ne")
+            if role is None and operator == "eq" and isinstance(operand, bool) and column.type.category == "boolean":
+                return Flagged(column.name, operand)
             value = value_of(operand, column.type, path, stored=role is None)
             return Compared(column.name, operator, value, column.type.sql)
         case "in" | "nin" as operator:

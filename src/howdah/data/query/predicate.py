@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
-from howdah.data.errors import Path, UnexpectedPayload, Unreadable
+from howdah.data.errors import ParseFailed, Path, UnexpectedPayload
 from howdah.data.query.ast import (
     EVERYTHING,
     And,
@@ -26,6 +26,7 @@ from howdah.data.query.limits import DEFAULT_LIMITS
 from howdah.data.query.reading import (
     Budget,
     expected,
+    kind_of,
     read_list,
     read_object,
     read_table,
@@ -109,19 +110,19 @@ def _comparison(key: str, value: Any, path: Path, budget: Budget) -> Comparison:
             raise _unknown_operator(key, path)
         raise UnexpectedPayload(f'expected an operator, but encountered "{key}"', path=path)
     if operator == "in" or operator == "nin":
-        # A string may be an array literal, or in a rule a session variable: the catalog decides.
+        # A string may be a session variable, in a rule: the catalog decides.
         if isinstance(value, list):
             budget.check_length(value, path)
         elif not isinstance(value, str):
-            raise expected("Array", value, path)
+            raise _wrong_operand("Array", value, path)
     elif operator == "is_null":
         if not isinstance(value, bool):
-            raise expected("Boolean", value, path)
+            raise _wrong_operand("Boolean", value, path)
     elif operator in _COLUMN_OPERATORS:
         if not isinstance(value, str):
-            raise expected("String", value, path)
+            raise _wrong_operand("String", value, path)
     elif value is None and operator not in _NULL_SAFE:
-        raise Unreadable(f"{key} cannot compare with null: use $is_null", path=path)
+        raise ParseFailed(f"{key} cannot compare with null: use $is_null", path=path)
     return Comparison(operator, value, path)
 
 
@@ -132,3 +133,7 @@ _EXISTS_KEYS = frozenset({"_table", "_where"})
 
 def _unknown_operator(key: str, path: Path) -> UnexpectedPayload:
     return UnexpectedPayload(f'unknown operator "{key}"', path=path)
+
+
+def _wrong_operand(kind: str, value: Any, path: Path) -> ParseFailed:
+    return ParseFailed(f"expected {kind}, but encountered {kind_of(value)}", path=path)

@@ -37,7 +37,12 @@ class Budget:
 
 def expected(kind: str, value: Any, path: Path) -> Unreadable:
     """The error of a value that should be of another kind."""
-    return Unreadable(f"expected {kind}, but encountered {_KINDS.get(type(value), 'Number')}", path=path)
+    return Unreadable(f"expected {kind}, but encountered {kind_of(value)}", path=path)
+
+
+def kind_of(value: Any) -> str:
+    """The name of the value's JSON kind."""
+    return _KINDS.get(type(value), "Number")
 
 
 _KINDS = {dict: "Object", list: "Array", str: "String", bool: "Boolean", type(None): "Null"}

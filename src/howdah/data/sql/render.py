@@ -62,12 +62,12 @@ class _Writer:
 
     def name(self, name: str) -> None:
         """Write a name, quoted; a quote in it is doubled."""
-        self.parts.append('"' + name.replace('"', '""') + '"' if '"' in name else f'"{name}"')
+        self.syntax('"' + name.replace('"', '""') + '"' if '"' in name else f'"{name}"')
 
     def param(self, value: Value) -> None:
         """Write the number of a new parameter."""
         self.values.append(value)
-        self.parts.append(f"${len(self.values)}")
+        self.syntax(f"${len(self.values)}")
 
 
 def _writing(tree: Writing, writer: _Writer) -> None:
@@ -219,15 +219,18 @@ def _expressions(expressions: tuple[Expression, ...], separator: str, writer: _W
 
 def _expression(expression: Expression, writer: _Writer) -> None:
     """Write an expression. Whatever is made of parts is put in parentheses, so precedence never matters."""
+    # Most of what there is to write are these two, and patterns cost more than isinstance does.
+    if isinstance(expression, ColumnOf):
+        writer.name(expression.alias)
+        writer.syntax(".")
+        writer.name(expression.column)
+        return
+    if isinstance(expression, Parameter):
+        writer.param(expression.value)
+        writer.syntax("::")
+        writer.syntax(expression.type)
+        return
     match expression:
-        case ColumnOf(alias, column):
-            writer.name(alias)
-            writer.syntax(".")
-            writer.name(column)
-        case Parameter(value, type_):
-            writer.param(value)
-            writer.syntax("::")
-            writer.syntax(type_)
         case RowOf(alias):
             # With the star it cannot be taken for a column of that name.
             writer.name(alias)

@@ -1,0 +1,2 @@
+SELECT row_to_json("r1".*) FROM (SELECT count(*) AS "count" FROM (SELECT DISTINCT "t1"."author_id" FROM
+"public"."article" AS "t1" WHERE ("t1"."published" = true)) AS "r2") AS "r1"

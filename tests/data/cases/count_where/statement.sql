@@ -1,0 +1,3 @@
+SELECT row_to_json("r1".*) FROM (SELECT count(*) AS "count" FROM "public"."article" AS "t1" WHERE
+((("t1"."published" = true) OR ("t1"."author_id" = $1::integer)) AND ("t1"."published" = $2::boolean))) AS
+"r1"

@@ -1,0 +1,3 @@
+WITH "written" AS (INSERT INTO "public"."author" AS "t1" ("id", "name", "secret") VALUES ($1::integer,
+$2::text, $3::text) RETURNING 1) SELECT row_to_json("r1".*) FROM (SELECT count(*) AS "affected_rows" FROM
+"written") AS "r1"

@@ -1,0 +1,4 @@
+SELECT coalesce(json_agg("r2".*), '[]') FROM (SELECT "t1"."id", (SELECT coalesce(json_agg("r1".*), '[]') FROM
+(SELECT "t2"."text" FROM "public"."comment" AS "t2" WHERE (("t2"."article_id" = "t1"."id") AND ("t2"."hidden"
+= false)) LIMIT 2) AS "r1") AS "comments" FROM "public"."article" AS "t1" WHERE ("t1"."published" = true)
+LIMIT 100) AS "r2"

@@ -1,0 +1,5 @@
+WITH "written" AS (UPDATE "public"."author" AS "t1" SET "name" = $1::text, "active" = $2::boolean WHERE
+(("t1"."id" = $3::integer) AND ("t1"."id" = $4::integer)) RETURNING (SELECT row_to_json("r1".*) FROM (SELECT
+"t1"."name") AS "r1") AS "row", CASE WHEN ("t1"."active" = true) THEN true ELSE howdah.check_violation() END
+AS "checked") SELECT row_to_json("r2".*) FROM (SELECT count(*) AS "affected_rows",
+coalesce(json_agg("written"."row"), '[]') AS "returning" FROM "written") AS "r2"

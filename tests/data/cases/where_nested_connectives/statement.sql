@@ -1,0 +1,4 @@
+SELECT coalesce(json_agg("r1".*), '[]') FROM (SELECT "t1"."id" FROM "public"."article" AS "t1" WHERE
+((("t1"."published" = true) OR ("t1"."author_id" = $1::integer)) AND ((("t1"."id" = $2::integer) AND (NOT
+("t1"."published" = $3::boolean))) OR (NOT (("t1"."id" = $4::integer) OR ("t1"."id" = $5::integer))))) ORDER
+BY "t1"."id") AS "r1"
