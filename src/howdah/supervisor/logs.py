@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -71,7 +72,7 @@ class LogBook:
         if service in self._files and self._files[service].add(record.text) >= FLUSH_SIZE:
             self._files[service].flush()
         elif self._timer is None and self._files:
-            self._timer = asyncio.get_running_loop().call_later(FLUSH_AFTER, self.flush)
+            self._flush_later()
 
     def last(self, service: str, count: int) -> tuple[Record, ...]:
         """The service's last records, oldest first."""
@@ -107,6 +108,12 @@ class LogBook:
         for file in self._files.values():
             file.flush()
 
+    def _flush_later(self) -> None:
+        try:
+            self._timer = asyncio.get_running_loop().call_later(FLUSH_AFTER, self.flush)
+        except RuntimeError:  # no loop runs any more: the last words of a process that ends
+            self.flush()
+
     def close(self) -> None:
         """All is written and shown; followers have been told that there is no more."""
         if self._timer is not None:
@@ -128,15 +135,14 @@ class BookStream:
         self._book = book
         self._service = service
         self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
         book.open(service)
 
     def write(self, text: str) -> int:
         """Each line of the text is in the book; from another thread, as soon as the loop comes to it."""
         for line in text.splitlines():
             raw = line.encode("utf-8", "backslashreplace")
-            try:
-                asyncio.get_running_loop()
-            except RuntimeError:
+            if self._loop.is_running() and threading.get_ident() != self._thread:
                 self._loop.call_soon_threadsafe(self._book.add, self._service, raw)
             else:
                 self._book.add(self._service, raw)
