@@ -50,9 +50,10 @@ def test_the_url_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
         data.query(SELECT)
     assert "howdah dev" in str(caught.value.hint)
     with telling(saying(response(b"[]"))) as server:
-        monkeypatch.setenv("HOWDAH_DATA_URL", server.url + "/")
-        assert data.query(SELECT) == []
-        assert server.received[0].startswith(b"POST /data/v1/query ")
+        for url in (server.url, server.url + "/", server.url + "/v1/query"):
+            monkeypatch.setenv("HOWDAH_DATA_URL", url)
+            assert data.query(SELECT) == []
+        assert all(received.startswith(b"POST /data/v1/query ") for received in server.received)
 
 
 @pytest.mark.parametrize("url", ["localhost:8080/data", "ftp://x/data", "http:///data"])

@@ -31,8 +31,8 @@ DEFAULT_TIMEOUT = 5.0
 class Data:
     """A client of the Data API.
 
-    ``url`` is where the data part is, as ``http://localhost:8080/data``; ``HOWDAH_DATA_URL`` when left out, read when
-    it is first needed, so that a service can be imported and started without it. ``timeout`` is the seconds one query
+    ``url`` is where the data part is, as ``http://localhost:8080/data`` (its query endpoint below that will do, too);
+    ``HOWDAH_DATA_URL`` when left out, read when it is first needed, so that a service can be started without it. ``timeout`` is the seconds one query
     may take in all.
     """
 
@@ -118,7 +118,8 @@ class Data:
         kind = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}.get(parts.scheme)
         if kind is None or not parts.hostname:
             raise NotConfigured(f'"{url}" is not where a Data API can be: http://localhost:8080/data would be.')
-        return kind(parts.hostname, parts.port, timeout=self._timeout), parts.path.rstrip("/") + QUERY_PATH
+        path = parts.path.rstrip("/").removesuffix(QUERY_PATH) + QUERY_PATH
+        return kind(parts.hostname, parts.port, timeout=self._timeout), path
 
     def _where(self) -> str:
         url = self._url or os.environ.get(URL_VARIABLE)

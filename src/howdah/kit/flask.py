@@ -6,6 +6,7 @@ every error, one log line for each request, and ``/-/health``. It changes nothin
 
 from __future__ import annotations
 
+import inspect
 import logging
 import os
 import sys
@@ -176,8 +177,10 @@ def _howdah_error(error: HowdahError) -> ResponseReturnValue:
     if status < HTTPStatus.INTERNAL_SERVER_ERROR:
         return _answer(error.to_json(), status, [])
     _logger.error("%s: %s", error.code, error, exc_info=error)
-    body = error.to_json() if _in_development() else {"code": error.code, "message": status.phrase}
-    return _answer(body, status, [])
+    if _in_development():
+        return _answer(error.to_json(), status, [])
+    # What the class says is fixed text; what this one says may name addresses and data.
+    return _answer({"code": error.code, "message": (inspect.getdoc(type(error)) or "").partition("\n")[0]}, status, [])
 
 
 def _in_development() -> bool:

@@ -189,20 +189,6 @@ class ServiceSection:
     ] = field(default_factory=dict)
     ready: Ready = Ready()
 
-    def argv(self, *, host: str, port: int) -> tuple[str, ...]:
-        """The command with ``$HOST`` and ``$PORT`` (or ``${HOST}``, ``${PORT}``) replaced by these.
-
-        >>> ServiceSection("app", command=("serve", "--bind=$HOST:${PORT}")).argv(host="127.0.0.1", port=4000)
-        ('serve', '--bind=127.0.0.1:4000')
-        """
-        return tuple(
-            word.replace("${HOST}", host)
-            .replace("$HOST", host)
-            .replace("${PORT}", str(port))
-            .replace("$PORT", str(port))
-            for word in self.command
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
