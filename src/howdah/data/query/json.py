@@ -42,6 +42,10 @@ def _inspect(value: Any, limits: Limits) -> None:
     depth = 0
     while level:
         below: list[Any] = []
+        if any(isinstance(item, dict | list) for item in level):
+            depth += 1
+            if depth > limits.depth:
+                raise _too_deep(limits)
         for item in level:
             if isinstance(item, str):
                 _inspect_text(item)
@@ -51,10 +55,6 @@ def _inspect(value: Any, limits: Limits) -> None:
                 below.extend(item.values())
             elif isinstance(item, list):
                 below.extend(item)
-        depth += 1
-        # Scalars may stand one level below the deepest bracket.
-        if depth > limits.depth and any(isinstance(item, dict | list) for item in below):
-            raise _too_deep(limits)
         level = below
 
 
