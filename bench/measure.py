@@ -37,7 +37,7 @@ class Load:
 def wrk(
     url: str, body: Path, headers: Mapping[str, str], *, connections: int, seconds: float, server: int, postgres: int
 ) -> Load:
-    """Load ``url`` from ``connections`` kept-alive connections; ``server`` and ``postgres`` are roots of process trees."""
+    """Load ``url`` from ``connections`` kept-alive connections; ``server`` and ``postgres`` head process trees."""
     before = cpu_seconds(server), cpu_seconds(postgres)
     output = subprocess.run(
         [

@@ -1,7 +1,7 @@
 """The root of every error howdah raises on purpose.
 
 An error is a class. Its docstring is its default message, its ``code`` is API and never changes, its ``status`` is what
-HTTP answers and its ``exit_code`` is what the command line exits with. Each part draws its own tree in its ``errors.py``.
+HTTP answers and its ``exit_code`` is what the command line exits with. Each part draws its tree in its ``errors.py``.
 """
 
 from __future__ import annotations

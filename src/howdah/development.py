@@ -1,0 +1,339 @@
+"""A project on a laptop: Postgres, its migrations, the platform and the services, under one supervisor.
+
+Read `_start` for the order of things. What is started is a child of the supervisor and ends with it, however it ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from howdah.embedded import account, private
+from howdah.embedded.errors import PostgresNotStarted
+from howdah.embedded.postgres import GivenPostgres, OwnPostgres, Postgres, choose
+from howdah.errors import HowdahError
+from howdah.observe import logs
+from howdah.observe.events import emit
+from howdah.observe.secret import Secret
+from howdah.project.load import PROJECT_FILE
+from howdah.project.secret_file import STATE_FOLDER, ensure_secrets
+from howdah.project.sections import Project, Ready, ServiceSection
+from howdah.provision import METADATA, MIGRATIONS, count_rows, provision, provision_metadata
+from howdah.server import DRAIN_SECONDS
+from howdah.supervisor.control import ControlServer
+from howdah.supervisor.errors import UnknownProcess
+from howdah.supervisor.listen import bind
+from howdah.supervisor.lock import Lock, acquire
+from howdah.supervisor.logs import BookStream, LogBook
+from howdah.supervisor.printer import Printer
+from howdah.supervisor.process import (
+    ExecReady,
+    HttpReady,
+    ProbeReady,
+    Process,
+    State,
+    Status,
+    StopStep,
+    TcpReady,
+)
+from howdah.supervisor.process import Ready as ProcessReady
+from howdah.supervisor.supervisor import Supervisor
+from howdah.supervisor.watch import changes
+
+POSTGRES, PLATFORM = "postgres", "platform"
+_POSTGRES_SECONDS = 60.0  # recovery after a crash may take a while
+_PLATFORM_SECONDS = 30.0
+
+
+class PlatformNotStarted(HowdahError):
+    """The platform did not start."""
+
+    code = "E123"
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Everything is up, or has had its first chance to be."""
+
+    url: str
+    seconds: float
+    migrations: int
+    processes: tuple[Status, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """The project's database is made. ``rows`` by table."""
+
+    postgres: str
+    migrations: int
+    rows: Mapping[str, int]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class SavedFileRefused:
+    """A file was saved that cannot be applied as it is; what ran goes on with what there was before."""
+
+    level: ClassVar[str] = "error"
+
+    code: str
+    message: str
+    hint: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RestartNeeded:
+    """A file was saved that is only read at the start: stop howdah and start it again."""
+
+    level: ClassVar[str] = "warning"
+
+    file: str
+
+
+def run(project: Project, *, only: tuple[str, ...] = (), printer: Printer, announce: Callable[[Started], None]) -> int:
+    """Start the project and keep it running until Ctrl-C, SIGTERM or ``howdah stop``; the exit code.
+
+    ``only`` names the services to start (none: all). ``announce`` is called once, when everything is up.
+
+    Raises HowdahError for what keeps it from starting.
+    """
+    return asyncio.run(_run(project, _chosen(project, only), printer, announce))
+
+
+def prepare(project: Project) -> Prepared:
+    """The project's database exists, with migrations, metadata and seeds; nothing runs afterwards.
+
+    Raises HowdahError.
+    """
+    return asyncio.run(_prepare(project))
+
+
+# -- the order of things -----------------------------------------------------------------------------------------------
+
+
+async def _run(
+    project: Project, services: tuple[ServiceSection, ...], printer: Printer, announce: Callable[[Started], None]
+) -> int:
+    root, run_folder, began = _root(project), _run_folder(project), time.monotonic()
+    ensure_secrets(root)
+    with acquire(run_folder / "lock") as lock, contextlib.closing(_listener(project)) as listener:
+        url = _url(project, listener)
+        lock.describe(url=url)
+        async with _supervising(project, lock, printer) as supervisor:
+            path = private.folder_for(str(root), account.own(), os.environ) / "control"
+            async with ControlServer(supervisor, path, run_folder=run_folder, url=url, name=project.name):
+                await _until_stopped(supervisor, _live(project, services, supervisor, listener, url, announce, began))
+    return 0
+
+
+async def _live(
+    project: Project,
+    services: tuple[ServiceSection, ...],
+    supervisor: Supervisor,
+    listener: socket.socket,
+    url: str,
+    announce: Callable[[Started], None],
+    began: float,
+) -> None:
+    """Postgres, then what belongs in it, then the platform and the services at once; then wait for saved files."""
+    dsn = await _start_postgres(project, supervisor)
+    migrated = await provision(_root(project), dsn)
+    supervisor.add(_platform(project, dsn, listener, supervisor))
+    supervisor.add(*(_service(project, service, url, supervisor) for service in services))
+    statuses = await supervisor.ready(PLATFORM, *(service.name for service in services))
+    if statuses[0].state is not State.READY:
+        raise PlatformNotStarted("\n  ".join(["the platform did not start:", *statuses[0].detail[-12:]]))
+    announce(Started(url, round(time.monotonic() - began, 2), len(migrated.migrations), supervisor.statuses()))
+    await _apply_saved_files(_root(project).resolve(), dsn)
+
+
+async def _prepare(project: Project) -> Prepared:
+    began = time.monotonic()
+    ensure_secrets(_root(project))
+    with acquire(_run_folder(project) / "lock") as lock:
+        async with _supervising(project, lock, None) as supervisor:
+            postgres = await _postgres(project)
+            dsn = await _start_postgres(project, supervisor, postgres)
+            migrated = await provision(_root(project), dsn)
+            rows = await count_rows(_root(project), dsn)
+    source = "DATABASE_URL" if isinstance(postgres, GivenPostgres) else f"Postgres {postgres.binaries.version}"
+    return Prepared(source, len(migrated.migrations), rows, round(time.monotonic() - began, 2))
+
+
+async def _until_stopped(supervisor: Supervisor, living: Coroutine[Any, Any, None]) -> None:
+    """Live until a stop is requested, also in the middle of the start; what ends life before that is raised."""
+    life = asyncio.create_task(living)
+    # A life that ends by itself ends by an error: then everything that was started has to end too.
+    life.add_done_callback(lambda _: supervisor.request_stop())
+    try:
+        await supervisor.run()
+    finally:
+        ended = life.done()
+        life.cancel()
+        results = await asyncio.gather(life, return_exceptions=True)
+    if ended and isinstance(results[0], BaseException):
+        raise results[0]
+
+
+async def _apply_saved_files(root: Path, dsn: Secret) -> None:
+    """Every saved metadata file is applied, for ever; what only a start can apply is said."""
+    metadata = root / METADATA
+    async for saved in changes("project", (metadata, root / MIGRATIONS, root / PROJECT_FILE)):
+        for path in saved:
+            if not path.is_relative_to(metadata):
+                emit(RestartNeeded(path.relative_to(root).as_posix()))
+        if any(path.is_relative_to(metadata) for path in saved):
+            try:
+                await provision_metadata(root, dsn)
+            except HowdahError as error:
+                emit(SavedFileRefused(error.code, error.message, error.hint))
+
+
+# -- Postgres ----------------------------------------------------------------------------------------------------------
+
+
+async def _postgres(project: Project) -> Postgres:
+    home = _root(project) / STATE_FOLDER / "postgres"
+    return await choose(project.database.url, home=home, database=project.name, environment=os.environ)
+
+
+async def _start_postgres(project: Project, supervisor: Supervisor, postgres: Postgres | None = None) -> Secret:
+    """The project's Postgres takes connections and has its database; the URL of that."""
+    match postgres or await _postgres(project):
+        case GivenPostgres() as given:
+            await given.check(project.database.connect_timeout)
+            return given.dsn
+        case OwnPostgres() as own:
+            supervisor.add(
+                Process(
+                    name=POSTGRES,
+                    command=own.command,
+                    folder=own.folder,
+                    environment=own.environment,
+                    ready=ProbeReady(own.is_ready, timeout=_POSTGRES_SECONDS),
+                    stop=tuple(StopStep(number, seconds) for number, seconds in own.stop_steps),
+                    user=own.user,
+                    group=own.group,
+                    before_start=own.before_start,
+                )
+            )
+            (status,) = await supervisor.ready(POSTGRES)
+            if status.state is not State.READY:
+                raise PostgresNotStarted.after(status.detail or (status.reason or "",))
+            await own.create_database()
+            return own.dsn
+
+
+# -- the platform and the services -------------------------------------------------------------------------------------
+
+
+def _platform(project: Project, dsn: Secret, listener: socket.socket, supervisor: Supervisor) -> Process:
+    """The one process with gateway and data: `howdah.server`, on the listening socket of ours."""
+    descriptor = listener.fileno()
+    words = ("--project", str(_root(project)), "--listener", str(descriptor), "--run-folder", str(_run_folder(project)))
+    return Process(
+        name=PLATFORM,
+        command=(sys.executable, "-m", "howdah.server", *words, "--development"),
+        folder=_root(project),
+        environment={**os.environ, "HOWDAH_DATABASE_URL": dsn.reveal()},
+        depends_on=_after_postgres(supervisor),
+        ready=HttpReady("/-/ready", port=listener.getsockname()[1], timeout=_PLATFORM_SECONDS),
+        stop=(StopStep(timeout=DRAIN_SECONDS + 2.0),),
+        sockets=(descriptor,),
+    )
+
+
+def _service(project: Project, service: ServiceSection, url: str, supervisor: Supervisor) -> Process:
+    """A service of the user's, which sees nothing of howdah's own settings and secrets."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("HOWDAH_")}
+    programs = os.pathsep.join((str(Path(sys.executable).parent), inherited.get("PATH", os.defpath)))
+    return Process(
+        name=service.name,
+        command=service.command,
+        folder=service.folder,
+        environment={
+            **inherited,
+            "PATH": programs,  # so that a service's python is the one howdah is installed in
+            "PYTHONUNBUFFERED": "1",
+            "HOWDAH_SERVICE": service.name,
+            "HOWDAH_DATA_URL": f"{url}/data/v1/query",
+            **project.environment,
+            **service.environment,
+        },
+        depends_on=_after_postgres(supervisor),
+        ready=_readiness(service.ready),
+        stop=(StopStep(timeout=service.stop_timeout),),
+        watch=tuple(service.folder / path for path in service.watch),
+        port=True,
+    )
+
+
+def _readiness(ready: Ready) -> ProcessReady:
+    match ready.kind:
+        case "http":
+            return HttpReady(ready.path, timeout=ready.timeout)
+        case "tcp":
+            return TcpReady(timeout=ready.timeout)
+        case "exec":
+            return ExecReady(ready.command, timeout=ready.timeout)
+
+
+def _after_postgres(supervisor: Supervisor) -> tuple[str, ...]:
+    return tuple(status.name for status in supervisor.statuses() if status.name == POSTGRES)
+
+
+def _chosen(project: Project, only: tuple[str, ...]) -> tuple[ServiceSection, ...]:
+    """The services to start. Raises UnknownProcess for a name that is none."""
+    startable = {service.name: service for service in project.services if service.command}
+    for name in only:
+        if name not in startable:
+            raise UnknownProcess(f"no service is called {name!r}", hint=f"There is: {', '.join(startable) or 'none'}.")
+    return tuple(service for name, service in startable.items() if not only or name in only)
+
+
+# -- around them -------------------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def _supervising(project: Project, lock: Lock, printer: Printer | None) -> AsyncIterator[Supervisor]:
+    """A supervisor with a log book in which this process writes too."""
+    section = project.logs
+    folder = _root(project) / STATE_FOLDER / "logs"
+    book = LogBook(folder, printer, file_size=section.max_size, files=section.keep)
+    logs.configure(BookStream(book, "howdah"), service="howdah", level=section.level)
+    try:
+        async with Supervisor(key=str(_root(project)), book=book, keep_open=(lock.descriptor,)) as supervisor:
+            yield supervisor
+    finally:
+        logs.shutdown()
+        book.close()
+
+
+def _root(project: Project) -> Path:
+    assert project.root is not None, "development needs a project folder"
+    return project.root
+
+
+def _run_folder(project: Project) -> Path:
+    return _root(project) / STATE_FOLDER / "run"
+
+
+def _listener(project: Project) -> socket.socket:
+    return bind(project.server.host, project.server.port)
+
+
+def _url(project: Project, listener: socket.socket) -> str:
+    """How the user reaches the platform: by the domain's name where it listens on this machine's own addresses."""
+    host = project.server.host
+    local = host in ("127.0.0.1", "localhost", "0.0.0.0", "::", "::1")  # noqa: S104 - compared, not bound
+    return f"http://{project.server.domain if local else host}:{listener.getsockname()[1]}"

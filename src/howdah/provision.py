@@ -1,0 +1,96 @@
+"""Brings a project's database to where its files say it is: migrations, metadata and seeds, all or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from psycopg import sql
+
+from howdah.data.catalog import files, store
+from howdah.data.catalog.metadata import Metadata
+from howdah.data.execute import publish
+from howdah.migrations.apply import OPTIONS, Migrated, migrate
+from howdah.migrations.load import load_migrations, load_seeds
+from howdah.observe.events import emit
+from howdah.observe.secret import Secret
+from howdah.postgres.connect import connect
+from howdah.postgres.connection import Connection
+from howdah.postgres.install import Installation
+
+MIGRATIONS, SEEDS, METADATA = "migrations", "seeds", "metadata/tables"
+"""The folders of a project that describe its database."""
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataRefused:
+    """Something a metadata file says does not fit the database: it is left out, and what it would allow is refused."""
+
+    level: ClassVar[str] = "warning"
+
+    place: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataApplied:
+    """The metadata files were changed, and every process is being told."""
+
+    tables: int
+
+
+async def provision(root: Path, dsn: Secret) -> Migrated:
+    """The database has the project's migrations, metadata and seeds; what was done.
+
+    Raises the errors of `howdah.migrations`, of metadata files and of connecting; then nothing has been changed.
+    """
+    migrations, seeds = load_migrations(root / MIGRATIONS), load_seeds(root / SEEDS)
+    texts = files.read_folder(root / METADATA)
+    metadata = files.from_files(texts, folder=METADATA)
+
+    async def write_metadata(connection: Connection, installation: Installation) -> None:
+        await _publish(connection, installation, metadata, texts)
+
+    async with await connect(dsn.reveal(), OPTIONS) as connection:
+        return await migrate(connection, migrations, seeds=seeds, write_metadata=write_metadata)
+
+
+async def provision_metadata(root: Path, dsn: Secret) -> None:
+    """The database has the project's metadata as the files say now. Raises as `provision`; then it has what it had."""
+    texts = files.read_folder(root / METADATA)
+    metadata = files.from_files(texts, folder=METADATA)
+
+    async def write_metadata(connection: Connection, installation: Installation) -> None:
+        if await _publish(connection, installation, metadata, texts):
+            emit(MetadataApplied(len(metadata.tables)))
+
+    async with await connect(dsn.reveal(), OPTIONS) as connection:
+        await migrate(connection, load_migrations(root / MIGRATIONS), write_metadata=write_metadata)
+
+
+async def count_rows(root: Path, dsn: Secret) -> Mapping[str, int]:
+    """How many rows each table of the project's metadata has."""
+    metadata = files.from_files(files.read_folder(root / METADATA), folder=METADATA)
+    counts: dict[str, int] = {}
+    async with await connect(dsn.reveal()) as connection:
+        for name in (table.name for table in metadata.tables):
+            statement = sql.SQL("select to_json(count(*)) from {}").format(sql.Identifier(name.schema, name.name))
+            counts[str(name)] = int(await connection.submit(statement.as_string()))
+    return counts
+
+
+async def _publish(connection: Connection, installation: Installation, metadata: Metadata, texts: files.Files) -> bool:
+    """Publish the metadata if the files changed since they were taken over last; whether they did.
+
+    Between two edits of the files, calls may have changed the metadata: that is kept until the files are edited.
+    Whatever in the files does not fit the database is said with the place where it was written.
+    """
+    stored, source = await store.read(connection), files.source_hash(texts)
+    if stored.source == source:
+        return False
+    catalog = await publish(connection, metadata, installation, source=source)
+    for problem in catalog.problems:
+        emit(MetadataRefused(files.place_of(problem, texts, folder=METADATA) or METADATA, problem.message))
+    return True

@@ -1,0 +1,295 @@
+"""The composition root: a Project becomes one application, and a process that serves it.
+
+Here, and nowhere else, the parts are wired together: what one needs of another it is given. Everything above the parts'
+borders is visible in `build`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import uvicorn
+import uvloop
+
+from howdah.data.execute import Engine
+from howdah.data.routes import DataRoutes
+from howdah.errors import HowdahError
+from howdah.gateway.app import Gateway
+from howdah.gateway.edge import EdgeLimits, edge_protocol
+from howdah.gateway.match import Route, RouteTable, part_routes
+from howdah.gateway.pool import Pool, PoolLimits
+from howdah.gateway.proxy import Proxy, ProxyLimits
+from howdah.gateway.session import SecretResolver
+from howdah.observe import events, logs
+from howdah.observe.secret import Secret
+from howdah.project.load import default_project, load_project
+from howdah.project.secret_file import read_secret_file
+from howdah.project.sections import Project, Secrets, ServiceSection
+from howdah.services.registry import Endpoint, Registry, fixed_endpoint
+from howdah.supervisor.ask import socket_of
+from howdah.supervisor.control import ControlClient
+from howdah.supervisor.listen import bind
+
+DRAIN_SECONDS = 10
+"""How long requests under way may take to end once the server was told to stop."""
+
+PARTS = ("data",)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerReady:
+    """The platform listens and its catalog is loaded."""
+
+    address: str
+    tables: int
+    problems: int
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFailed:
+    """The platform could not start."""
+
+    level: ClassVar[str] = "error"
+
+    code: str
+    message: str
+    hint: str | None
+
+
+class NoDatabase(HowdahError):
+    """No database is configured."""
+
+    code = "E124"
+    exit_code = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """A Project, wired: the ASGI application, and what must happen around it."""
+
+    gateway: Gateway
+    engine: Engine
+    registry: Registry
+
+
+def build(project: Project, *, development: bool = False) -> Application:
+    """The application of a project, wired. Nothing is started and nothing connected yet. Raises NoDatabase."""
+    engine = Engine(database_url(project).reveal(), database=project.database, data=project.data)
+    registry = Registry(
+        fixed_endpoint(service.name, service.url)
+        if service.url is not None
+        else Endpoint(service.name, "127.0.0.1", 0, "stopped")
+        for service in project.services
+    )
+    secrets = () if project.secrets.admin_secret is None else (project.secrets.admin_secret,)
+    section = project.gateway
+    gateway = Gateway(
+        parts={"data": DataRoutes(engine, max_body=project.data.max_body)},
+        routes=RouteTable(project.server.domain, routes(project.services)),
+        resolver=SecretResolver(secrets, section.anonymous_user_id),
+        registry=registry,
+        proxy=Proxy(
+            registry,
+            Pool(PoolLimits(connect_timeout=section.connect_timeout, upstream_timeout=section.upstream_timeout)),
+            ProxyLimits(max_body=section.max_body),
+        ),
+        readiness=engine.readiness,
+        emit=events.emit,
+        startup=engine.start,
+        shutdown=engine.stop,
+        development=development,
+    )
+    return Application(gateway, engine, registry)
+
+
+def routes(services: tuple[ServiceSection, ...]) -> tuple[Route, ...]:
+    """Where everything is: each part, and each service at its own routes and at the subdomain of its name.
+
+    The subdomain of a service's name is its own unless another service's route or a part has taken it.
+    """
+    written = [
+        Route(route.subdomain, route.path, "service", service.name, route.strip_prefix)
+        for service in services
+        for route in service.routes
+    ]
+    taken = {route.subdomain for route in written if route.path == "/"} | set(PARTS)
+    implied = [Route(service.name, "/", "service", service.name) for service in services if service.name not in taken]
+    return (*(route for part in PARTS for route in part_routes(part)), *written, *implied)
+
+
+def run(
+    project: Project,
+    *,
+    listener: socket.socket | None = None,
+    run_folder: Path | None = None,
+    development: bool = False,
+) -> int:
+    """Serve the project until SIGTERM or SIGINT; the exit code.
+
+    ``listener`` is a socket that listens already (a supervisor's); without it the project's address is bound. With
+    ``run_folder``, the ``.howdah/run`` of a running supervisor, services are where that supervisor says they are.
+
+    Raises HowdahError when the address or the database cannot be had.
+    """
+    logs.configure(sys.stdout, service="platform", level=project.logs.level)
+    listener = listener or bind(project.server.host, project.server.port)
+    with contextlib.closing(listener), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        try:
+            return runner.run(_serve(project, listener, run_folder, development=development))
+        finally:
+            logs.shutdown()
+
+
+async def _serve(project: Project, listener: socket.socket, run_folder: Path | None, *, development: bool) -> int:
+    application = build(project, development=development)
+    server = _Server(uvicorn_config(application.gateway, project))
+    followers = [asyncio.ensure_future(_follow(application.registry, run_folder))] if run_folder is not None else []
+    await application.engine.start()
+    try:
+        with _signals(server):
+            events.emit(
+                ServerReady(
+                    _address(listener), len(application.engine.catalog.tables), len(application.engine.catalog.problems)
+                )
+            )
+            await server.serve(sockets=[listener])
+    finally:
+        for follower in followers:
+            follower.cancel()
+        await asyncio.gather(*followers, return_exceptions=True)
+        await application.engine.stop()
+    return 0
+
+
+def uvicorn_config(application: Callable[..., Awaitable[None]], project: Project) -> uvicorn.Config:
+    """uvicorn, set up to be our edge: our protocol class, our log, nothing told about itself."""
+    section = project.gateway
+    limits = EdgeLimits(
+        max_header=section.max_header,
+        max_fields=section.max_fields,
+        header_timeout=section.header_timeout,
+        idle_timeout=section.idle_timeout,
+    )
+    return uvicorn.Config(
+        application,
+        http=edge_protocol(limits, events.emit),
+        ws="none",
+        lifespan="off",  # the engine is started before the first connection is accepted, so that its errors are ours
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server without its signal handling, which would end the process before the engine is stopped."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to `_signals`."""
+        yield
+
+
+@contextlib.contextmanager
+def _signals(server: uvicorn.Server) -> Iterator[None]:
+    """The first SIGTERM or SIGINT lets requests end, the second does not wait for them."""
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        server.force_exit = server.should_exit
+        server.should_exit = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+_STATES: dict[str, Any] = {
+    "starting": "starting",
+    "restarting": "starting",
+    "ready": "ready",
+    "failed": "failed",
+    "stopped": "stopped",
+}
+
+
+async def _follow(registry: Registry, run_folder: Path) -> None:
+    """The registry says of every service what the supervisor says, for as long as there is one."""
+    client = ControlClient(socket_of(run_folder))
+    known = {endpoint.name for endpoint in registry.snapshot()}
+    async for status in client.watch():
+        name = status["name"]
+        if name in known:
+            detail = tuple(status["detail"]) or ((status["reason"],) if status["reason"] else ())
+            registry.update(Endpoint(name, "127.0.0.1", status["port"] or 0, _STATES[status["state"]], detail))
+
+
+def database_url(project: Project) -> Secret:
+    """Where the project's database is. Raises NoDatabase."""
+    if project.database.url is None:
+        raise NoDatabase(hint="Give --database-url, or set DATABASE_URL: postgresql://user:password@host:5432/name.")
+    return project.database.url
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://{host}:{port}"
+
+
+# -- as a supervised process -------------------------------------------------------------------------------------------
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Serve as a supervisor's child: ``python -m howdah.server``. What goes wrong is one line of the log."""
+    parser = argparse.ArgumentParser(prog="python -m howdah.server")
+    parser.add_argument("--project", type=Path, help="the project's folder")
+    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", dest="overrides")
+    parser.add_argument("--admin-secret-file", type=Path)
+    parser.add_argument("--listener", type=int, required=True, help="descriptor of the inherited listening socket")
+    parser.add_argument("--run-folder", type=Path, help="where to find the supervisor that runs the services")
+    parser.add_argument("--development", action="store_true")
+    given = parser.parse_args(words)
+    logs.configure(sys.stdout, service="platform")
+    try:
+        listener = socket.socket(fileno=os.dup(given.listener))
+        project = load(given.project, given.overrides, given.admin_secret_file)
+        return run(project, listener=listener, run_folder=given.run_folder, development=given.development)
+    except HowdahError as error:
+        logs.configure(sys.stdout, service="platform")
+        events.emit(ServerFailed(error.code, error.message, error.hint))
+        logs.shutdown()
+        return error.exit_code
+
+
+def load(folder: Path | None, overrides: Sequence[str], admin_secret_file: Path | None) -> Project:
+    """The project of a folder, or the one there is without; with the admin secret out of a file of its own, if given.
+
+    Raises whatever is wrong with the settings or the secret.
+    """
+    if folder is not None:
+        project = load_project(folder, os.environ, overrides=overrides)
+        if admin_secret_file is None:
+            return project
+        return replace(project, secrets=Secrets(read_secret_file(admin_secret_file)))
+    secrets = None if admin_secret_file is None else Secrets(read_secret_file(admin_secret_file))
+    return default_project(os.environ, overrides=overrides, secrets=secrets)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
