@@ -91,7 +91,11 @@ class Upstream:
 
     def start(self, port: int = 0) -> None:
         async def listen() -> Any:
-            return await asyncio.start_server(self._serve, "127.0.0.1", port, limit=1 << 20)
+            # Small buffers, so that the kernel does not swallow what a test wants to see held back.
+            listening = socket.create_server(("127.0.0.1", port))
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 16)
+            return await asyncio.start_server(self._serve, sock=listening, limit=1 << 20)
 
         self._server = self._loop.run(listen())
         self.port = self._server.sockets[0].getsockname()[1]
@@ -143,11 +147,11 @@ def _parse_head(head: bytes) -> Received:
 
 async def read_body(request: Received, reader: asyncio.StreamReader) -> bytes:
     if request.values("transfer-encoding"):
-        body = b""
+        pieces = []
         while size := int((await reader.readline()).strip(), 16):
-            body += (await reader.readexactly(size + 2))[:-2]
+            pieces.append((await reader.readexactly(size + 2))[:-2])
         await reader.readexactly(2)
-        return body
+        return b"".join(pieces)
     lengths = request.values("content-length")
     return await reader.readexactly(int(lengths[0])) if lengths else b""
 
@@ -364,6 +368,7 @@ def gateway(
         development=development,
     )
     listening = socket.create_server(("127.0.0.1", 0), backlog=512)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 18)  # as for the upstream
     config = server_config(app, edge or EdgeLimits(), events.append, stop_timeout=2)  # type: ignore[arg-type]
     config.loop = loop  # type: ignore[assignment]
     if http is not None:

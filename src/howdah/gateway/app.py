@@ -23,6 +23,7 @@ from howdah.gateway.errors import (
     GatewayError,
     InternalError,
     ReadOnly,
+    Stopping,
     UnknownPath,
     UpstreamError,
 )
@@ -191,6 +192,9 @@ class Gateway:
             reply.status = error.status
         except HowdahError as error:
             await self._answer_error(scope, request, receive, reply, error)
+        except asyncio.CancelledError:
+            # Only a server that has waited long enough while stopping cancels a request. The task ends here anyway.
+            await self._answer_error(scope, request, receive, reply, Stopping())
         except Exception as error:  # noqa: BLE001 - the last resort: a bug of ours must not leave the caller unanswered
             self._emit(
                 RequestFailed(
@@ -310,7 +314,7 @@ class Gateway:
             headers = (*PAGE_HEADERS, answer.NO_STORE, _UNAVAILABLE, *error.headers)
             await reply.whole(error.status, page, headers)
         elif isinstance(error, BodyTooLarge):
-            await _refuse_body(receive, reply, error, request.request_id)
+            await _refuse_body(scope, receive, reply, error, request.request_id)
         else:
             await reply.json(error.status, answer.error_body(error, request.request_id), error.headers)
 
@@ -330,10 +334,11 @@ def _raw_path(scope: Scope, target: Target) -> bytes:
     return strip_prefix(raw_path.decode("ascii"), target.prefix).encode("ascii") if target.prefix else raw_path
 
 
-async def _refuse_body(receive: Receive, reply: _Answer, error: GatewayError, request_id: str) -> None:
+async def _refuse_body(scope: Scope, receive: Receive, reply: _Answer, error: GatewayError, request_id: str) -> None:
     """Answer at once, then read on for a while before closing.
 
-    A client in the middle of sending might otherwise have its connection reset and never read the answer.
+    A client in the middle of sending might otherwise have its connection reset and never read the answer. One that
+    waits for "100 Continue" is not sending.
     """
     body = answer.error_body(error, request_id)
     length = (b"content-length", str(len(body)).encode("ascii"))
@@ -341,9 +346,10 @@ async def _refuse_body(receive: Receive, reply: _Answer, error: GatewayError, re
     await reply.send({"type": "http.response.start", "status": error.status, "headers": headers})
     await reply.send({"type": "http.response.body", "body": body, "more_body": True})
     dropped = 0
+    waits = any(name == b"expect" for name, _ in scope["headers"])
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_DRAIN_SECONDS):
-            while dropped < _DRAIN_BYTES:
+            while dropped < _DRAIN_BYTES and not waits:
                 message = await receive()
                 if message["type"] != "http.request":
                     return

@@ -233,6 +233,14 @@ class InternalError(GatewayError):
     status = 500
 
 
+class Stopping(GatewayError):
+    """The platform is stopping and could not finish this request."""
+
+    code = "stopping"
+    status = 503
+    headers = ((b"retry-after", b"1"),)
+
+
 class UpstreamError(GatewayError):
     """The service behind this address cannot answer."""
 

@@ -39,16 +39,17 @@ def fixed_endpoint(name: str, url: str) -> Endpoint:
     >>> fixed_endpoint("api", "http://127.0.0.1:5000")
     Endpoint(name='api', host='127.0.0.1', port=5000, state='ready', detail=())
     """
-    hint = f"services.{name}.url must look like http://127.0.0.1:5000."
+    # The URL itself is not repeated in the error: it may hold a password.
+    hint = "It must look like http://127.0.0.1:5000."
     try:
         parts = urlsplit(url)
         port = parts.port
-    except ValueError as error:
-        raise InvalidServiceUrl(f"{url!r} is not a URL: {error}.", hint=hint) from error
+    except ValueError:
+        raise InvalidServiceUrl(f"The url of service {name!r} is not a URL.", hint=hint) from None
     if parts.scheme != "http" or not parts.hostname or parts.path not in ("", "/"):
-        raise InvalidServiceUrl(f"{url!r} is not of the form http://host:port.", hint=hint)
+        raise InvalidServiceUrl(f"The url of service {name!r} is not of the form http://host:port.", hint=hint)
     if parts.query or parts.fragment or "@" in parts.netloc:
-        raise InvalidServiceUrl(f"{url!r} holds more than a scheme, a host and a port.", hint=hint)
+        raise InvalidServiceUrl(f"The url of service {name!r} holds more than a scheme, host and port.", hint=hint)
     return Endpoint(name, parts.hostname, port or 80, "ready")
 
 
