@@ -162,8 +162,8 @@ def _comparison(comparison: Comparison, column: Column, columns: Mapping[str, Co
                     f'operator "{operator}" is for text; column "{column.name}" is {column.type.sql}', path=path
                 )
             encoding: Encoding = "text" if operator in _LIKE else "pattern"
-            value = _value(operand, encoding, path, stored=role is None)
-            return Compared(column.name, operator, value, column.type.sql)
+            # A pattern is text and not of the column's type: a domain's check need not hold for it.
+            return Compared(column.name, operator, _value(operand, encoding, path, stored=role is None), "text")
 
 
 _LIKE = frozenset({"like", "nlike", "ilike", "nilike"})
