@@ -32,6 +32,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container
+from decimal import Decimal
 from typing import Any, ClassVar, TypeAlias
 
 from howdah.errors import HowdahError
@@ -67,6 +68,19 @@ def render_path(path: Path) -> str:
             parts.append(f'["{escaped}"]')
     parts.append("$")
     return "".join(reversed(parts))
+
+
+def wrong_kind(expected: str, value: Any) -> str:
+    """What to say about a JSON value of the wrong kind.
+
+    >>> wrong_kind("Number", [1])
+    'expected Number, but encountered Array'
+    """
+    kind = next((name for type_, name in _KINDS if isinstance(value, type_)), "Null")
+    return f"expected {expected}, but encountered {kind}"
+
+
+_KINDS = ((bool, "Boolean"), (str, "String"), (int | float | Decimal, "Number"), (list, "Array"), (dict, "Object"))
 
 
 class DataError(HowdahError):

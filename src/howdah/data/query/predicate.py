@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
-from howdah.data.errors import ParseFailed, Path, UnexpectedPayload
+from howdah.data.errors import ParseFailed, Path, UnexpectedPayload, wrong_kind
 from howdah.data.query.ast import (
     EVERYTHING,
     And,
@@ -26,7 +26,6 @@ from howdah.data.query.limits import DEFAULT_LIMITS
 from howdah.data.query.reading import (
     Budget,
     expected,
-    kind_of,
     read_list,
     read_object,
     read_table,
@@ -136,4 +135,4 @@ def _unknown_operator(key: str, path: Path) -> UnexpectedPayload:
 
 
 def _wrong_operand(kind: str, value: Any, path: Path) -> ParseFailed:
-    return ParseFailed(f"expected {kind}, but encountered {kind_of(value)}", path=path)
+    return ParseFailed(wrong_kind(kind, value), path=path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from howdah.data.errors import Path, UnexpectedPayload, Unreadable
+from howdah.data.errors import Path, UnexpectedPayload, Unreadable, wrong_kind
 from howdah.data.query.ast import TableName
 from howdah.data.query.limits import Limits
 
@@ -37,15 +37,7 @@ class Budget:
 
 def expected(kind: str, value: Any, path: Path) -> Unreadable:
     """The error of a value that should be of another kind."""
-    return Unreadable(f"expected {kind}, but encountered {kind_of(value)}", path=path)
-
-
-def kind_of(value: Any) -> str:
-    """The name of the value's JSON kind."""
-    return _KINDS.get(type(value), "Number")
-
-
-_KINDS = {dict: "Object", list: "Array", str: "String", bool: "Boolean", type(None): "Null"}
+    return Unreadable(wrong_kind(kind, value), path=path)
 
 
 def read_object(value: Any, path: Path) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from json.encoder import encode_basestring
 from typing import Any, Literal
 
-from howdah.data.errors import ParseFailed, Path
+from howdah.data.errors import ParseFailed, Path, wrong_kind
 
 Encoding = Literal["array", "boolean", "datetime", "json", "json array", "number", "text", "pattern", "other"]
 """How JSON is written for a column: by the category of its type. A ``pattern`` is text with a bounded length."""
@@ -55,14 +55,6 @@ def to_json(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ",".join([to_json(item) for item in value]) + "]"
     return str(value)
-
-
-def kind_of(value: Any) -> str:
-    """The name of the value's JSON kind: Object, Array, String, Number, Boolean or Null."""
-    return _KINDS.get(type(value), "Number")
-
-
-_KINDS = {dict: "Object", list: "Array", tuple: "Array", str: "String", bool: "Boolean", type(None): "Null"}
 
 
 def _text(value: Any, encoding: Encoding, path: Path) -> str:
@@ -124,4 +116,4 @@ def _quoted(text: str) -> str:
 
 
 def _wrong_kind(expected: str, value: Any, path: Path) -> ParseFailed:
-    return ParseFailed(f"expected {expected}, but encountered {kind_of(value)}", path=path)
+    return ParseFailed(wrong_kind(expected, value), path=path)
