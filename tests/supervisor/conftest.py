@@ -7,6 +7,7 @@ import secrets
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +43,7 @@ class World:
     def living(self) -> dict[int, str]:
         """The processes with the mark that are alive, with their command lines."""
         found = {}
-        wanted = f"{MARK}={self.mark}".encode()
+        wanted = f"{MARK}={self.mark}\0".encode()
         for folder in Path("/proc").glob("[0-9]*"):
             try:
                 if wanted in (folder / "environ").read_bytes() and is_alive(int(folder.name)):
@@ -58,6 +59,8 @@ def world() -> Iterator[World]:
     folder = Path(tempfile.mkdtemp(prefix="hw-"))
     world = World(folder, secrets.token_hex(8))
     yield world
-    left = world.living()
+    deadline = time.monotonic() + 10  # a guard may still be at work
+    while (left := world.living()) and time.monotonic() < deadline:
+        time.sleep(0.02)
     shutil.rmtree(folder, ignore_errors=True)
     assert not left

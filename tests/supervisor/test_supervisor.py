@@ -44,7 +44,7 @@ class Page(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_): pass
 http.server.HTTPServer((os.environ["HOST"], int(os.environ["PORT"])), Page).serve_forever()
 """
-DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf'); time.sleep(600)"
+DEAF = "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); os.write(1, b'deaf\\n'); time.sleep(600)"
 FAST = Restart(first=0.05, longest=0.2)
 PATIENT = Restart(first=60.0, longest=60.0)
 
@@ -449,6 +449,43 @@ def test_a_second_request_to_stop_hurries(world: World) -> None:
             before = time.monotonic()
             await running
             assert time.monotonic() - before < 5
+
+    play(scenario())
+
+
+def test_a_stop_cancels_a_start_under_way(world: World) -> None:
+    """Ctrl-C while something is still being waited for ends what was started."""
+    steps: list[str] = []
+
+    async def start(supervisor: Supervisor) -> None:
+        supervisor.add(world.process("app", SLEEP, ready=ExecReady(("false",))))
+        await said(supervisor, "app", "up")
+        os.kill(os.getpid(), signal.SIGTERM)
+        await supervisor.ready("app")
+        steps.append("not reached")
+
+    async def scenario() -> None:
+        async with supervising(world) as supervisor:
+            await supervisor.run(start(supervisor))
+            assert supervisor.status("app").state is State.STOPPED
+
+    play(scenario())
+    assert steps == []
+
+
+def test_a_start_that_fails_ends_everything_and_is_told(world: World) -> None:
+    """An error of the start is raised once all processes have ended."""
+
+    async def start(supervisor: Supervisor) -> None:
+        supervisor.add(world.process("app", SLEEP))
+        await said(supervisor, "app", "up")
+        raise UnknownProcess("told")
+
+    async def scenario() -> None:
+        async with supervising(world) as supervisor:
+            with pytest.raises(UnknownProcess, match="told"):
+                await supervisor.run(start(supervisor))
+            assert world.living() == {}
 
     play(scenario())
 

@@ -97,8 +97,9 @@ class ControlServer:
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
+            line = await reader.readline()  # read in any case: who is refused shall be able to read why
             _require_same_user(writer.get_extra_info("socket"))
-            request = _parse(await reader.readline())
+            request = _parse(line)
             command = self._commands.get(str(request.get("command")))
             if command is None:
                 raise ControlRefused(f"unknown command {request.get('command')!r}")

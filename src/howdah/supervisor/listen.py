@@ -63,11 +63,17 @@ def holder_of(port: int) -> tuple[int, str] | None:
     if not inodes:
         return None
     for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):  # another user's, or gone
-            for descriptor in os.scandir(folder / "fd"):
-                if os.readlink(descriptor.path) in inodes:  # noqa: PTH115 - a Path for each descriptor is slow
-                    return int(folder.name), _command(folder)
+        with contextlib.suppress(OSError), os.scandir(folder / "fd") as descriptors:  # another user's, or gone
+            if any(_target(descriptor.path) in inodes for descriptor in descriptors):
+                return int(folder.name), _command(folder)
     return None
+
+
+def _target(link: str) -> str:
+    try:
+        return os.readlink(link)  # noqa: PTH115 - a Path for each descriptor is slow
+    except OSError:  # closed meanwhile
+        return ""
 
 
 def _listeners(table: Path, port: int) -> list[str]:

@@ -1,10 +1,12 @@
 """The supervisor: keeps a set of processes running in the order of their dependencies, and ends them in reverse.
 
-    async with Supervisor(key=..., book=book) as supervisor:
+    async def start() -> None:
         supervisor.add(postgres)
         await supervisor.ready("postgres")
         supervisor.add(platform, service)
-        await supervisor.run()          # until Ctrl-C, SIGTERM, or `request_stop`
+
+    async with Supervisor(key=..., book=book) as supervisor:
+        await supervisor.run(start())          # until Ctrl-C, SIGTERM, or `request_stop`
 
 Needs the event loop of the standard library: uvloop cannot start a process as another user.
 """
@@ -14,11 +16,11 @@ from __future__ import annotations
 import asyncio
 import secrets
 import signal
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from howdah.observe.events import emit
 from howdah.supervisor import guard
@@ -140,21 +142,39 @@ class Supervisor:
             self._hurry.set()
         self._stop_requested.set()
 
-    async def run(self) -> None:
+    async def run(self, start: Coroutine[Any, Any, None] | None = None) -> None:
         """Keeps the processes running until a stop is requested, then ends them.
 
-        Ctrl-C, SIGTERM and a closed terminal request a stop; a second Ctrl-C hurries it.
+        Ctrl-C, SIGTERM and a closed terminal request a stop; a second one hurries it. ``start`` adds the processes and
+        waits for what it needs: it is cancelled by a stop, and what it raises ends everything and is raised again.
         """
         loop = asyncio.get_running_loop()
         numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
         for number in numbers:
             loop.add_signal_handler(number, self.request_stop)
         try:
-            await self._stop_requested.wait()
+            starting = None if start is None else asyncio.create_task(start)
+            await self._until_stop(starting)
             await self.stop()
+            if starting is not None and not starting.cancelled():
+                starting.result()
         finally:
             for number in numbers:
                 loop.remove_signal_handler(number)
+
+    async def _until_stop(self, starting: asyncio.Task[None] | None) -> None:
+        """Returns when a stop is requested or the start has failed; the start is over then."""
+        stop = asyncio.create_task(self._stop_requested.wait())
+        try:
+            if starting is not None:
+                await asyncio.wait({stop, starting}, return_when=asyncio.FIRST_COMPLETED)
+            if starting is None or (starting.done() and not starting.cancelled() and starting.exception() is None):
+                await stop
+        finally:
+            stop.cancel()
+            if starting is not None and not starting.done():
+                starting.cancel()
+                await asyncio.wait({starting})
 
     async def stop(self) -> None:
         """Every process has ended, those that depend on others before those, and the guard has gone."""
