@@ -43,6 +43,7 @@ SETTINGS = {
     "max_connections": "300",
     "shared_buffers": "64MB",
     "log_min_messages": "fatal",
+    "timezone": "UTC",
 }
 
 
@@ -105,13 +106,15 @@ class Cluster:
         """Drop a database, whoever is connected to it."""
         self.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
-    def template(self, name: str, script: str) -> str:
+    def template(self, name: str, script: str, prepare: Callable[[str], None] | None = None) -> str:
         """The name of a template database that ``script`` has been run in, made by whoever comes first."""
         full = f"template_{name}_{hashlib.sha256(script.encode()).hexdigest()[:8]}"
         with locked(self.directory / f"{full}.lock"):
             if not self.execute(sql.SQL("SELECT 1 FROM pg_database WHERE datname = {}").format(full)):
                 self.create_database(f"{full}_new")
                 self.execute(script, database=f"{full}_new")
+                if prepare is not None:
+                    prepare(self.dsn(f"{full}_new"))
                 self.execute(
                     sql.SQL("ALTER DATABASE {} RENAME TO {}").format(
                         sql.Identifier(f"{full}_new"), sql.Identifier(full)

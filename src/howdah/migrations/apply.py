@@ -14,12 +14,12 @@ from pathlib import Path
 from howdah.migrations.errors import MigrationFailed, TransactionControl
 from howdah.migrations.load import Migration, Seed, SqlFile
 from howdah.migrations.plan import Applied, pending_migrations, pending_seeds
-from howdah.migrations.statements import statement_starts
 from howdah.postgres import queries
 from howdah.postgres.connect import ConnectOptions
 from howdah.postgres.connection import Connection
 from howdah.postgres.errors import DatabaseError
 from howdah.postgres.install import Installation, install
+from howdah.postgres.statements import statement_starts
 
 OPTIONS = ConnectOptions(application_name="howdah migrations", statement_timeout=0, idle_in_transaction_timeout=0)
 """How to connect for ``migrate``: as the owner, without a limit on how long a statement takes."""
@@ -75,6 +75,9 @@ async def migrate(
         for file in (*(migration.up for migration in pending), *(seed.file for seed in sown)):
             _refuse_transaction_control(file)
         steps = [await _apply(connection, migration) for migration in pending]
+        if steps:
+            # Tables are not what they were: every running process is to look again.
+            await connection.submit(_QUERIES["announce"])
         if write_metadata is not None:
             await write_metadata(connection, installation)
         sown_steps = [await _sow(connection, seed) for seed in sown]

@@ -10,5 +10,9 @@ insert into howdah.migrations (version, name, checksum) values ($1::bigint, $2::
 -- record_seed --
 insert into howdah.seeds (name, checksum) values ($1::text, $2::text) returning 'true'
 
+-- announce --
+with changed as (update howdah.metadata set version = version + 1 returning version)
+select to_json(version) from changed, pg_notify('howdah_metadata', version::text)
+
 -- transaction --
 select to_json(pg_current_xact_id()::text)

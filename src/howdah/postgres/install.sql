@@ -20,7 +20,7 @@ create table if not exists howdah.metadata (
   source text,
   changed_at timestamptz not null default now()
 );
-comment on column howdah.metadata.source is 'Hash of the files the document came from; null when it was set by calls.';
+comment on column howdah.metadata.source is 'Hash of the files that were taken over last; calls may have changed the document since.';
 insert into howdah.metadata (version, document) values (0, '{"tables": []}') on conflict do nothing;
 
 create table if not exists howdah.migrations (

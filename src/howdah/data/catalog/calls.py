@@ -65,6 +65,18 @@ def apply_call(call: MetadataCall, metadata: Metadata, database: Database, catal
     change = CALLS[call.type](call.args, metadata, call.path)
     if change.metadata == metadata:
         return metadata
+    return _settled(change, database, catalog, call.path)
+
+
+def settle(metadata: Metadata, database: Database, catalog: Catalog, path: Path, *, cascade: bool) -> Metadata:
+    """The metadata after the database itself was changed: the same, as long as nothing new is wrong with it.
+
+    With ``cascade`` what no longer holds is removed. Raises DependencyError without.
+    """
+    return _settled(_Change(metadata, kind="database", cascade=cascade), database, catalog, path)
+
+
+def _settled(change: _Change, database: Database, catalog: Catalog, path: Path) -> Metadata:
     old = set(catalog.problems)
     while True:
         new = [one for one in resolve(change.metadata, database, catalog.version).problems if one not in old]
@@ -72,11 +84,11 @@ def apply_call(call: MetadataCall, metadata: Metadata, database: Database, catal
             return change.metadata
         for problem in new:
             if (problem.kind, problem.table, problem.name) == (change.kind, change.table, change.name):
-                raise _as_error(problem, call.path, change.key)
+                raise _as_error(problem, path, change.key)
         if not change.cascade:
             names = ", ".join(_describe(problem) for problem in new)
             message = f"cannot drop due to the following dependent objects: {names}"
-            raise DependencyError(message, path=call.path) if change.kind else _as_error(new[0], call.path, None)
+            raise DependencyError(message, path=path) if change.kind else _as_error(new[0], path, None)
         for problem in new:
             change = replace(change, metadata=_without(problem, change.metadata))
 

@@ -60,7 +60,7 @@ def read_using(value: Any, kind: RelationshipKind, path: Path) -> ForeignKeyOn |
     if "manual_configuration" in using:
         return _read_manual(using["manual_configuration"], (path, "manual_configuration"))
     place = (path, "foreign_key_constraint_on")
-    if kind == "object":
+    if kind == "object" and isinstance(using["foreign_key_constraint_on"], str):
         return ForeignKeyOn(read_name(using["foreign_key_constraint_on"], place))
     on = read_object(using["foreign_key_constraint_on"], place)
     refuse_other_keys(on, frozenset({"table", "column"}), place)

@@ -246,10 +246,13 @@ class _Reading:
         parts = _split_name(found["foreign_key"])
         if kind == "object" and len(parts) == 1:
             return ForeignKeyOn(parts[0])
-        if kind == "array" and len(parts) in (2, 3):
+        if len(parts) in (2, 3):  # of an object relationship, too: from the row that is referred to, back
             return ForeignKeyOn(parts[-1], TableName(parts[0] if len(parts) == 3 else "public", parts[-2]))
-        wanted = "a column of this table" if kind == "object" else '"table.column" or "schema.table.column"'
-        self.refuse((*keys, "foreign_key"), f'the "foreign_key" of an {kind} relationship is {wanted}')
+        wanted = "a column of this table, or " if kind == "object" else ""
+        self.refuse(
+            (*keys, "foreign_key"),
+            f'the "foreign_key" of an {kind} relationship is {wanted}"table.column" or "schema.table.column"',
+        )
         return None
 
     def manual(self, found: Mapping[str, Any], keys: tuple[str, ...]) -> ManualMapping | None:

@@ -24,7 +24,12 @@ bases as (
   join pg_type t on t.oid = b.next
 ),
 types as (
-  select b.oid, t.typname,
+  select b.oid,
+    case
+      when tn.nspname = 'pg_catalog' or en.nspname = 'pg_catalog' then format_type(t.oid, -1)
+      when e.oid is null then t.typname::text
+      else e.typname || '[]'
+    end as name,
     case
       when tn.nspname = 'pg_catalog' then format_type(t.oid, -1)
       when e.oid is null then format('%I.%I', tn.nspname, t.typname)
@@ -95,7 +100,7 @@ foreign_keys as (
   group by f.conrelid
 )
 select json_build_object(
-  'types', (select json_agg(json_build_array(oid::bigint, sql, typname, category)) from types),
+  'types', (select json_agg(json_build_array(oid::bigint, sql, name, category)) from types),
   'tables', (
     select json_agg(json_build_array(
       r.oid::bigint, r.nspname, r.relname, r.relkind, (r.events & 8) <> 0, (r.events & 4) <> 0,

@@ -40,7 +40,7 @@ class MetadataChanged(DataError):
 
 @dataclass(frozen=True, slots=True)
 class StoredMetadata:
-    """What is stored. ``source`` is the hash of the files it came from; None when calls made it what it is."""
+    """What is stored. ``source`` is the hash of the files that were taken over last; calls leave it alone."""
 
     version: int
     metadata: Metadata
@@ -51,6 +51,11 @@ async def read(connection: Submitter, *, lock: bool = False) -> StoredMetadata:
     """The metadata as stored; with ``lock`` nobody else may write it until the transaction ends."""
     found = decode(await connection.submit(_QUERIES["read_locked" if lock else "read"]), _LIMITS)
     return StoredMetadata(found["version"], read_document(found["document"]), found["source"])
+
+
+async def read_version(connection: Submitter, *, lock: bool = False) -> int:
+    """The version of what is stored, without reading it; with ``lock`` as in ``read``."""
+    return int(await connection.submit(_QUERIES["read_version_locked" if lock else "read_version"]))
 
 
 async def write(connection: Submitter, metadata: Metadata, *, over: int, source: str | None = None) -> StoredMetadata:

@@ -47,13 +47,26 @@ METADATA_CALLS = frozenset(
     {
         "track_table",
         "add_existing_table_or_view",
+        "untrack_table",
         "create_object_relationship",
         "create_array_relationship",
+        "drop_relationship",
+        "rename_relationship",
+        "set_relationship_comment",
         "create_insert_permission",
         "create_select_permission",
         "create_update_permission",
         "create_delete_permission",
+        "drop_insert_permission",
+        "drop_select_permission",
+        "drop_update_permission",
+        "drop_delete_permission",
+        "set_permission_comment",
         "export_metadata",
+        "replace_metadata",
+        "clear_metadata",
+        "reload_metadata",
+        "run_sql",
     }
 )
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from howdah.migrations.statements import statement_starts
+from howdah.postgres.statements import statement_starts
 
 PIECES = [
     "select 'commit; it''s'",

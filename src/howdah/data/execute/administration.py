@@ -1,0 +1,144 @@
+"""What an administrator does to metadata and database: any number of requests in one transaction as the owner."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from howdah.data.catalog import store
+from howdah.data.catalog.calls import apply_call, settle
+from howdah.data.catalog.document import to_document
+from howdah.data.catalog.introspect import introspect
+from howdah.data.catalog.resolve import resolve
+from howdah.data.errors import DatabaseRefused, NotSupported, Path
+from howdah.data.execute.known import Known, share
+from howdah.data.query.ast import MetadataCall
+from howdah.data.query.reading import expected, read_object, refuse_other_keys, require
+from howdah.data.sql.encode import to_json
+from howdah.postgres.connection import Connection, Outcome
+from howdah.postgres.errors import DatabaseError
+from howdah.postgres.statements import statement_starts
+
+SUCCESS = b'{"message":"success"}'
+
+_RUN_SQL_KEYS = frozenset({"sql", "cascade", "check_metadata_consistency", "read_only"})
+
+# What a script set for its session is not meant for the statements after it.
+_RESET = "reset session authorization; reset role; reset all"
+
+
+class Administration:
+    """The state of one transaction: what is known changes from call to call, and is stored once at its end."""
+
+    def __init__(self, connection: Connection, role: str | None, stored: store.StoredMetadata, known: Known) -> None:
+        self.known = known
+        self._connection = connection
+        self._role = role
+        self._stored = stored
+        self._announce = False
+
+    @classmethod
+    async def begin(cls, connection: Connection, role: str | None) -> Administration:
+        """The state at the beginning of the transaction that is open on ``connection``; nobody else can change it."""
+        stored = await store.read(connection, lock=True)
+        database = await introspect(connection)
+        catalog = resolve(stored.metadata, database, stored.version)
+        return cls(connection, role, stored, Known(stored.metadata, database, catalog))
+
+    async def call(self, call: MetadataCall) -> bytes:
+        """Carry out one call; its answer."""
+        if call.type == "run_sql":
+            return await self._run_sql(call)
+        if call.type == "export_metadata":
+            apply_call(call, self.known.metadata, self.known.database, self.known.catalog)
+            return to_json(to_document(self.known.metadata)).encode()
+        metadata = apply_call(call, self.known.metadata, self.known.database, self.known.catalog)
+        if call.type == "reload_metadata":
+            self._announce = True
+        if metadata != self.known.metadata:
+            catalog = resolve(metadata, self.known.database, self._stored.version)
+            self.known = Known(metadata, self.known.database, catalog)
+            await share(self._connection, self._role, metadata)
+        return SUCCESS
+
+    async def as_role(self, work: Callable[[Connection], Awaitable[bytes]]) -> bytes:
+        """The answer of a query of the same transaction, run as the role every other query runs as."""
+        if self._role is None:
+            return await work(self._connection)
+        await self._connection.submit("select to_json(set_config('role', $1, true))", [self._role.encode()])
+        answer = await work(self._connection)
+        await self._connection.script("reset role")
+        return answer
+
+    async def finish(self) -> Known:
+        """Store what has changed; what is known from now on, once the transaction is committed."""
+        if self._announce or self.known.metadata != self._stored.metadata:
+            await share(self._connection, self._role, self.known.metadata)
+            written = await store.write(
+                self._connection, self.known.metadata, over=self._stored.version, source=self._stored.source
+            )
+            catalog = resolve(self.known.metadata, self.known.database, written.version)
+            return Known(self.known.metadata, self.known.database, catalog)
+        return self.known
+
+    async def _run_sql(self, call: MetadataCall) -> bytes:
+        """Run SQL as the owner. What is tracked must still hold afterwards, or goes too when ``cascade`` says so."""
+        fields = read_object(call.args, call.path)
+        refuse_other_keys(fields, _RUN_SQL_KEYS, call.path)
+        sql = require(fields, "sql", call.path)
+        if not isinstance(sql, str):
+            raise expected("String", sql, (call.path, "sql"))
+        cascade, read_only = (_flag(fields, key, call.path) for key in ("cascade", "read_only"))
+        for statement in statement_starts(sql):
+            if statement.controls_transaction:
+                words = " ".join(statement.words).upper()
+                raise NotSupported(f"{words}: run_sql is one transaction already", path=(call.path, "sql"))
+        try:
+            if read_only:
+                await self._connection.script("savepoint read_only; set transaction read only")
+            outcomes = await self._connection.script(sql)
+            await self._connection.script(_RESET)
+            if read_only:
+                # Only the end of a savepoint makes the transaction writable again, and there is nothing to lose.
+                await self._connection.script("rollback to read_only")
+        except DatabaseError as error:
+            raise _refused(error, sql, call.path) from error
+        database = await introspect(self._connection)
+        metadata = settle(self.known.metadata, database, self.known.catalog, call.path, cascade=cascade)
+        self._announce = self._announce or not read_only
+        self.known = Known(metadata, database, resolve(metadata, database, self._stored.version))
+        await share(self._connection, self._role, metadata)
+        return _as_psql_prints(outcomes[-1] if outcomes else Outcome("", None, ()))
+
+
+def _flag(fields: dict[str, Any], key: str, path: Path) -> bool:
+    value = fields.get(key)
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    raise expected("Boolean", value, (path, key))
+
+
+def _refused(error: DatabaseError, sql: str, path: Path) -> DatabaseRefused:
+    internal = {
+        "statement": sql,
+        "prepared": False,
+        "error": {
+            "message": error.message,
+            "status_code": error.sqlstate,
+            "description": error.detail,
+            "hint": error.hint,
+            "exec_status": "FatalError",
+        },
+        "arguments": [],
+    }
+    return DatabaseRefused("query execution failed", path=path, internal=internal)
+
+
+def _as_psql_prints(outcome: Outcome) -> bytes:
+    """What the last statement returned: a header and rows of text, or nothing."""
+    if outcome.columns is None:
+        return b'{"result_type":"CommandOk","result":null}'
+    rows = [["NULL" if cell is None else cell.decode() for cell in row] for row in outcome.rows]
+    result = {"result_type": "TuplesOk", "result": [list(outcome.columns), *rows]}
+    return json.dumps(result, ensure_ascii=False, separators=(",", ":")).encode()

@@ -1,0 +1,308 @@
+"""The Engine: one process's way from a request's bytes to an answer's, and its connections to the database."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Protocol
+
+from howdah.data.catalog import store
+from howdah.data.catalog.model import Catalog
+from howdah.data.compile import compile_plan
+from howdah.data.errors import AccessDenied, DataError, map_database_error
+from howdah.data.execute.administration import Administration
+from howdah.data.execute.known import NOTHING, Known, LeastPrivilegeMissing, load, share
+from howdah.data.plan import plan
+from howdah.data.query.ast import Bulk, Count, MetadataCall, Query, Request, Select
+from howdah.data.query.json import decode
+from howdah.data.query.limits import Limits
+from howdah.data.query.parse import parse_request
+from howdah.data.sql.render import render
+from howdah.data.sql.statement import Statement, bind
+from howdah.errors import HowdahError
+from howdah.observe import events
+from howdah.postgres.connect import ConnectOptions, connect
+from howdah.postgres.connection import Connection
+from howdah.postgres.errors import CannotConnect, DatabaseError, DatabaseUnavailable, PostgresError
+from howdah.postgres.install import Installation, install
+from howdah.postgres.lane import Lane
+from howdah.postgres.listen import Listener
+from howdah.postgres.pool import Pool
+from howdah.project.sections import DatabaseSection, DataSection
+from howdah.session import Session
+
+READINESS_SECONDS = 2.0
+
+REMEMBERED_STATEMENTS = 512
+REMEMBERED_BODY = 2048
+"""So many reads are kept rendered, by role and exact body, as long as the catalog stays; and bodies up to this size."""
+
+_PIPELINED = 4  # connections: more gain nothing for fast reads, and slow ones have their own
+_CONTROL = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What to answer: an HTTP status, and JSON."""
+
+    status: int
+    body: bytes
+
+
+class Submitter(Protocol):
+    """Whatever runs a statement: the read lane, the write pool, a transaction."""
+
+    async def submit(self, text: str, parameters: Sequence[bytes | None] = ()) -> bytes:
+        """The only cell of the statement."""
+
+
+class Engine:
+    """Answers requests of the query language from the database at ``dsn``.
+
+    Three kinds of connections: reads, pipelined; writes; and a few as the owner, for metadata. The first two act as a
+    role that owns nothing, where the database lets us have one (R66).
+    """
+
+    def __init__(self, dsn: str, *, database: DatabaseSection, data: DataSection) -> None:
+        self._dsn = dsn
+        self._section = database
+        self._limits = Limits(data.max_depth, data.max_nodes, data.max_list, data.max_nesting)
+        self._owner = ConnectOptions(
+            application_name="howdah metadata",
+            connect_timeout=database.connect_timeout,
+            statement_timeout=database.statement_timeout,
+            lock_timeout=database.lock_timeout,
+        )
+        self._control = Pool(partial(connect, dsn, self._owner), name="metadata", size=_CONTROL)
+        self._reads, self._writes = self._lanes(None)
+        self._listener = Listener(
+            partial(connect, dsn, replace(self._owner, application_name="howdah listener")),
+            channel=store.CHANNEL,
+            woken=self._reload_if_new,
+        )
+        self._installation = Installation(None, None)
+        self._known = NOTHING
+        self._statements: OrderedDict[tuple[str, bytes], tuple[Query, Statement]] = OrderedDict()
+        self._running = False
+
+    def _lanes(self, role: str | None) -> tuple[Lane, Pool]:
+        dial = partial(connect, self._dsn, replace(self._owner, application_name="howdah data", role=role))
+        size = self._section.pool_size
+        fast = min(size, _PIPELINED)
+        reads = Lane(dial, name="reads", size=fast, slow_size=max(1, size - fast))
+        return reads, Pool(dial, name="writes", size=self._section.write_pool_size)
+
+    # -- life ----------------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Connected, installed, the catalog loaded, listening for changes. Does nothing when it is started already.
+
+        Problems of the metadata do not stop it: they are in ``catalog.problems``. Raises CannotConnect and
+        CannotInstall.
+        """
+        if self._running:
+            return
+        self._running = True
+        try:
+            await self._control.start()
+            async with self._control.connection() as connection:
+                self._installation = await install(connection)
+                if self._installation.problem is not None:
+                    events.emit(LeastPrivilegeMissing(self._installation.problem))
+                await self._load(connection)
+            self._reads, self._writes = self._lanes(self._installation.role)
+            await asyncio.gather(self._reads.start(), self._writes.start())
+        except BaseException:
+            await self.stop()
+            raise
+        self._listener.start()
+
+    async def stop(self) -> None:
+        """Every connection is closed. Does nothing when it is stopped already."""
+        self._running = False
+        await self._listener.stop()
+        await asyncio.gather(self._reads.close(), self._writes.close(), self._control.close())
+
+    @property
+    def catalog(self) -> Catalog:
+        """What is known now; ``catalog.problems`` is what was left out."""
+        return self._known.catalog
+
+    @property
+    def installation(self) -> Installation:
+        """The role queries run as, and what is not as it should be there."""
+        return self._installation
+
+    async def readiness(self) -> tuple[bool, dict[str, Any]]:
+        """Whether requests can be answered, and numbers about it that anybody may read."""
+        try:
+            async with asyncio.timeout(READINESS_SECONDS):
+                reachable = await self._reads.submit("select to_json(true)") == b"true"
+        except (TimeoutError, PostgresError):
+            reachable = False
+        return reachable, {
+            "database": "reachable" if reachable else "unreachable",
+            "least_privilege": self._installation.role is not None and self._installation.problem is None,
+            "catalog": {
+                "version": self.catalog.version,
+                "tables": len(self.catalog.tables),
+                "problems": len(self.catalog.problems),
+            },
+        }
+
+    async def _reload_if_new(self) -> None:
+        """The catalog is that of the version in the database."""
+        async with self._control.connection() as connection:
+            if await store.read_version(connection) != self.catalog.version:
+                await self._load(connection)
+
+    async def _load(self, connection: Connection) -> None:
+        """What is stored and found now is known, and shared with the API's role."""
+        async with connection.transaction():
+            # Locked, because processes that load at the same moment would get in each other's way when granting.
+            await store.read_version(connection, lock=True)
+            self._swap(await load(connection))
+            await share(connection, self._installation.role, self._known.metadata)
+
+    def _swap(self, known: Known) -> None:
+        self._known = known
+        self._statements = OrderedDict()
+
+    # -- answers -------------------------------------------------------------------------------------------------------
+
+    async def answer(self, body: bytes, session: Session) -> Answer:
+        """The answer to a request's body on behalf of the session. Raises nothing of ours: errors are answers, too."""
+        try:
+            return Answer(200, await self._answer(body, session))
+        except DataError as error:
+            return _refusal(error, error.to_body(admin=session.is_admin))
+        except (DatabaseUnavailable, CannotConnect) as error:
+            # Its own words may name hosts and users: for the log, not for a client.
+            message = "the database cannot be reached right now: try again"
+            if isinstance(error, DatabaseUnavailable):
+                message = error.message
+            return _refusal(error, {"path": "$", "error": message, "code": "postgres-error"})
+        except DatabaseError as error:
+            mapped = _mapped(error, path="$", admin=session.is_admin)
+            return _refusal(mapped, mapped.to_body(admin=session.is_admin))
+
+    async def _answer(self, body: bytes, session: Session) -> bytes:
+        key = (session.role, body)
+        remembered = self._statements.get(key)
+        if remembered is not None:
+            self._statements.move_to_end(key)
+            return await self._submit(*remembered, session, self._reads, self.catalog)
+        request = parse_request(decode(body, self._limits), self._limits)
+        match request:
+            case MetadataCall():
+                return await self._administer(request, session)
+            case Bulk():
+                call = _first_call(request)
+                if call is not None:
+                    return await self._administer(request, session, call)
+                async with self._writes.transaction() as transaction:
+                    return await self._bulk(request, session, transaction, self.catalog)
+            case _:
+                known = self._known
+                statement = self._statement(request, session, known.catalog)
+                if isinstance(request, Select | Count):
+                    if len(body) <= REMEMBERED_BODY and known is self._known:
+                        self._remember(key, request, statement)
+                    return await self._submit(request, statement, session, self._reads, known.catalog)
+                return await self._submit(request, statement, session, self._writes, known.catalog)
+
+    def _statement(self, query: Query, session: Session, catalog: Catalog) -> Statement:
+        return render(compile_plan(plan(query, catalog, session, self._limits)))
+
+    def _remember(self, key: tuple[str, bytes], query: Query, statement: Statement) -> None:
+        if len(self._statements) >= REMEMBERED_STATEMENTS:
+            self._statements.popitem(last=False)
+        self._statements[key] = (query, statement)
+
+    async def _submit(
+        self, query: Query, statement: Statement, session: Session, submitter: Submitter, catalog: Catalog
+    ) -> bytes:
+        parameters = bind(statement, session)
+        try:
+            return await submitter.submit(statement.text, parameters)
+        except DatabaseError as error:
+            table = catalog.tables.get(query.table)
+            raise _mapped(
+                error,
+                path=query.path,
+                admin=session.is_admin,
+                own_table=(error.schema, error.table) == (query.table.schema, query.table.name),
+                visible_columns=frozenset() if table is None else table.visible_columns(session.role),
+            ) from error
+
+    async def _bulk(self, bulk: Bulk, session: Session, submitter: Submitter, catalog: Catalog) -> bytes:
+        answers: list[bytes] = []
+        for request in bulk.requests:
+            if isinstance(request, Bulk):
+                answers.append(await self._bulk(request, session, submitter, catalog))
+            else:
+                assert not isinstance(request, MetadataCall), "a bulk with metadata calls is administered"
+                statement = self._statement(request, session, catalog)
+                answers.append(await self._submit(request, statement, session, submitter, catalog))
+        return b"[" + b",".join(answers) + b"]"
+
+    # -- metadata ------------------------------------------------------------------------------------------------------
+
+    async def _administer(self, request: Request, session: Session, call: MetadataCall | None = None) -> bytes:
+        """The answer to a metadata call, or a bulk with one in it: in one transaction as the owner (R64)."""
+        if not session.is_admin:
+            first = call or request
+            raise AccessDenied(path=first.path)
+        async with self._control.transaction() as connection:
+            administration = await Administration.begin(connection, self._installation.role)
+            answer = await self._one(request, session, administration)
+            known = await administration.finish()
+        if known.catalog.version >= self.catalog.version:  # the listener may have been quicker with a newer one
+            self._swap(known)
+        return answer
+
+    async def _one(self, request: Request, session: Session, administration: Administration) -> bytes:
+        match request:
+            case MetadataCall():
+                return await administration.call(request)
+            case Bulk():
+                answers = [await self._one(one, session, administration) for one in request.requests]
+                return b"[" + b",".join(answers) + b"]"
+            case _:
+                catalog = administration.known.catalog
+                statement = self._statement(request, session, catalog)
+
+                async def submit(connection: Connection) -> bytes:
+                    return await self._submit(request, statement, session, connection, catalog)
+
+                return await administration.as_role(submit)
+
+
+def _first_call(bulk: Bulk) -> MetadataCall | None:
+    """The first metadata call in the bulk, however deep (R64)."""
+    for request in bulk.requests:
+        found = _first_call(request) if isinstance(request, Bulk) else request
+        if isinstance(found, MetadataCall):
+            return found
+    return None
+
+
+def _mapped(error: DatabaseError, *, admin: bool, **known: Any) -> DataError:
+    return map_database_error(
+        error.sqlstate,
+        error.message,
+        admin=admin,
+        detail=error.detail,
+        hint=error.hint,
+        constraint=error.constraint,
+        column=error.column,
+        **known,
+    )
+
+
+def _refusal(error: HowdahError, body: dict[str, Any]) -> Answer:
+    return Answer(error.status, json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode())
