@@ -163,7 +163,7 @@ def _rows(
         _source(rows.table, alias),
         _where(rows.condition, alias, aliases, joins),
         order_by,
-        1 if one and (rows.limit is None or rows.limit > 1) else rows.limit,
+        1 if one and rows.limit is None else rows.limit,
         None if rows.offset is None else Parameter(rows.offset, "bigint"),
     )
 

@@ -310,8 +310,11 @@ _VIOLATIONS: dict[str, tuple[str, str, str]] = {
     ),
 }
 
-# Wrong text for a type, wrong parameter, unknown object, odd dates, too long, and what triggers raise on purpose.
-_MESSAGE_IS_MEANT_FOR_CLIENTS = frozenset({"22P02", "22023", "42704", "22007", "22008", "22001", "P0001"})
+# Wrong text for a type, wrong parameter, unknown object, odd dates, too long, bad patterns (two), and what triggers
+# raise on purpose.
+_MESSAGE_IS_MEANT_FOR_CLIENTS = frozenset(
+    {"22P02", "22023", "42704", "22007", "22008", "22001", "2201B", "22025", "P0001"}
+)
 
 _BY_STATE: dict[str, tuple[type[DataError], str | None]] = {
     "22003": (DatabaseRefused, "a value is out of the range of its type"),

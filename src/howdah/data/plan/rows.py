@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from howdah.data.catalog.access import find_column, find_related, unknown_column, unknown_relationship
 from howdah.data.catalog.condition import both
@@ -164,7 +165,10 @@ def _related(entry: RelatedRows, table: Table, scope: Scope) -> RelatedOutput:
 
 
 def _related_output(key: str, relationship: Relationship, rows: RowsPlan) -> RelatedOutput:
-    return RelatedOutput(key, relationship.mapping, relationship.kind == "object", relationship.unique, rows)
+    single = relationship.kind == "object"
+    if single and rows.limit:
+        rows = replace(rows, limit=None)  # one row is within any limit but none
+    return RelatedOutput(key, relationship.mapping, single, relationship.unique, rows)
 
 
 def _order_term(item: OrderBy, table: Table, permission: SelectPermission, scope: Scope) -> OrderTerm:

@@ -1,8 +1,5 @@
-WITH "written" AS (INSERT INTO "public"."comment" AS "t1" ("article_id", "text", "user_id") VALUES
-($1::integer, $2::text, $3::integer) RETURNING (SELECT row_to_json("r1".*) FROM (SELECT "t1"."id",
-"t1"."article_id", "t1"."user_id", "t1"."text", "t1"."hidden", "t1"."created") AS "r1") AS "row",
-(("t1"."hidden" = false) OR ("t1"."user_id" = $4::integer)) AS "visible", CASE WHEN (EXISTS (SELECT 1 FROM
-"public"."article" AS "t2" WHERE (("t2"."id" = "t1"."article_id") AND ("t2"."published" = true))) AND
-("t1"."user_id" = $5::integer)) THEN true ELSE howdah.check_violation() END AS "checked") SELECT
-row_to_json("r2".*) FROM (SELECT count(*) AS "affected_rows", coalesce(json_agg("written"."row") FILTER (WHERE
-"written"."visible"), '[]') AS "returning" FROM "written") AS "r2"
+WITH "written" AS (INSERT INTO "public"."rating" AS "t1" ("user_id", "article_id") VALUES ($1::integer,
+$2::integer) RETURNING (SELECT row_to_json("r1".*) FROM (SELECT "t1"."user_id", "t1"."article_id",
+"t1"."stars", "t1"."note") AS "r1") AS "row", CASE WHEN ("t1"."user_id" = $3::integer) THEN true ELSE
+howdah.check_violation() END AS "checked") SELECT row_to_json("r2".*) FROM (SELECT count(*) AS
+"affected_rows", coalesce(json_agg("written"."row"), '[]') AS "returning" FROM "written") AS "r2"

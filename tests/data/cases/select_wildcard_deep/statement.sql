@@ -7,5 +7,5 @@ SELECT coalesce(json_agg("r5".*), '[]') FROM (SELECT "t1"."id", "t1"."article_id
 coalesce(json_agg("r4".*), '[]') FROM (SELECT "t5"."id", "t5"."article_id", "t5"."text", "t5"."created" FROM
 "public"."comment" AS "t5" WHERE (("t5"."article_id" = "t2"."id") AND ("t5"."hidden" = false)) LIMIT 2) AS
 "r4") AS "comments" FROM "public"."article" AS "t2" WHERE (("t2"."id" = "t1"."article_id") AND
-("t2"."published" = true)) LIMIT 100) AS "r1") AS "article" FROM "public"."comment" AS "t1" WHERE
-("t1"."hidden" = false) LIMIT 2) AS "r5"
+("t2"."published" = true))) AS "r1") AS "article" FROM "public"."comment" AS "t1" WHERE ("t1"."hidden" =
+false) LIMIT 2) AS "r5"
