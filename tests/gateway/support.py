@@ -369,7 +369,7 @@ def gateway(
     )
     listening = socket.create_server(("127.0.0.1", 0), backlog=512)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 18)  # as for the upstream
-    config = server_config(app, edge or EdgeLimits(), events.append, stop_timeout=2)  # type: ignore[arg-type]
+    config = server_config(app, edge or EdgeLimits(), events.append, stop_timeout=2)
     config.loop = loop  # type: ignore[assignment]
     if http is not None:
         config.http = http

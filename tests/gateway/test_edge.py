@@ -219,6 +219,16 @@ def test_a_body_that_breaks_while_its_request_runs_is_refused(server: RunningGat
     assert (answer.status, answer.json()["code"]) == (400, "malformed-request")
 
 
+def test_a_body_that_breaks_after_its_answer_brings_no_second_answer(server: RunningGateway) -> None:
+    """R43: an answer nobody asked for could be taken for the next one, so the connection just closes."""
+    early = b"POST /-/live HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nZ\r\n"
+    with server.connect() as connection:
+        connection.sendall(early)
+        received = connection.recv(65536)
+        connection.sendall(b"oops\r\n" + SECOND)
+        assert [answer.status for answer in parse_answers(received + read_all(connection))] == [405]
+
+
 def test_trailers_never_become_header_fields(server: RunningGateway, echo: Upstream) -> None:
     """R41: what comes behind the last chunk is dropped (RFC 9110 section 6.5.1)."""
     body = b"Transfer-Encoding: chunked\r\n\r\n1\r\nZ\r\n0\r\nX-Hasura-Role: admin\r\nX-Trailer: 1\r\n\r\n"

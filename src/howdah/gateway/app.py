@@ -57,28 +57,25 @@ _DRAIN_SECONDS: Final = 2.0
 class _Answer:
     """The sending side of one request: adds what every answer carries and notes what was sent."""
 
-    __slots__ = ("_request_id", "_security", "_send", "bytes", "complete", "status")
+    __slots__ = ("_added", "_request_id", "_send", "bytes", "complete", "status")
 
     def __init__(self, send: Send, request_id: str) -> None:
         self._send = send
         self._request_id = (b"x-request-id", request_id.encode("ascii"))
-        self._security = True
+        self._added: tuple[tuple[bytes, bytes], ...] = (*answer.SECURITY_HEADERS, self._request_id)
         self.status = 0
         self.bytes = 0
         self.complete = False
 
     def speak_for(self, *, platform: bool) -> None:
         """Whether what follows is the platform's answer; a service says for itself how its answers are treated."""
-        self._security = platform
+        self._added = (*answer.SECURITY_HEADERS, self._request_id) if platform else (self._request_id,)
 
     async def send(self, message: Any) -> None:
         """Send an ASGI message on."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = list(message.get("headers", ()))
-            if self._security and not any(name == b"x-content-type-options" for name, _ in headers):
-                headers += answer.SECURITY_HEADERS
-            headers.append(self._request_id)
+            headers = [*message.get("headers", ()), *self._added]
             await self._send({"type": "http.response.start", "status": self.status, "headers": headers})
         else:
             self.bytes += len(message.get("body", b""))
@@ -119,7 +116,7 @@ class _Request:
             elif name == b"transfer-encoding":
                 self.transfer_encoding = True
             elif name == b"accept":
-                self.wants_page = b"text/html" in value
+                self.wants_page = self.wants_page or b"text/html" in value
             elif name == b"x-request-id":
                 ids += 1
                 self.request_id = answer.accepted_request_id(value) or ""
@@ -311,6 +308,7 @@ class Gateway:
             await reply.json(error.status, body)
         elif isinstance(error, UpstreamError) and self._development and request.wants_page:
             page = unavailable_page(request.target, error, self._last_lines(request.target), request.request_id)
+            reply.speak_for(platform=False)  # the page has a policy of its own
             headers = (*PAGE_HEADERS, answer.NO_STORE, _UNAVAILABLE, *error.headers)
             await reply.whole(error.status, page, headers)
         elif isinstance(error, BodyTooLarge):

@@ -20,6 +20,7 @@ from uvicorn.protocols.http.flow_control import service_unavailable
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from howdah.gateway import answer
+from howdah.gateway.cycle import CarefulCycle
 from howdah.gateway.errors import (
     AmbiguousRequest,
     ExpectationUnknown,
@@ -38,11 +39,12 @@ from howdah.gateway.errors import (
 from howdah.gateway.events import RequestRejected
 from howdah.gateway.headers import METHOD_OVERRIDES
 from howdah.gateway.target import parse_target
+from howdah.gateway.writer import GatheringWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
-    from uvicorn._types import ASGI3Application, ASGISendEvent
+    from uvicorn._types import ASGI3Application
     from uvicorn.server import ServerState
 
 METHODS: Final = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"))
@@ -84,14 +86,14 @@ def edge_protocol(limits: EdgeLimits, emit: Callable[[object], None]) -> type[Ed
 
 
 def server_config(
-    app: ASGI3Application, limits: EdgeLimits, emit: Callable[[object], None], *, stop_timeout: int = 30
+    app: Callable[..., Awaitable[None]], limits: EdgeLimits, emit: Callable[[object], None], *, stop_timeout: int = 30
 ) -> Config:
     """The configuration for ``uvicorn.Server`` under which the gateway's promises hold.
 
     Above all without ``proxy_headers``: uvicorn would believe ``X-Forwarded-For`` and ``-Proto`` of any neighbour.
     """
     return Config(
-        app,
+        cast("ASGI3Application", app),
         http=edge_protocol(limits, emit),
         ws="none",
         lifespan="on",
@@ -144,6 +146,7 @@ class EdgeProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin; a client that connects and says nothing is idle from now on."""
         super().connection_made(cast("asyncio.Transport", transport))
+        self._writer = GatheringWriter(self.transport, self.loop)
         # asyncio only does this for sockets made with an explicit protocol number, which listening ones seldom are.
         # Without it an answer in two writes waits 40 ms for the client's delayed acknowledgement.
         connection = transport.get_extra_info("socket")
@@ -178,9 +181,10 @@ class EdgeProtocol(HttpToolsProtocol):
         """Break the connection off, so that the client cannot take a part of the answer for the whole."""
         if self._running is not None:
             self._running.disconnected = True
-            if isinstance(self._running, _CarefulCycle) and self._running.until_close:
+            if isinstance(self._running, CarefulCycle) and self._running.until_close:
                 # Where the end of the connection is the end of the answer, an ordinary end would pass for the whole.
                 self.transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, _NO_LINGER)
+        self._writer.flush()
         self.transport.abort()
 
     def pause_writing(self) -> None:
@@ -361,10 +365,10 @@ class EdgeProtocol(HttpToolsProtocol):
             len(self.connections) >= self.limit_concurrency or len(self.tasks) >= self.limit_concurrency
         ):
             app = service_unavailable
-        kind = _CarefulCycle if version == "1.0" or self.expect_100_continue else RequestResponseCycle
+        kind = CarefulCycle if version == "1.0" or self.expect_100_continue else RequestResponseCycle
         self.cycle = kind(
             scope=self.scope,
-            transport=self.transport,
+            transport=cast("asyncio.Transport", self._writer),
             flow=self.flow,
             logger=self.logger,
             access_logger=self.access_logger,
@@ -395,6 +399,7 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """An answer is written: the next in turn follows, which may be a refusal."""
+        self._writer.flush()
         if self._refusal_in_turn is not None and not self.pipeline and not self.transport.is_closing():
             self.server_state.total_requests += 1
             self._write_refusal(self._refusal_in_turn)
@@ -407,7 +412,9 @@ class EdgeProtocol(HttpToolsProtocol):
         """Answer the request being received with the error, after the answers that come before it, and close."""
         self._refused = True
         running = self._running if self._running is not None and not self._running.response_complete else None
-        if running is None:
+        if running is None and self._state == _BODY:
+            self.transport.close()  # it has been answered already, before it was whole
+        elif running is None:
             self._write_refusal(error)
         elif self._state == _BODY and self.cycle is running:
             if running.response_started:
@@ -425,6 +432,7 @@ class EdgeProtocol(HttpToolsProtocol):
             self._refusal_in_turn = error
 
     def _write_refusal(self, error: GatewayError) -> None:
+        self._writer.flush()
         if self.transport.is_closing():
             return
         request_id = answer.new_request_id()
@@ -458,38 +466,3 @@ class EdgeProtocol(HttpToolsProtocol):
 
 def _too_large(limits: EdgeLimits) -> HeadTooLarge:
     return HeadTooLarge(f"The header may have {limits.max_header} bytes.")
-
-
-class _CarefulCycle(RequestResponseCycle):
-    """An answer to HTTP/1.0, or to a client that waits to be told to send its body."""
-
-    until_close = False
-    """Whether the answer ends where the connection does."""
-
-    async def send(self, message: ASGISendEvent) -> None:
-        """Send, with the two things uvicorn leaves out.
-
-        HTTP/1.0 has no chunks: a body of unknown length ends where the connection does. And a client that was never
-        told to continue may or may not send its body, so the bytes behind this request cannot be told apart.
-        """
-        if message["type"] == "http.response.start":
-            if self.waiting_for_100_continue:
-                self.keep_alive = False
-            framed = any(name.lower() == b"content-length" for name, _ in message.get("headers", ()))
-            bodiless = self.scope["method"] == "HEAD" or message["status"] in (204, 304)
-            if self.scope["http_version"] == "1.0" and not framed and not bodiless:
-                self.until_close = True
-                self.chunked_encoding = False
-        elif self.until_close and message["type"] == "http.response.body" and not self.response_complete:
-            if self.flow.write_paused and not self.disconnected:
-                await self.flow.drain()
-            if self.disconnected:
-                return
-            self.transport.write(message.get("body", b""))
-            if not message.get("more_body", False):
-                self.response_complete = True
-                self.message_event.set()
-                self.transport.close()
-                self.on_response()
-            return
-        await super().send(message)

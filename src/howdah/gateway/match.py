@@ -185,7 +185,7 @@ def _build(routes: Iterable[Route]) -> dict[str | None, _Table]:
 
 
 def strip_prefix(path: str, prefix: str) -> str:
-    """The path below the prefix that matched it, with as many segments cut off as the prefix has.
+    """The path below the prefix (not empty) that matched it, with as many segments cut off as the prefix has.
 
     Works on the decoded and on the raw path alike, because a path with an encoded slash never gets this far.
 
@@ -194,8 +194,8 @@ def strip_prefix(path: str, prefix: str) -> str:
     >>> strip_prefix("/d%61ta", "/data")
     '/'
     """
-    if not prefix:
-        return path
+    if path.startswith(prefix) and path.startswith("/", len(prefix)):
+        return path[len(prefix) :]
     position = 0
     for _ in range(prefix.count("/")):
         while path.startswith("/", position):
