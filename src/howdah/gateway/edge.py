@@ -86,17 +86,23 @@ def edge_protocol(limits: EdgeLimits, emit: Callable[[object], None]) -> type[Ed
 
 
 def server_config(
-    app: Callable[..., Awaitable[None]], limits: EdgeLimits, emit: Callable[[object], None], *, stop_timeout: int = 30
+    app: Callable[..., Awaitable[None]],
+    limits: EdgeLimits,
+    emit: Callable[[object], None],
+    *,
+    stop_timeout: int = 30,
+    lifespan: bool = True,
 ) -> Config:
     """The configuration for ``uvicorn.Server`` under which the gateway's promises hold.
 
     Above all without ``proxy_headers``: uvicorn would believe ``X-Forwarded-For`` and ``-Proto`` of any neighbour.
+    Without ``lifespan`` whoever runs the server starts and stops what the application needs, its Proxy included.
     """
     return Config(
         cast("ASGI3Application", app),
         http=edge_protocol(limits, emit),
         ws="none",
-        lifespan="on",
+        lifespan="on" if lifespan else "off",
         proxy_headers=False,
         server_header=False,
         access_log=False,
