@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import psycopg
+from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from howdah.postgres.connection import PREPARED_STATEMENTS, Connection
@@ -21,6 +22,10 @@ from howdah.postgres.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+SCHEMA = "howdah"
+"""Where howdah keeps its own tables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,7 @@ async def connect(dsn: str, options: ConnectOptions | None = None) -> Connection
         dsn,
         application_name=given.get("application_name") or options.application_name,
         client_encoding="utf8",
-        options=f"{given.get('options') or ''} {_server_settings(options)}".strip(),
+        options=f"{given.get('options') or ''} {_server_settings(options, _user(given))}".strip(),
     )
     try:
         async with asyncio.timeout(options.connect_timeout or None):
@@ -69,7 +74,13 @@ async def connect(dsn: str, options: ConnectOptions | None = None) -> Connection
 _REACH_HINT = "Is Postgres running there, and does a firewall let you through? Check the database URL."
 
 
-def _server_settings(options: ConnectOptions) -> str:
+def _user(given: Mapping[str, object]) -> str:
+    """The user libpq will connect as: the given one, or what the environment and the system say."""
+    defaults = {option.keyword: option.val for option in pq.Conninfo.get_defaults()}
+    return str(given.get("user") or (defaults.get(b"user") or b"").decode("utf-8", "replace"))
+
+
+def _server_settings(options: ConnectOptions, user: str) -> str:
     settings = {
         "statement_timeout": f"{options.statement_timeout * 1000:.0f}",
         "lock_timeout": f"{options.lock_timeout * 1000:.0f}",
@@ -78,6 +89,9 @@ def _server_settings(options: ConnectOptions) -> str:
     }
     if options.role is not None:
         settings["role"] = options.role
+    if user == SCHEMA:
+        # Postgres looks for tables first in a schema of the user's name, and that one is not for tables of the user's.
+        settings["search_path"] = "public"
     return " ".join(f"-c {name}={_escape(value)}" for name, value in settings.items())
 
 
