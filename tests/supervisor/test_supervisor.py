@@ -44,7 +44,7 @@ class Page(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_): pass
 http.server.HTTPServer((os.environ["HOST"], int(os.environ["PORT"])), Page).serve_forever()
 """
-DEAF = "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); os.write(1, b'deaf\\n'); time.sleep(600)"
+DEAF = "import os, signal, time; signal.signal(15, signal.SIG_IGN); os.write(1, b'deaf\\n'); time.sleep(600)"
 FAST = Restart(first=0.05, longest=0.2)
 PATIENT = Restart(first=60.0, longest=60.0)
 

