@@ -32,8 +32,8 @@ class Data:
     """A client of the Data API.
 
     ``url`` is where the data part is, as ``http://localhost:8080/data`` (its query endpoint below that will do, too);
-    ``HOWDAH_DATA_URL`` when left out, read when it is first needed, so that a service can be started without it. ``timeout`` is the seconds one query
-    may take in all.
+    ``HOWDAH_DATA_URL`` when left out, read when it is first needed, so that a service can be started without it.
+    ``timeout`` is the seconds one query may take in all.
     """
 
     __slots__ = ("_admin_secret", "_session", "_timeout", "_url")
