@@ -19,9 +19,10 @@ from howdah.cli.errors import StartFailed
 from howdah.project.load import load_project
 from howdah.project.secret_file import STATE_FOLDER, ensure_secrets
 from howdah.supervisor import ask
-from howdah.supervisor.errors import NotRunning
+from howdah.supervisor.errors import AlreadyRunning, NotRunning
+from howdah.supervisor.lock import holder_of
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # importing it is slow, and this module is loaded for every completion of `dev`
     from howdah.development import Started
 
 _PATIENCE = 90.0  # seconds for a start in the background; a first initdb on a slow disk included
@@ -51,16 +52,19 @@ def command_(context: click.Context, only: tuple[str, ...], detach: bool) -> int
     """
     console = console_of(context)
     root = running.project_folder(console)
-    if ensure_secrets(root):
-        console.say(f"Made secrets for this machine in {STATE_FOLDER}/secrets.toml.")
     project = load_project(root, os.environ)
+    if ensure_secrets(root):  # a fresh clone has none
+        console.say(f"Made secrets for this machine in {STATE_FOLDER}/secrets.toml.")
+        project = load_project(root, os.environ)
     if detach:
         return _detach(console, root, only)
     from howdah import development  # asyncio, psycopg and the rest: only when they are needed
     from howdah.supervisor.printer import Printer
 
-    printer = Printer(sys.stdout, style="json" if console.json else "human")
-    return development.run(project, only=only, printer=printer, announce=lambda started: _announce(console, started))
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+        stream = nowhere if console.options.quiet else sys.stdout
+        printer = Printer(stream, style="json" if console.json else "human")
+        return development.run(project, only=only, printer=printer, announce=lambda told: _announce(console, told))
 
 
 def _announce(console: Console, started: Started) -> None:
@@ -82,15 +86,21 @@ def _announce(console: Console, started: Started) -> None:
 def _detach(console: Console, root: Path, only: tuple[str, ...]) -> int:
     """Start `dev` as a process of its own and wait until all of it has had its chance.
 
-    Raises StartFailed with its last lines.
+    Raises StartFailed with its last lines, AlreadyRunning.
     """
     run_folder = root / STATE_FOLDER / "run"
+    holder = holder_of(run_folder / "lock")
+    if holder is not None:
+        raise AlreadyRunning(
+            f"howdah is already running for this project: pid {holder['pid']}",
+            hint="Use `howdah status` to look at it, `howdah stop` to end it.",
+        )
     run_folder.mkdir(parents=True, exist_ok=True)
     words = [word for name in only for word in ("--only", name)]
     output = run_folder / "dev.out"
     with output.open("wb") as file:
         process = subprocess.Popen(
-            [sys.executable, "-m", "howdah", "--project", str(root), "dev", *words],
+            [sys.executable, "-m", "howdah", "--project", str(root), "--quiet", "dev", *words],
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
