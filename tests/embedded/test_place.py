@@ -99,6 +99,9 @@ def test_a_copied_project_gets_data_of_its_own_and_a_moved_one_keeps_its(folder:
     (closed / "shop").rename(closed / "moved")
     assert settle("moved") == original
     assert settle("moved") == original
+    assert place.abandoned(shared) == ()
+    shutil.rmtree(closed / "copy")
+    assert place.abandoned(shared) == (copied,)
 
 
 @as_root

@@ -593,6 +593,19 @@ def test_port_and_host_reach_command_and_environment(world: World) -> None:
     play(scenario())
 
 
+def test_output_can_be_left_to_the_process(world: World, capfd: pytest.CaptureFixture[str]) -> None:
+    """Workers of a server write where the supervisor writes, past the log book."""
+
+    async def scenario() -> None:
+        async with supervising(world) as supervisor:
+            supervisor.add(world.process("app", "print('straight')", output="inherit", restart=PATIENT))
+            await becomes(supervisor, "app", State.RESTARTING)
+            assert messages(supervisor, "app") == []
+
+    play(scenario())
+    assert capfd.readouterr().out == "straight\n"
+
+
 def test_folders_with_spaces_and_long_names(world: World) -> None:
     """Neither spaces nor quotes nor length nor letters of a path disturb a start."""
     folder = world.folder / 'it\'s a "quoted" $HOME größe 漢字' / ("long" * 40)

@@ -97,6 +97,25 @@ def lend(programs: Path, name: str, *, shared: Path = SHARED) -> Path:
     return copied
 
 
+def abandoned(shared: Path = SHARED) -> tuple[Path, ...]:
+    """The homes beside projects that no project points to any more: it was deleted, or is on a disk that is away.
+
+    They are only told (`howdah doctor`), never removed by themselves: they may be all that is left of somebody's data.
+    """
+    return tuple(
+        sorted(owner_file.parent for owner_file in shared.glob(f"*/{_OWNER_FILE}") if not _is_used(owner_file))
+    )
+
+
+def _is_used(owner_file: Path) -> bool:
+    local = Path(owner_file.read_text(encoding="utf-8", errors="surrogateescape").strip())
+    try:
+        home = local.with_name(local.name + _POINTER_SUFFIX).read_text(encoding="utf-8").strip()
+    except OSError:
+        return False
+    return Path(home) == owner_file.parent
+
+
 def _as_user(local: Path, pointed: Path | None) -> Place:
     account = choose()
     if pointed is not None and not (local / "data").exists():
