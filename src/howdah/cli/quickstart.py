@@ -11,7 +11,8 @@ from howdah.cli.command import command, console_of
 from howdah.cli.console import Console
 from howdah.errors import HowdahError
 from howdah.project.load import load_project
-from howdah.project.secret_file import ensure_secrets
+from howdah.project.secret_file import SECRETS_FILE, STATE_FOLDER, ensure_secrets
+from howdah.project.sections import ServerSection
 from howdah.templates import repository, scaffold, write
 
 DEFAULT = "hello"
@@ -40,6 +41,7 @@ def command_(context: click.Context, words: tuple[str, ...], force: bool, skip_d
     files = scaffold.plan(template, {"name": root.name})
     with console.step(f"{len(files)} files in {folder}"):
         replaced = write.write(files, root, force=force)
+    with console.step(f"secrets of this machine's own in {STATE_FOLDER}/{SECRETS_FILE}"):
         ensure_secrets(root)
     for path in replaced:
         console.say(f"  replaced {path}")
@@ -58,7 +60,7 @@ def command_(context: click.Context, words: tuple[str, ...], force: bool, skip_d
     if console.json:
         console.data(told, "")
     else:
-        _say_next(console, folder)
+        _say_next(console, folder, load_project(root, os.environ).server)
 
 
 def _prepare(console: Console, root: Path) -> dict[str, object]:
@@ -68,8 +70,8 @@ def _prepare(console: Console, root: Path) -> dict[str, object]:
     try:
         with console.step("a database") as said:
             prepared = development.prepare(load_project(root, os.environ))
-            rows = ", ".join(f"{count} {_table(name)}" for name, count in prepared.rows.items())
-            said.append(f"{prepared.postgres} with {prepared.migrations} migration and the rows of {rows}")
+            rows = ", ".join(f"{count} rows in {_table(name)}" for name, count in prepared.rows.items())
+            said.append(f"{prepared.postgres}, migrations applied: {prepared.migrations}, {rows}")
     except HowdahError:
         console.say(f"The project is in {root}, but its database is not there yet: `howdah dev` will try again.")
         raise
@@ -85,13 +87,14 @@ def _table(name: str) -> str:
     return name.removeprefix("public.")
 
 
-def _say_next(console: Console, folder: Path) -> None:
+def _say_next(console: Console, folder: Path, server: ServerSection) -> None:
     """The three next commands."""
+    url = f"http://{server.domain}:{server.port}"
     quoted = f'"{folder}"' if " " in str(folder) else str(folder)
     here = str(folder) in {".", ""}
     console.say()
     console.say("Next:")
     if not here:
         console.say(f"  cd {quoted}")
-    console.say("  howdah dev          # everything on http://localhost:8080")
-    console.say("  howdah open         # in another terminal: the page in your browser")
+    console.say(f"  howdah dev     # everything on {url}")
+    console.say("  howdah open    # in another terminal: the page in your browser")
