@@ -48,6 +48,7 @@ class Listener:
         self._channel = channel
         self._woken = woken
         self._poll = poll
+        self._delay = FIRST_DELAY
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -62,16 +63,14 @@ class Listener:
             self._task = None
 
     async def _run(self) -> None:
-        delay = FIRST_DELAY
         while True:
             try:
                 async with await self._connect() as connection:
-                    delay = FIRST_DELAY
                     await self._listen(connection)
             except PostgresError as error:
                 events.emit(ListeningInterrupted(self._channel, error.message))
-            await asyncio.sleep(delay)
-            delay = min(delay * 2, LONGEST_DELAY)
+            await asyncio.sleep(self._delay)
+            self._delay = min(self._delay * 2, LONGEST_DELAY)
 
     async def _listen(self, connection: Connection) -> None:
         signal = asyncio.Event()
@@ -80,6 +79,7 @@ class Listener:
         await connection.script(f"LISTEN {self._channel}")
         while not connection.closed:
             await self._woken()
+            self._delay = FIRST_DELAY
             try:
                 async with asyncio.timeout(self._poll):
                     await signal.wait()
