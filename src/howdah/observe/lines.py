@@ -34,9 +34,9 @@ class Shape:
 
     level: int
     head: str
-    names: tuple[str, ...]
+    keys: tuple[str, ...]  # ',"name":' of each field; with its value where that is masked
+    masked: tuple[bool, ...]
     read: Callable[[object], tuple[object, ...]]
-    masked: frozenset[str]
 
 
 def shape_of(kind: type, service: str) -> Shape:
@@ -44,25 +44,33 @@ def shape_of(kind: type, service: str) -> Shape:
     level = str(getattr(kind, "level", "info"))
     level = level if level in LEVELS else "info"
     names = tuple(field.name for field in dataclasses.fields(kind)) if dataclasses.is_dataclass(kind) else ()
-    head = f'"level":"{level}","event":{_encode(kind.__name__)},"service":{_encode(service)}'
-    masked = frozenset(name for name in names if is_secret_name(name))
-    return Shape(LEVELS[level], head, names, _reader(names), masked)
+    masked = tuple(is_secret_name(name) for name in names)
+    keys = tuple(f',"{name}":' + f'"{MASK}"' * hidden for name, hidden in zip(names, masked, strict=True))
+    head = f'","level":"{level}","event":{_escape(kind.__name__)},"service":{_escape(service)}'
+    return Shape(LEVELS[level], head, keys, masked, _reader(names))
 
 
 def event_line(event: object, shape: Shape, now: float) -> str:
     """The event as one JSON line, with its newline; a field that is None is left out."""
-    fields = {name: value for name, value in zip(shape.names, shape.read(event), strict=True) if value is not None}
-    for name, value in fields.items():
-        if name in shape.masked:
-            fields[name] = MASK
-        elif type(value) is str:
-            if "=" in value or ":" in value or " " in value:
-                fields[name] = redact(value)
-        elif type(value) is not int and type(value) is not float:
-            fields[name] = _plain(value, _DEEPEST)
-    if not fields:
-        return f'{{"time":"{timestamp(now)}",{shape.head}}}\n'
-    return f'{{"time":"{timestamp(now)}",{shape.head},{encode_fields(fields)[1:]}\n'
+    parts = ['{"time":"', timestamp(now), shape.head]
+    # By hand and not by a JSON encoder: this runs for every request, and fields are mostly short texts and numbers.
+    for key, masked, value in zip(shape.keys, shape.masked, shape.read(event), strict=True):
+        if value is None:
+            continue
+        parts.append(key)
+        if masked:
+            continue
+        kind = type(value)
+        if kind is str:
+            assert isinstance(value, str)
+            suspect = "=" in value or ":" in value or " " in value  # nothing else can hide a secret
+            parts.append(_escape(redact(value) if suspect else value))
+        elif kind is int or (kind is float and math.isfinite(value)):  # type: ignore[arg-type]  # kind is its type
+            parts.append(repr(value))
+        else:
+            parts.append(_encode(_plain(value, _DEEPEST)))
+    parts.append("}\n")
+    return "".join(parts)
 
 
 def record_line(record: logging.LogRecord, service: str, now: float) -> str:
@@ -80,13 +88,13 @@ def record_line(record: logging.LogRecord, service: str, now: float) -> str:
     if record.stack_info:
         fields["stack"] = record.stack_info
     level = level_name(record.levelno)
-    return f'{{"time":"{timestamp(now)}","level":"{level}","service":{_encode(service)},{encode_fields(fields)[1:]}\n'
+    return f'{{"time":"{timestamp(now)}","level":"{level}","service":{_escape(service)},{encode_fields(fields)[1:]}\n'
 
 
 def text_line(message: str, *, service: str, level: str, now: float) -> str:
     """A line of plain text that a service printed, as one JSON line."""
     return (
-        f'{{"time":"{timestamp(now)}","level":"{level}","service":{_encode(service)},"message":{_encode(message)}}}\n'
+        f'{{"time":"{timestamp(now)}","level":"{level}","service":{_escape(service)},"message":{_escape(message)}}}\n'
     )
 
 
@@ -163,4 +171,5 @@ def _text(value: object) -> str:
         return f"<{type(value).__name__}>"
 
 
+_escape = json.encoder.encode_basestring_ascii  # a JSON string: ASCII, and no control character
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
