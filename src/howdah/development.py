@@ -265,8 +265,9 @@ def _service(project: Project, service: ServiceSection, url: str, supervisor: Su
             **inherited,
             "PATH": programs,  # so that a service's python is the one howdah is installed in
             "PYTHONUNBUFFERED": "1",
+            "HOWDAH_ENVIRONMENT": "development",
             "HOWDAH_SERVICE": service.name,
-            "HOWDAH_DATA_URL": f"{url}/data/v1/query",
+            "HOWDAH_DATA_URL": f"{url}/data",
             **project.environment,
             **service.environment,
         },

@@ -13,7 +13,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -25,7 +25,7 @@ from howdah.data.execute import Engine
 from howdah.data.routes import DataRoutes
 from howdah.errors import HowdahError
 from howdah.gateway.app import Gateway
-from howdah.gateway.edge import EdgeLimits, edge_protocol
+from howdah.gateway.edge import EdgeLimits, server_config
 from howdah.gateway.match import Route, RouteTable, part_routes
 from howdah.gateway.pool import Pool, PoolLimits
 from howdah.gateway.proxy import Proxy, ProxyLimits
@@ -80,6 +80,7 @@ class Application:
     gateway: Gateway
     engine: Engine
     registry: Registry
+    proxy: Proxy
 
 
 def build(project: Project, *, development: bool = False) -> Application:
@@ -88,28 +89,29 @@ def build(project: Project, *, development: bool = False) -> Application:
     registry = Registry(
         fixed_endpoint(service.name, service.url)
         if service.url is not None
-        else Endpoint(service.name, "127.0.0.1", 0, "stopped")
+        else Endpoint(service.name, "127.0.0.1", 0, "starting" if development else "stopped")
         for service in project.services
     )
     secrets = () if project.secrets.admin_secret is None else (project.secrets.admin_secret,)
     section = project.gateway
+    proxy = Proxy(
+        registry,
+        Pool(PoolLimits(connect_timeout=section.connect_timeout, upstream_timeout=section.upstream_timeout)),
+        ProxyLimits(max_body=section.max_body),
+    )
     gateway = Gateway(
         parts={"data": DataRoutes(engine, max_body=project.data.max_body)},
         routes=RouteTable(project.server.domain, routes(project.services)),
         resolver=SecretResolver(secrets, section.anonymous_user_id),
         registry=registry,
-        proxy=Proxy(
-            registry,
-            Pool(PoolLimits(connect_timeout=section.connect_timeout, upstream_timeout=section.upstream_timeout)),
-            ProxyLimits(max_body=section.max_body),
-        ),
+        proxy=proxy,
         readiness=engine.readiness,
         emit=events.emit,
         startup=engine.start,
         shutdown=engine.stop,
         development=development,
     )
-    return Application(gateway, engine, registry)
+    return Application(gateway, engine, registry, proxy)
 
 
 def routes(services: tuple[ServiceSection, ...]) -> tuple[Route, ...]:
@@ -152,7 +154,9 @@ def run(
 
 async def _serve(project: Project, listener: socket.socket, run_folder: Path | None, *, development: bool) -> int:
     application = build(project, development=development)
-    server = _Server(uvicorn_config(application.gateway, project))
+    server = _Server(
+        server_config(application.gateway, _limits(project), events.emit, stop_timeout=DRAIN_SECONDS, lifespan=False)
+    )
     followers = [asyncio.ensure_future(_follow(application.registry, run_folder))] if run_folder is not None else []
     await application.engine.start()
     try:
@@ -167,30 +171,14 @@ async def _serve(project: Project, listener: socket.socket, run_folder: Path | N
         for follower in followers:
             follower.cancel()
         await asyncio.gather(*followers, return_exceptions=True)
+        application.proxy.close()
         await application.engine.stop()
     return 0
 
 
-def uvicorn_config(application: Callable[..., Awaitable[None]], project: Project) -> uvicorn.Config:
-    """uvicorn, set up to be our edge: our protocol class, our log, nothing told about itself."""
+def _limits(project: Project) -> EdgeLimits:
     section = project.gateway
-    limits = EdgeLimits(
-        max_header=section.max_header,
-        max_fields=section.max_fields,
-        header_timeout=section.header_timeout,
-        idle_timeout=section.idle_timeout,
-    )
-    return uvicorn.Config(
-        application,
-        http=edge_protocol(limits, events.emit),
-        ws="none",
-        lifespan="off",  # the engine is started before the first connection is accepted, so that its errors are ours
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=DRAIN_SECONDS,
-    )
+    return EdgeLimits(section.max_header, section.max_fields, section.header_timeout, section.idle_timeout)
 
 
 class _Server(uvicorn.Server):

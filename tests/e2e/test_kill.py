@@ -48,7 +48,7 @@ class Writer(threading.Thread):
 
 def pid_of(dev: Dev, name: str) -> int:
     (process,) = (process for process in dev.status()["processes"] if process["name"] == name)
-    return int(process["pid"])
+    return int(process["pid"] or 0)
 
 
 def there(dev: Dev, ids: list[int]) -> set[int]:

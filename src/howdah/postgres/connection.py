@@ -269,28 +269,38 @@ class Connection:
         self._stop_writing()
 
     def _on_readable(self) -> None:
-        pgconn = self._pgconn
+        # uvloop reports a socket with an error on it once and then watches it no more. Whatever could still be read is
+        # read first, and the end behind it would go unnoticed for ever: so an event that finished nothing is looked
+        # into a second time, where a whole connection just has nothing to say.
+        if not self._receive() and not self._closed:
+            self._receive()
+
+    def _receive(self) -> bool:
+        """Take in what has arrived; whether it completed what is waited for."""
+        pgconn, finished = self._pgconn, False
         try:
             pgconn.consume_input()
         except psycopg.OperationalError:
             self._end(ConnectionLost())
-            return
+            return False
         if self._pending is not None:
             while not pgconn.is_busy():
                 result = pgconn.get_result()
                 if result is None:
                     self._finish()
+                    finished = True
                     break
                 self._results.append(result)
                 if result.status in _COPYING:
                     place = len(self._results) - 1
                     self._end(DatabaseError("0A000", "COPY from or to the client is not possible.", statement=place))
-                    return
+                    return False
         else:
             pgconn.is_busy()  # parses what has arrived: parameter changes, notices, notifications
         if self.on_notification is not None:
             while (notify := pgconn.notifies()) is not None:
                 self.on_notification(Notification(notify.relname.decode(), notify.extra.decode(), notify.be_pid))
+        return finished
 
     def _finish(self) -> None:
         pending, self._pending = self._pending, None

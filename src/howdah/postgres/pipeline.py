@@ -142,6 +142,13 @@ class PipelinedConnection:
     # -- receiving -----------------------------------------------------------------------------------------------------
 
     def _on_readable(self) -> None:
+        # Twice as long as somebody waits, for the reason that Connection gives.
+        self._receive()
+        if self._reads and not self._closed:
+            self._receive()
+
+    def _receive(self) -> None:
+        """Take in what has arrived."""
         pgconn, reads = self._pgconn, self._reads
         try:
             pgconn.consume_input()

@@ -11,7 +11,7 @@ from howdah.data.query.ast import TableName
 RelationKind = Literal["table", "view", "materialized view", "foreign table", "partitioned table"]
 
 TypeCategory = Literal["array", "boolean", "datetime", "json", "number", "text", "other"]
-"""How JSON values of a type are written: ``text`` takes text operators, ``json`` goes inline, ``other`` is text to us."""
+"""How JSON of a type is written: ``text`` takes text operators, ``json`` goes inline, ``other`` is text to us."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,11 +15,13 @@ from howdah.data.compile import compile_plan
 from howdah.data.errors import AccessDenied, DataError, map_database_error
 from howdah.data.execute.administration import Administration
 from howdah.data.execute.known import NOTHING, Known, LeastPrivilegeMissing, load, share
+from howdah.data.execute.remembered import Shape, Statements
 from howdah.data.plan import plan
-from howdah.data.query.ast import Bulk, Count, MetadataCall, Query, Request, Select
+from howdah.data.query.ast import Bulk, MetadataCall, Query, Request
 from howdah.data.query.json import decode
 from howdah.data.query.limits import Limits
 from howdah.data.query.parse import parse_request
+from howdah.data.query.shape import Holes, split
 from howdah.data.sql.render import render
 from howdah.data.sql.statement import Statement, bind
 from howdah.errors import HowdahError
@@ -36,10 +37,6 @@ from howdah.project.sections import DatabaseSection, DataSection
 from howdah.session import Session
 
 READINESS_SECONDS = 2.0
-
-REMEMBERED_STATEMENTS = 512
-REMEMBERED_BODY = 2048
-"""So many reads are kept rendered, by role and exact body, as long as the catalog stays; and bodies up to this size."""
 
 _PIPELINED = 4  # connections: more gain nothing for fast reads, and slow ones have their own
 _CONTROL = 2
@@ -86,7 +83,7 @@ class Engine:
         )
         self._installation = Installation(None, None)
         self._known = NOTHING
-        self._statements: OrderedDict[tuple[str, bytes], tuple[Query, Statement]] = OrderedDict()
+        self._statements = Statements()
         self._running = False
 
     def _lanes(self, role: str | None) -> tuple[Lane, Pool]:
@@ -170,7 +167,7 @@ class Engine:
 
     def _swap(self, known: Known) -> None:
         self._known = known
-        self._statements = OrderedDict()
+        self._statements = Statements()
 
     # -- answers -------------------------------------------------------------------------------------------------------
 
@@ -191,12 +188,15 @@ class Engine:
             return _refusal(mapped, mapped.to_body(admin=session.is_admin))
 
     async def _answer(self, body: bytes, session: Session) -> bytes:
-        key = (session.role, body)
-        remembered = self._statements.get(key)
-        if remembered is not None:
-            self._statements.move_to_end(key)
-            return await self._submit(*remembered, session, self._reads, self.catalog)
-        request = parse_request(decode(body, self._limits), self._limits)
+        value = decode(body, self._limits)
+        shaped = split(value)
+        if shaped is not None:
+            shape, holes = shaped
+            known_statement = self._statements.find(session.role, shape)
+            if known_statement is not None:
+                values = [container[key] for container, key in holes]
+                return await self._submit(known_statement.query, known_statement.statement, session, values=values)
+        request = parse_request(value, self._limits)
         match request:
             case MetadataCall():
                 return await self._administer(request, session)
@@ -207,26 +207,36 @@ class Engine:
                 async with self._writes.transaction() as transaction:
                     return await self._bulk(request, session, transaction, self.catalog)
             case _:
-                known = self._known
-                statement = self._statement(request, session, known.catalog)
-                if isinstance(request, Select | Count):
-                    if len(body) <= REMEMBERED_BODY and known is self._known:
-                        self._remember(key, request, statement)
-                    return await self._submit(request, statement, session, self._reads, known.catalog)
-                return await self._submit(request, statement, session, self._writes, known.catalog)
+                statement = self._statement(request, session, self.catalog)
+                if shaped is not None:
+                    self._remember(session, value, *shaped, statement)
+                return await self._submit(request, statement, session)
 
     def _statement(self, query: Query, session: Session, catalog: Catalog) -> Statement:
         return render(compile_plan(plan(query, catalog, session, self._limits)))
 
-    def _remember(self, key: tuple[str, bytes], query: Query, statement: Statement) -> None:
-        if len(self._statements) >= REMEMBERED_STATEMENTS:
-            self._statements.popitem(last=False)
-        self._statements[key] = (query, statement)
+    def _remember(self, session: Session, value: Any, shape: Shape, holes: Holes, statement: Statement) -> None:
+        def compile_again() -> tuple[Query, Statement]:
+            query = parse_request(value, self._limits)
+            assert not isinstance(query, Bulk | MetadataCall), "only queries have a shape"
+            return query, self._statement(query, session, self.catalog)
+
+        self._statements.remember(session.role, shape, holes, statement, compile_again)
 
     async def _submit(
-        self, query: Query, statement: Statement, session: Session, submitter: Submitter, catalog: Catalog
+        self,
+        query: Query,
+        statement: Statement,
+        session: Session,
+        *,
+        values: Sequence[Any] = (),
+        within: Submitter | None = None,
+        catalog: Catalog | None = None,
     ) -> bytes:
-        parameters = bind(statement, session)
+        """The answer to a planned query, from its lane or ``within`` a transaction. Raises DataError."""
+        parameters = bind(statement, session, values)
+        submitter = within or (self._writes if statement.writes else self._reads)
+        catalog = catalog or self.catalog
         try:
             return await submitter.submit(statement.text, parameters)
         except DatabaseError as error:
@@ -247,7 +257,7 @@ class Engine:
             else:
                 assert not isinstance(request, MetadataCall), "a bulk with metadata calls is administered"
                 statement = self._statement(request, session, catalog)
-                answers.append(await self._submit(request, statement, session, submitter, catalog))
+                answers.append(await self._submit(request, statement, session, within=submitter, catalog=catalog))
         return b"[" + b",".join(answers) + b"]"
 
     # -- metadata ------------------------------------------------------------------------------------------------------
@@ -277,7 +287,7 @@ class Engine:
                 statement = self._statement(request, session, catalog)
 
                 async def submit(connection: Connection) -> bytes:
-                    return await self._submit(request, statement, session, connection, catalog)
+                    return await self._submit(request, statement, session, within=connection, catalog=catalog)
 
                 return await administration.as_role(submit)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,13 @@ class Literal:
     encoding: Encoding
     path: Path = None
     many: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """The place of a Literal's value in a statement that serves every request of its shape."""
+
+    position: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +48,25 @@ class Statement:
     writes: bool
 
 
-def bind(statement: Statement, session: Session) -> tuple[bytes | None, ...]:
-    """The parameters as Postgres reads them, in text format; None is NULL.
+def bind(statement: Statement, session: Session, values: Sequence[Any] = ()) -> tuple[bytes | None, ...]:
+    """The parameters as Postgres reads them, in text format; None is NULL. ``values`` fill the holes, by position.
 
     Raises MissingSessionVariable (a rule needs a variable the session does not have: never NULL) and ParseFailed (a
     JSON value of a kind its column cannot take).
     """
-    return tuple([_bound(parameter, session) for parameter in statement.parameters])
+    return tuple([_bound(parameter, session, values) for parameter in statement.parameters])
 
 
-def _bound(parameter: Value, session: Session) -> bytes | None:
+def _bound(parameter: Value, session: Session, values: Sequence[Any]) -> bytes | None:
     if type(parameter) is Literal:
+        value = parameter.value
+        if type(value) is Hole:
+            value = values[value.position]
         if parameter.many:
-            return encode_list(parameter.value, parameter.encoding, parameter.path)
-        return encode(parameter.value, parameter.encoding, parameter.path)
+            return encode_list(value, parameter.encoding, parameter.path)
+        return encode(value, parameter.encoding, parameter.path)
     assert isinstance(parameter, SessionVariable)
-    value = session.role if parameter.name == ROLE_HEADER else session.variables.get(parameter.name)
-    if value is None:
+    variable = session.role if parameter.name == ROLE_HEADER else session.variables.get(parameter.name)
+    if variable is None:
         raise MissingSessionVariable(f'"{parameter.name}" header is expected but not found')
-    return value.encode()
+    return variable.encode()

@@ -1,0 +1,234 @@
+"""A request split into shape and values: two requests of one shape become one statement with other parameters.
+
+The shape is everything that may decide what a statement looks like: tables, columns, operators, nulls, booleans, how
+many rows and which keys. The values are what can only end up as a parameter. A shape is a flat tuple, cheap to make and
+to look up; in doubt something belongs to the shape, because that costs a statement and never an answer.
+
+Works on the JSON itself, before it is parsed, and knows no database. What is not a query, or is too large to be worth
+remembering, has no shape.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Final
+
+LONGEST_SHAPE: Final = 400
+"""Tokens. Beyond, a request is rare enough to be compiled each time, and its shape too large to keep."""
+
+LONGEST_LIST: Final = 1000
+"""Values of one ``$in`` that count as one value; a longer list is parsed, and checked against the limits, each time."""
+
+Holes = list[tuple[Any, Any]]
+"""Where the values are: container and key, in the order of the shape."""
+
+_LOGICAL: Final = frozenset({"$and", "$or", "$not", "_and", "_or", "_not"})
+_SHAPING: Final = frozenset(
+    prefix + name
+    for prefix in "$_"
+    for name in ("is_null", "exists", "ceq", "cne", "cneq", "cgt", "clt", "cgte", "clte", "cast", "st_d_within")
+)
+"""Operators whose operand decides the statement's text."""
+_LISTS: Final = frozenset({"$in", "$nin", "_in", "_nin"})
+_WRITTEN: Final = frozenset({"$set", "_set", "values", "$inc", "_inc", "$mul", "_mul"})
+_QUERIES: Final = frozenset({"select", "count", "insert", "update", "delete"})
+_SCALARS: Final = frozenset({str, int, Decimal})
+
+
+class _TooLarge(Exception):
+    """The shape has too many tokens."""
+
+
+class Tagged:
+    """Marks a value of the request by its position among the values. See `tag`."""
+
+    position: int
+
+
+class _Text(str, Tagged):
+    __slots__ = ("position",)
+
+
+class _Integer(int, Tagged):
+    """An int cannot have slots."""
+
+
+class _Fraction(Decimal, Tagged):
+    """A Decimal with a position."""
+
+
+class _Object(dict[str, Any], Tagged):
+    """A JSON object with a position."""
+
+
+class _Array(list[Any], Tagged):
+    """A JSON array with a position."""
+
+
+_TAGGED: Final[dict[type, type]] = {str: _Text, int: _Integer, Decimal: _Fraction, dict: _Object, list: _Array}
+
+
+def split(request: Any) -> tuple[tuple[Any, ...], Holes] | None:
+    """The request's shape and where its values are; None when it has none.
+
+    >>> shape, holes = split({"type": "count", "args": {"table": "article", "where": {"id": {"$gt": 7}}}})
+    >>> [container[key] for container, key in holes]
+    [7]
+    >>> shape == split({"type": "count", "args": {"table": "article", "where": {"id": {"$gt": 8}}}})[0]
+    True
+    """
+    if type(request) is not dict or request.get("type") not in _QUERIES or type(request.get("args")) is not dict:
+        return None
+    walk = _Walk()
+    try:
+        for key, value in request.items():
+            walk.tokens.append(key)
+            if key == "args":
+                walk.arguments(value)
+            else:
+                walk.shape(value)
+    except _TooLarge:
+        return None
+    return tuple(walk.tokens), walk.holes
+
+
+def tag(holes: Holes) -> None:
+    """Every value is replaced, in place, by an equal one that knows its position and is still of its kind."""
+    for position, (container, key) in enumerate(holes):
+        value = container[key]
+        tagged = _TAGGED[type(value)](value)
+        tagged.position = position
+        container[key] = tagged
+
+
+class _Walk:
+    """One walk through a request."""
+
+    __slots__ = ("holes", "tokens")
+
+    def __init__(self) -> None:
+        self.tokens: list[Any] = []
+        self.holes: Holes = []
+
+    def arguments(self, args: dict[str, Any]) -> None:
+        """The arguments of a query."""
+        tokens = self.tokens
+        for key, value in args.items():
+            tokens.append(key)
+            if key == "where":
+                self.condition(value)
+            elif key == "columns":
+                self.columns(value)
+            elif key == "objects":
+                self.rows(value)
+            elif key in _WRITTEN:
+                self.row(value)
+            else:
+                self.shape(value)
+        if len(tokens) > LONGEST_SHAPE:
+            raise _TooLarge
+
+    def columns(self, columns: Any) -> None:
+        """The columns of a selection; relationships among them have arguments of their own."""
+        if type(columns) is not list:
+            self.shape(columns)
+            return
+        tokens = self.tokens
+        tokens.append(len(columns))
+        for column in columns:
+            if type(column) is str:
+                tokens.append(column)
+            elif type(column) is dict:
+                tokens.append(dict)
+                tokens.append(len(column))
+                self.arguments(column)
+            else:
+                self.shape(column)
+
+    def condition(self, condition: Any) -> None:
+        """A boolean expression: keys and logic are shape, operands are values."""
+        if type(condition) is not dict:
+            self.shape(condition)
+            return
+        tokens = self.tokens
+        tokens.append(dict)
+        tokens.append(len(condition))
+        for key, value in condition.items():
+            tokens.append(key)
+            kind = type(value)
+            if key in _SHAPING:
+                self.shape(value)
+            elif kind is dict:
+                self.condition(value)
+            elif kind is list:
+                if key in _LOGICAL:
+                    tokens.append(list)
+                    tokens.append(len(value))
+                    for item in value:
+                        self.condition(item)
+                elif key in _LISTS:
+                    self.members(condition, key, value)
+                else:
+                    self.shape(value)
+            elif kind in _SCALARS:
+                tokens.append(kind)
+                self.holes.append((condition, key))
+            else:
+                self.shape(value)
+        if len(tokens) > LONGEST_SHAPE:
+            raise _TooLarge
+
+    def members(self, container: dict[str, Any], key: str, members: list[Any]) -> None:
+        """The list of an ``$in``: one value, when it has members and all are plain."""
+        if 0 < len(members) <= LONGEST_LIST and all(type(member) in _SCALARS for member in members):
+            self.tokens.append("[…]")
+            self.holes.append((container, key))
+        else:
+            self.shape(members)
+
+    def rows(self, rows: Any) -> None:
+        """The objects of an insert."""
+        if type(rows) is not list:
+            self.shape(rows)
+            return
+        self.tokens.append(len(rows))
+        for row in rows:
+            self.row(row)
+            if len(self.tokens) > LONGEST_SHAPE:
+                raise _TooLarge
+
+    def row(self, row: Any) -> None:
+        """Columns and their values: all that is not null or a boolean is a value, whatever is inside it."""
+        if type(row) is not dict:
+            self.shape(row)
+            return
+        tokens = self.tokens
+        tokens.append(dict)
+        tokens.append(len(row))
+        for key, value in row.items():
+            tokens.append(key)
+            kind = type(value)
+            if kind in _TAGGED:
+                tokens.append(kind)
+                self.holes.append((row, key))
+            else:
+                self.shape(value)
+
+    def shape(self, value: Any) -> None:
+        """All of it is shape."""
+        tokens = self.tokens
+        kind = type(value)
+        tokens.append(kind)
+        if kind is dict:
+            tokens.append(len(value))
+            for key, item in value.items():
+                tokens.append(key)
+                self.shape(item)
+        elif kind is list:
+            tokens.append(len(value))
+            for item in value:
+                self.shape(item)
+        else:
+            tokens.append(value)
+        if len(tokens) > LONGEST_SHAPE:
+            raise _TooLarge
