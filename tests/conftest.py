@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import secrets
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from tests.support import Cluster, shared_cluster
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+# How long an example takes says more about the machine than about the code: pytest's durations tell what is slow.
+settings.register_profile("howdah", deadline=None)
+settings.load_profile("howdah")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -189,6 +189,7 @@ def start_postgres(cluster: Cluster) -> subprocess.Popen[bytes]:
             stderr=log,
             **as_user(),
         )
+    _started.setdefault(cluster.directory, []).append(process)
     deadline = time.monotonic() + 30
     while True:
         try:
@@ -223,9 +224,13 @@ def private_cluster() -> Iterator[tuple[Cluster, subprocess.Popen[bytes]]]:
             capture_output=True,
             **as_user(),
         )
-        if process.poll() is None:
-            process.wait(30)
+        for started in _started.pop(cluster.directory):
+            started.wait(30)
         shutil.rmtree(holder, ignore_errors=True)
+
+
+_started: dict[Path, list[subprocess.Popen[bytes]]] = {}
+"""The servers this process started, by the directory of their cluster."""
 
 
 # -- the cluster of a session ------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.data.support import FIXTURE
 
@@ -92,6 +92,7 @@ METADATA = st.lists(
 # -- round trips -------------------------------------------------------------------------------------------------------
 
 
+@settings(max_examples=40)
 @given(METADATA)
 def test_an_export_replaced_is_the_same_metadata(metadata: Metadata) -> None:
     """Values → document → text as stored → document → values."""
@@ -99,12 +100,14 @@ def test_an_export_replaced_is_the_same_metadata(metadata: Metadata) -> None:
     assert read_document(decode(text, Limits(depth=128))) == metadata
 
 
+@settings(max_examples=40)
 @given(METADATA)
 def test_files_written_and_read_are_the_same_metadata(metadata: Metadata) -> None:
     """Values → files → values; numbers keep their digits, names may be anything."""
     assert from_files(to_files(metadata)) == metadata
 
 
+@settings(max_examples=40)
 @given(METADATA)
 def test_files_are_valid_toml_for_everybody(metadata: Metadata) -> None:
     """Each file's text is TOML whose schema and table are the table's."""
