@@ -17,9 +17,10 @@ from tests.embedded.conftest import NOTHING, own, query, running, start
 from tests.support import Cluster, eventually, run
 
 from howdah.embedded import account, binaries, orphans
-from howdah.embedded.errors import DatabaseUnreachable, PostgresNotFound, PostgresNotStarted, PostgresVersion
+from howdah.embedded.errors import PostgresNotFound, PostgresNotStarted, PostgresVersion
 from howdah.embedded.postgres import GivenPostgres, OwnPostgres, choose
 from howdah.observe.secret import Secret
+from howdah.postgres.errors import CannotConnect
 
 
 def fake(folder: Path, name: str, script: str) -> None:
@@ -47,24 +48,25 @@ def test_a_given_url_is_used_and_nothing_is_made(folder: Path, cluster: Cluster)
 
 
 @pytest.mark.parametrize(
-    ("url", "reason"),
+    ("url", "code", "reason"),
     [
-        ("postgresql://me:hunter2@127.0.0.1:{free}/shop", "refused"),
-        ("postgresql://me:hunter2@no-such-host.invalid/shop", "no-such-host.invalid"),
-        ("postgresql://nobody_here:hunter2@/shop?host={sockets}", "nobody_here"),
-        ("postgresql://postgres:hunter2@/no_such_database?host={sockets}", "no_such_database"),
-        ("nonsense", "nonsense"),
+        ("postgresql://me:hunter2@127.0.0.1:{free}/shop", "E142", "refused"),
+        ("postgresql://me:hunter2@no-such-host.invalid/shop", "E142", "no-such-host.invalid"),
+        ("postgresql://nobody_here:hunter2@/shop?host={sockets}", "E143", "nobody_here"),
+        ("postgresql://postgres:hunter2@/no_such_database?host={sockets}", "E144", "no_such_database"),
+        ("nonsense", "E141", "cannot be understood"),
     ],
 )
-def test_a_url_that_does_not_answer_is_explained(cluster: Cluster, url: str, reason: str) -> None:
-    """E118 with libpq's reason, and never with the password."""
+def test_a_url_that_does_not_answer_is_explained(cluster: Cluster, url: str, code: str, reason: str) -> None:
+    """The error of `howdah.postgres` that fits, with a hint, and never with the password."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         free = listening.getsockname()[1]
     postgres = GivenPostgres(Secret(url.format(free=free, sockets=cluster.directory)))
-    with pytest.raises(DatabaseUnreachable) as refused:
+    with pytest.raises(CannotConnect) as refused:
         run(postgres.check(2.0))
-    assert refused.value.code == "E118"
+    assert refused.value.code == code
     assert reason in refused.value.message
+    assert refused.value.hint
     assert "hunter2" not in refused.value.message
 
 

@@ -159,4 +159,7 @@ def test_a_second_server_on_the_same_data_is_impossible(folder: Path) -> None:
 
 
 def _is_postmaster(pid: int) -> bool:
-    return b"listen_addresses=" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    try:
+        return b"listen_addresses=" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except FileNotFoundError:  # a backend that has just ended
+        return False

@@ -9,10 +9,10 @@ import logging
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from howdah.observe import events, lines, logs
 from howdah.observe.secret import Secret
+
 
 @dataclass(frozen=True, slots=True)
 class RequestServed:
