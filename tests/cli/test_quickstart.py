@@ -158,7 +158,7 @@ def test_a_database_that_is_not_there_leaves_the_project(tmp_path: Path) -> None
     environment = {**IDENTITY, "DATABASE_URL": "postgresql://me:hiddenpassword@127.0.0.1:1/x"}
     told = howdah("quickstart", "x", folder=tmp_path, environment=environment)
     assert told.code == 1
-    assert "error[E118]" in told.err
+    assert "error[E142]" in told.err
     assert "howdah dev" in told.err
     assert "hiddenpassword" not in told.err
     assert (tmp_path / "x" / "howdah.toml").exists()

@@ -143,8 +143,8 @@ def _postgres(project: Project, root: Path | None) -> Check:
             found = binaries.find(os.environ, account.own())
         else:
             found = binaries.find(os.environ, settled.account, binaries.version_of(settled.data))
-    except (EmbeddedError, OSError) as error:
-        return Check("postgres", "failed", str(error), error.hint if isinstance(error, EmbeddedError) else None)
+    except (HowdahError, OSError) as error:
+        return Check("postgres", "failed", str(error), error.hint if isinstance(error, HowdahError) else None)
     source = "from the wheel" if found.origin == "wheel" else f"in {found.folder}"
     return Check("postgres", "ok", f"{found.version} {source}")
 

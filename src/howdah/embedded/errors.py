@@ -1,12 +1,13 @@
 """What can go wrong with the Postgres that howdah runs itself.
 
-EmbeddedError
+EmbeddedError             E118
 ├── PostgresNotStarted    E111  initdb or the server failed; its last lines say why
 ├── PostgresNotFound      E114  no DATABASE_URL, nothing on PATH, no wheel
 ├── PostgresVersion       E115  the data folder was made by a version that is not here
 ├── DataNotOurs           E116  the data folder belongs to another user of this machine
-├── PrivateFolderTaken    E117  somebody else owns the folder our sockets would go to
-└── DatabaseUnreachable   E118  the given DATABASE_URL does not answer
+└── PrivateFolderTaken    E117  somebody else owns the folder our sockets would go to
+
+A given DATABASE_URL that does not answer is an error of `howdah.postgres`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _SHOWN = 12
 class EmbeddedError(HowdahError):
     """Howdah cannot run Postgres for this project."""
 
-    code: ClassVar[str] = "E119"
+    code: ClassVar[str] = "E118"
 
 
 class PostgresNotStarted(EmbeddedError):
@@ -59,12 +60,6 @@ class PrivateFolderTaken(EmbeddedError):
     """The folder for private sockets belongs to somebody else."""
 
     code = "E117"
-
-
-class DatabaseUnreachable(EmbeddedError):
-    """The database does not answer."""
-
-    code = "E118"
 
 
 def _hint(said: str) -> str | None:

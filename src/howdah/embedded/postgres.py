@@ -26,10 +26,11 @@ from psycopg import sql
 
 from howdah.embedded import account, binaries, cluster, orphans, place, private
 from howdah.embedded.binaries import Binaries, Origin
-from howdah.embedded.errors import DatabaseUnreachable, PostgresNotStarted
+from howdah.embedded.errors import PostgresNotStarted
 from howdah.embedded.place import Place
-from howdah.observe.secret import Secret, redact
+from howdah.observe.secret import Secret
 from howdah.postgres import queries
+from howdah.postgres.connect import ConnectOptions, connect
 
 _QUERIES = queries.load(Path(__file__).with_name("queries.sql"))
 _PORT = 5432  # part of the socket's name; nothing listens on TCP
@@ -44,19 +45,9 @@ class GivenPostgres:
     dsn: Secret
     origin: Literal["url"] = "url"
 
-    async def check(self, timeout: float = 10.0) -> None:  # noqa: ASYNC109 - libpq keeps it
-        """The database answers and lets us in. Raises DatabaseUnreachable, which says why, without the password."""
-        try:
-            connection = await psycopg.AsyncConnection.connect(
-                self.dsn.reveal(), connect_timeout=max(2, round(timeout))
-            )
-        except psycopg.Error as problem:
-            said = " ".join(redact(str(problem)).split())
-            raise DatabaseUnreachable(
-                f"DATABASE_URL does not answer: {said}",
-                hint="Check host, port, user and password of DATABASE_URL, or remove it to use howdah's own Postgres.",
-            ) from problem
-        await connection.close()
+    async def check(self, timeout: float = 10.0) -> None:  # noqa: ASYNC109 - connect keeps it
+        """The database answers and lets us in. Raises CannotConnect, in whichever of its kinds fits."""
+        (await connect(self.dsn.reveal(), ConnectOptions(connect_timeout=timeout))).close()
 
     async def create_database(self) -> None:
         """Nothing: the URL names a database that is somebody else's to make."""
