@@ -11,11 +11,11 @@ import os
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from howdah.embedded import account, private
 from howdah.embedded.errors import PostgresNotStarted
@@ -132,7 +132,7 @@ async def _run(
         async with _supervising(project, lock, printer) as supervisor:
             path = private.folder_for(str(root), account.own(), os.environ) / "control"
             async with ControlServer(supervisor, path, run_folder=run_folder, url=url, name=project.name):
-                await _until_stopped(supervisor, _live(project, services, supervisor, listener, url, announce, began))
+                await supervisor.run(_live(project, services, supervisor, listener, url, announce, began))
     return 0
 
 
@@ -168,21 +168,6 @@ async def _prepare(project: Project) -> Prepared:
             rows = await count_rows(_root(project), dsn)
     source = "DATABASE_URL" if isinstance(postgres, GivenPostgres) else f"Postgres {postgres.binaries.version}"
     return Prepared(source, len(migrated.migrations), rows, round(time.monotonic() - began, 2))
-
-
-async def _until_stopped(supervisor: Supervisor, living: Coroutine[Any, Any, None]) -> None:
-    """Live until a stop is requested, also in the middle of the start; what ends life before that is raised."""
-    life = asyncio.create_task(living)
-    # A life that ends by itself ends by an error: then everything that was started has to end too.
-    life.add_done_callback(lambda _: supervisor.request_stop())
-    try:
-        await supervisor.run()
-    finally:
-        ended = life.done()
-        life.cancel()
-        results = await asyncio.gather(life, return_exceptions=True)
-    if ended and isinstance(results[0], BaseException):
-        raise results[0]
 
 
 async def _apply_saved_files(root: Path, dsn: Secret) -> None:
@@ -310,6 +295,7 @@ async def _supervising(project: Project, lock: Lock, printer: Printer | None) ->
     """A supervisor with a log book in which this process writes too."""
     section = project.logs
     folder = _root(project) / STATE_FOLDER / "logs"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # what requests ask for is not for other users to read
     book = LogBook(folder, printer, file_size=section.max_size, files=section.keep)
     logs.configure(BookStream(book, "howdah"), service="howdah", level=section.level)
     try:

@@ -37,7 +37,7 @@ def test_a_project_is_made(name: str, tmp_path: Path) -> None:
     assert "{{" not in (root / "README.md").read_text()
     secrets = root / ".howdah" / "secrets.toml"
     assert stat.S_IMODE(secrets.stat().st_mode) == 0o600
-    assert stat.S_IMODE(secrets.parent.stat().st_mode) == 0o700
+    assert stat.S_IMODE(secrets.parent.stat().st_mode) == (0o711 if os.geteuid() == 0 else 0o700)
     assert git(root, "log", "--format=%an %s") == "Ada A howdah project from the template hello"
     assert git(root, "status", "--porcelain") == ""
     assert git(root, "branch", "--show-current") == "main"

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from tests.e2e.product import Dev, howdah
+
+
+@contextmanager
+def open_folder() -> Iterator[Path]:
+    """A folder that root's Postgres may enter as another account, unlike pytest's own, so that nothing stays behind."""
+    with tempfile.TemporaryDirectory(prefix="howdah e2e ", ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o755)
+        yield Path(name).resolve()
 
 
 def quickstart(folder: Path, name: str = "hello") -> Path:
@@ -17,13 +27,14 @@ def quickstart(folder: Path, name: str = "hello") -> Path:
 
 
 @pytest.fixture(scope="module")
-def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
+def dev() -> Iterator[Dev]:
     """A running sample project for the tests of one module."""
-    with Dev(quickstart(tmp_path_factory.mktemp("first light"))) as running:
+    with open_folder() as folder, Dev(quickstart(folder)) as running:
         yield running
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
+def project() -> Iterator[Path]:
     """A sample project that is not running."""
-    return quickstart(tmp_path)
+    with open_folder() as folder:
+        yield quickstart(folder)

@@ -32,7 +32,8 @@ _LEAST_VARIETY = 8
 def ensure_secrets(root: Path) -> bool:
     """Make sure that the project has secrets of its own; True when they were made just now.
 
-    The folder gets mode 0700 and the file 0600 before anything is in it. Two commands at once agree on one secret.
+    The folder gets mode 0700 and the file 0600 before anything is in it. Root's folder gets 0711: Postgres, which
+    refuses to run as root, must pass through it as another account. Two commands at once agree on one secret.
 
     Raises UnwritableFile.
     """
@@ -42,11 +43,12 @@ def ensure_secrets(root: Path) -> bool:
         "# Made by howdah for this machine. Never commit or share this file.\n"
         f'admin_secret = "{secrets.token_urlsafe(32)}"\n'
     )
+    mode = 0o711 if os.geteuid() == 0 else 0o700
     try:
-        folder.mkdir(mode=0o700, exist_ok=True)
+        folder.mkdir(mode=mode, exist_ok=True)
         if file.exists():
             return False
-        folder.chmod(0o700)
+        folder.chmod(mode)
         try:
             with os.fdopen(
                 os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
