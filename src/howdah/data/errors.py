@@ -15,7 +15,6 @@
     │   └── StatementTimedOut       postgres-error       504
     ├── InvalidConfiguration        invalid-configuration
     ├── InvalidJson                 invalid-json
-    ├── InvalidParams               invalid-params
     ├── MissingSessionVariable      not-found
     ├── NotExists                   not-exists
     ├── NotSupported                not-supported
@@ -178,12 +177,6 @@ class InvalidJson(DataError):
     """The body is not JSON."""
 
     code = "invalid-json"
-
-
-class InvalidParams(DataError):
-    """A parameter has a value it cannot have."""
-
-    code = "invalid-params"
 
 
 class MissingSessionVariable(DataError):
