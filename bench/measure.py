@@ -115,7 +115,10 @@ def _private_kib(pid: int) -> int:
 
 
 def _descendants(root: int) -> Iterable[int]:
-    for task in Path(f"/proc/{root}/task").glob("*/children"):
-        for child in task.read_text().split():
-            yield int(child)
-            yield from _descendants(int(child))
+    try:
+        tasks = [task.read_text() for task in Path(f"/proc/{root}/task").glob("*/children")]
+    except (FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+        return
+    for child in " ".join(tasks).split():
+        yield int(child)
+        yield from _descendants(int(child))
