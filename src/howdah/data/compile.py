@@ -13,6 +13,7 @@ from howdah.data.catalog.condition import (
     Among,
     AmongArray,
     AnyOf,
+    Behind,
     ColumnsCompared,
     Compared,
     Condition,
@@ -357,6 +358,10 @@ def _condition(condition: Condition, alias: str, aliases: _Aliases) -> Expressio
             if len(operands) > 1:
                 return Connected("OR", operands)
             return operands[0] if operands else Word("false")
+        case Behind(filter_, inner):
+            # The one construct whose parts Postgres evaluates in the order they are written.
+            guard = _condition(filter_, alias, aliases)
+            return Case(guard, _condition(inner, alias, aliases), Word("false"))
         case Negation(inner):
             return Not(_condition(inner, alias, aliases))
         case IsNull(column, negated):

@@ -7,9 +7,9 @@ this form, and compiling one cannot fail.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
-from howdah.data.query.ast import ColumnOperator, TableName, ValueOperator
+from howdah.data.query.ast import PATTERN_OPERATORS, ColumnOperator, TableName, ValueOperator
 from howdah.data.sql.statement import Value
 
 
@@ -98,8 +98,16 @@ class RowExists:
     condition: Condition
 
 
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """The condition holds; it is not even looked at for rows that do not fulfil the ``filter``."""
+
+    filter: Condition
+    condition: Condition
+
+
 Condition: TypeAlias = (
-    "AllOf | AnyOf | Negation | Compared | Flagged | Among | AmongArray | IsNull | ColumnsCompared | RowExists"
+    "AllOf | AnyOf | Negation | Compared | Flagged | Among | AmongArray | IsNull | ColumnsCompared | RowExists | Behind"
 )
 
 TRUE = AllOf(())
@@ -112,3 +120,38 @@ def both(first: Condition, second: Condition) -> Condition:
     if second == TRUE:
         return first
     return AllOf((first, second))
+
+
+def visible(filter_: Condition, where: Condition) -> Condition:
+    """Of the rows that the filter lets through, those that fulfil a request's ``where``.
+
+    Postgres evaluates conditions in the order of their costs, and a pattern can fail or take long, which would tell of
+    a row that the filter hides. So patterns are only tried on rows the filter has let through.
+    """
+    if filter_ == TRUE or not _has_pattern(where):
+        return both(filter_, where)
+    parts = _conjuncts(where)
+    harmless = [part for part in parts if not _has_pattern(part)]
+    patterns = [part for part in parts if _has_pattern(part)]
+    return AllOf((filter_, *harmless, Behind(filter_, patterns[0] if len(patterns) == 1 else AllOf(tuple(patterns)))))
+
+
+def _conjuncts(condition: Condition) -> list[Condition]:
+    if isinstance(condition, AllOf):
+        return [part for inner in condition.conditions for part in _conjuncts(inner)]
+    return [condition]
+
+
+def _has_pattern(condition: Condition) -> bool:
+    match condition:
+        case Compared(_, operator, _, _):
+            return operator in PATTERN_OPERATORS
+        case AllOf(conditions) | AnyOf(conditions):
+            return any(_has_pattern(part) for part in conditions)
+        case Negation(inner) | RowExists(_, _, inner):
+            return _has_pattern(inner)
+        case Behind():
+            return True
+        case Flagged() | Among() | AmongArray() | IsNull() | ColumnsCompared():
+            return False
+    assert_never(condition)

@@ -32,7 +32,7 @@ from howdah.data.catalog.condition import (
     IsNull,
     Negation,
     RowExists,
-    both,
+    visible,
 )
 from howdah.data.catalog.database import ColumnType
 from howdah.data.catalog.model import Column, Table
@@ -214,7 +214,7 @@ def _in_other_table(
     if role is None:
         return resolve_predicate(expression, target, target.columns, tables, role)
     permission = find_select_permission(target, role, path)
-    return both(permission.filter, resolve_predicate(expression, target, permission.columns, tables, role))
+    return visible(permission.filter, resolve_predicate(expression, target, permission.columns, tables, role))
 
 
 def _is_relationship(name: str, table: Table, tables: Tables, role: str | None) -> bool:

@@ -15,8 +15,8 @@ from howdah.data.compile import compile_plan
 from howdah.data.errors import AccessDenied, DataError, map_database_error
 from howdah.data.execute.administration import Administration
 from howdah.data.execute.known import NOTHING, Known, LeastPrivilegeMissing, load, share
-from howdah.data.execute.remembered import Shape, Statements
-from howdah.data.plan import plan
+from howdah.data.execute.remembered import Remembered, Shape, Statements
+from howdah.data.plan import plan, standpoint
 from howdah.data.query.ast import Bulk, MetadataCall, Query, Request
 from howdah.data.query.json import decode
 from howdah.data.query.limits import Limits
@@ -189,13 +189,13 @@ class Engine:
 
     async def _answer(self, body: bytes, session: Session) -> bytes:
         value = decode(body, self._limits)
-        shaped = split(value)
+        shaped = split(value, self._limits)
         if shaped is not None:
             shape, holes = shaped
-            known_statement = self._statements.find(session.role, shape)
-            if known_statement is not None:
+            remembered = self._statements.find(standpoint(session), shape)
+            if remembered is not None:
                 values = [container[key] for container, key in holes]
-                return await self._submit(known_statement.query, known_statement.statement, session, values=values)
+                return await self._submit(remembered, remembered.statement, session, values=values)
         request = parse_request(value, self._limits)
         match request:
             case MetadataCall():
@@ -221,11 +221,11 @@ class Engine:
             assert not isinstance(query, Bulk | MetadataCall), "only queries have a shape"
             return query, self._statement(query, session, self.catalog)
 
-        self._statements.remember(session.role, shape, holes, statement, compile_again)
+        self._statements.remember(standpoint(session), shape, holes, statement, compile_again)
 
     async def _submit(
         self,
-        query: Query,
+        query: Query | Remembered,
         statement: Statement,
         session: Session,
         *,

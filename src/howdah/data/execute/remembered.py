@@ -1,4 +1,4 @@
-"""Statements that need not be compiled again: by role and shape, for as long as the catalog they were planned with.
+"""Statements that need not be compiled again: by who asks and shape, for as long as their catalog is the catalog.
 
 A shape is remembered only when every value of the request has become a parameter and nothing else, which is tried out
 once: the request is compiled again with values that know their position, and the text must come out the same.
@@ -11,7 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from howdah.data.query.ast import Query
+from howdah.data.errors import Path
+from howdah.data.plan import Standpoint
+from howdah.data.query.ast import Query, TableName
 from howdah.data.query.shape import Holes, Tagged, tag
 from howdah.data.sql.statement import Hole, Literal, Statement, Value
 
@@ -24,9 +26,13 @@ Compile = Callable[[], tuple[Query, Statement]]
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """A statement whose literals are holes; ``query`` is one that had the shape, for what errors need to know."""
+    """A statement whose literals are holes, and what errors need to know of a query of its shape.
 
-    query: Query
+    Not the query: its values may be large, and are nobody's business once it is answered.
+    """
+
+    table: TableName
+    path: Path
     statement: Statement
 
 
@@ -34,17 +40,19 @@ class Statements:
     """What is remembered for one catalog."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[tuple[str, Shape], Remembered] = OrderedDict()
+        self._known: OrderedDict[tuple[Standpoint, Shape], Remembered] = OrderedDict()
 
-    def find(self, role: str, shape: Shape) -> Remembered | None:
+    def find(self, asking: Standpoint, shape: Shape) -> Remembered | None:
         """What is remembered for the shape, if anything."""
-        key = (role, shape)
+        key = (asking, shape)
         found = self._known.get(key)
         if found is not None:
             self._known.move_to_end(key)
         return found
 
-    def remember(self, role: str, shape: Shape, holes: Holes, statement: Statement, compile_again: Compile) -> None:
+    def remember(
+        self, asking: Standpoint, shape: Shape, holes: Holes, statement: Statement, compile_again: Compile
+    ) -> None:
         """Remember a statement that was compiled from a request of the shape, if that is safe.
 
         ``compile_again`` compiles the request that ``holes`` lead into; the request is changed for it.
@@ -58,7 +66,7 @@ class Statements:
             return
         if len(self._known) >= REMEMBERED:
             self._known.popitem(last=False)
-        self._known[role, shape] = Remembered(query, replace(tagged, parameters=parameters))
+        self._known[asking, shape] = Remembered(query.table, query.path, replace(tagged, parameters=parameters))
 
 
 def _with_hole(parameter: Value) -> Value:

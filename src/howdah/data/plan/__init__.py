@@ -11,7 +11,7 @@ from typing import assert_never
 from howdah.data.catalog.model import Catalog
 from howdah.data.plan.insert import plan_insert
 from howdah.data.plan.rows import plan_count, plan_select
-from howdah.data.plan.scope import Scope
+from howdah.data.plan.scope import Scope, Standpoint, standpoint
 from howdah.data.plan.update import plan_delete, plan_update
 from howdah.data.plan.values import Plan
 from howdah.data.query.ast import Count, Delete, Insert, Query, Select, Update
@@ -40,4 +40,4 @@ def plan(query: Query, catalog: Catalog, session: Session, limits: Limits = DEFA
     assert_never(query)
 
 
-__all__ = ["Plan", "plan"]
+__all__ = ["Plan", "Standpoint", "plan", "standpoint"]

@@ -15,9 +15,6 @@ from howdah.data.plan.values import Cell, ConflictPlan, ConflictUpdate, InsertPl
 from howdah.data.plan.writing import refuse_unwritable, writable_column
 from howdah.data.query.ast import Insert, OnConflict
 
-BACKEND_VARIABLE = "x-hasura-use-backend-only-permissions"
-"""Set to "true" by a trusted backend; the gateway lets no client set it."""
-
 MAX_PARAMETERS = 65_535
 """Postgres counts the parameters of one statement in 16 bits."""
 
@@ -30,9 +27,7 @@ def plan_insert(query: Insert, scope: Scope) -> InsertPlan:
     """
     table, permissions = scope.table(query.table, "insert", query.path)
     permission = permissions.insert
-    if permission is None or (
-        permission.backend_only and scope.session.variables.get(BACKEND_VARIABLE, "").lower() != "true"
-    ):
+    if permission is None or (permission.backend_only and not scope.backend):
         raise scope.not_allowed("insert", table, query.path)
     refuse_unwritable(table, "insert", query.path)
     place: Path = (query.path, "objects")

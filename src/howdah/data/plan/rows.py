@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from howdah.data.catalog.access import find_column, find_related, unknown_column, unknown_relationship
-from howdah.data.catalog.condition import both
+from howdah.data.catalog.condition import visible
 from howdah.data.catalog.model import Column, Relationship, SelectPermission, Table
 from howdah.data.catalog.predicate import refuse_incomparable
 from howdah.data.errors import NotExists, Path, PermissionDenied, UnexpectedPayload
@@ -45,7 +45,7 @@ def plan_count(query: Count, scope: Scope) -> CountPlan:
     """The number that a count asks for."""
     table, permissions = scope.table(query.table, "select", query.path)
     permission = scope.readable(table, permissions, query.path)
-    condition = both(permission.filter, scope.condition(query.where, table, permission.columns))
+    condition = visible(permission.filter, scope.condition(query.where, table, permission.columns))
     distinct: dict[str, None] = {}
     for item in query.distinct:
         try:
@@ -79,7 +79,7 @@ def _rows(rows: Rows, table: Table, permission: SelectPermission, scope: Scope, 
     outputs = _outputs(rows.columns, table, permission, scope)
     condition = permission.filter
     if rows.where is not EVERYTHING:
-        condition = both(condition, scope.condition(rows.where, table, permission.columns))
+        condition = visible(condition, scope.condition(rows.where, table, permission.columns))
     limit = rows.limit
     if permission.limit is not None and (limit is None or permission.limit < limit):
         limit = permission.limit

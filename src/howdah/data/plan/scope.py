@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from howdah.data.catalog.access import NO_PERMISSIONS, Tables, find_table, not_allowed
 from howdah.data.catalog.condition import Condition
@@ -15,16 +16,30 @@ from howdah.data.query.limits import Limits
 from howdah.data.query.reading import Budget
 from howdah.session import Session
 
+BACKEND_VARIABLE = "x-hasura-use-backend-only-permissions"
+"""Set to "true" by a trusted backend; the gateway lets no client set it."""
+
+
+class Standpoint(NamedTuple):
+    """All that planning may know of a session: sessions with the same standpoint share statements."""
+
+    role: str
+    backend: bool
+
+
+def standpoint(session: Session) -> Standpoint:
+    """From where the session looks at the catalog."""
+    return Standpoint(session.role, session.variables.get(BACKEND_VARIABLE, "").lower() == "true")
+
 
 class Scope:
     """The same for a whole request. Mutable only in the budget, which wildcards spend."""
 
-    __slots__ = ("budget", "role", "session", "tables")
+    __slots__ = ("backend", "budget", "role", "tables")
 
     def __init__(self, tables: Tables, session: Session, limits: Limits) -> None:
         self.tables = tables
-        self.session = session
-        self.role = session.role
+        self.role, self.backend = standpoint(session)
         self.budget = Budget(limits)
 
     def table(self, name: TableName, operation: Operation, path: Path) -> tuple[Table, Permissions]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from howdah.data.catalog.condition import Condition, both
+from howdah.data.catalog.condition import Condition, both, visible
 from howdah.data.catalog.model import Column, SelectPermission, Table, UpdatePermission
 from howdah.data.catalog.predicate import value_of
 from howdah.data.errors import ParseFailed, UnexpectedPayload
@@ -63,7 +63,7 @@ def _condition(
     filter_: Condition, where: BooleanExpression, table: Table, readable: SelectPermission, scope: Scope
 ) -> Condition:
     """Rows the operation's filter allows, that the role can read (else ``where`` would tell of unreadable rows)."""
-    return both(both(filter_, readable.filter), scope.condition(where, table, readable.columns))
+    return visible(both(filter_, readable.filter), scope.condition(where, table, readable.columns))
 
 
 def _assignment(assignment: Assignment, table: Table, permission: UpdatePermission, scope: Scope) -> AssignmentPlan:

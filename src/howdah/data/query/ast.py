@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 from howdah.data.errors import Path
 
@@ -29,6 +29,7 @@ EqualityOperator = Literal["eq", "ne", "gt", "lt", "gte", "lte"]
 TextOperator = Literal[
     "like", "nlike", "ilike", "nilike", "similar", "nsimilar", "regex", "iregex", "nregex", "niregex"
 ]
+PATTERN_OPERATORS: frozenset[str] = frozenset(get_args(TextOperator))
 ListOperator = Literal["in", "nin"]
 ColumnOperator = Literal["ceq", "cne", "cgt", "clt", "cgte", "clte"]
 ValueOperator = Literal[EqualityOperator, TextOperator]

@@ -13,6 +13,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Final
 
+from howdah.data.query.limits import DEFAULT_LIMITS, Limits
+
 LONGEST_SHAPE: Final = 400
 """Tokens. Beyond, a request is rare enough to be compiled each time, and its shape too large to keep."""
 
@@ -68,8 +70,10 @@ class _Array(list[Any], Tagged):
 _TAGGED: Final[dict[type, type]] = {str: _Text, int: _Integer, Decimal: _Fraction, dict: _Object, list: _Array}
 
 
-def split(request: Any) -> tuple[tuple[Any, ...], Holes] | None:
+def split(request: Any, limits: Limits = DEFAULT_LIMITS) -> tuple[tuple[Any, ...], Holes] | None:
     """The request's shape and where its values are; None when it has none.
+
+    Whatever ``limits`` refuse is refused in every request of the shape, or has no shape.
 
     >>> shape, holes = split({"type": "count", "args": {"table": "article", "where": {"id": {"$gt": 7}}}})
     >>> [container[key] for container, key in holes]
@@ -79,11 +83,12 @@ def split(request: Any) -> tuple[tuple[Any, ...], Holes] | None:
     """
     if type(request) is not dict or request.get("type") not in _QUERIES or type(request.get("args")) is not dict:
         return None
-    walk = _Walk()
+    walk = _Walk(min(LONGEST_LIST, limits.list_length))
     try:
         for key, value in request.items():
             walk.tokens.append(key)
             if key == "args":
+                walk.tokens.append(len(value))
                 walk.arguments(value)
             else:
                 walk.shape(value)
@@ -104,9 +109,10 @@ def tag(holes: Holes) -> None:
 class _Walk:
     """One walk through a request."""
 
-    __slots__ = ("holes", "tokens")
+    __slots__ = ("holes", "longest_list", "tokens")
 
-    def __init__(self) -> None:
+    def __init__(self, longest_list: int) -> None:
+        self.longest_list = longest_list
         self.tokens: list[Any] = []
         self.holes: Holes = []
 
@@ -180,7 +186,7 @@ class _Walk:
 
     def members(self, container: dict[str, Any], key: str, members: list[Any]) -> None:
         """The list of an ``$in``: one value, when it has members and all are plain."""
-        if 0 < len(members) <= LONGEST_LIST and all(type(member) in _SCALARS for member in members):
+        if 0 < len(members) <= self.longest_list and all(type(member) in _SCALARS for member in members):
             self.tokens.append("[…]")
             self.holes.append((container, key))
         else:
@@ -228,6 +234,8 @@ class _Walk:
             tokens.append(len(value))
             for item in value:
                 self.shape(item)
+        elif kind is Decimal:
+            tokens.append(str(value))  # 1.0 equals 1.00, and is another text
         else:
             tokens.append(value)
         if len(tokens) > LONGEST_SHAPE:
