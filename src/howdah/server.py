@@ -26,6 +26,7 @@ from howdah.data.routes import DataRoutes
 from howdah.errors import HowdahError
 from howdah.gateway.app import Gateway
 from howdah.gateway.edge import EdgeLimits, server_config
+from howdah.gateway.hot import HotRoute
 from howdah.gateway.match import Route, RouteTable, part_routes
 from howdah.gateway.pool import Pool, PoolLimits
 from howdah.gateway.proxy import Proxy, ProxyLimits
@@ -44,6 +45,9 @@ DRAIN_SECONDS = 10
 """How long requests under way may take to end once the server was told to stop."""
 
 PARTS = ("data",)
+
+HOT_PATH = "/v1/query"
+"""The path within the data part whose requests need no ASGI."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,7 @@ class Application:
     engine: Engine
     registry: Registry
     proxy: Proxy
+    hot: HotRoute
 
 
 def build(project: Project, *, development: bool = False) -> Application:
@@ -94,6 +99,8 @@ def build(project: Project, *, development: bool = False) -> Application:
     )
     secrets = () if project.secrets.admin_secret is None else (project.secrets.admin_secret,)
     section = project.gateway
+    table = RouteTable(project.server.domain, routes(project.services))
+    resolver = SecretResolver(secrets, section.anonymous_user_id)
     proxy = Proxy(
         registry,
         Pool(PoolLimits(connect_timeout=section.connect_timeout, upstream_timeout=section.upstream_timeout)),
@@ -101,8 +108,8 @@ def build(project: Project, *, development: bool = False) -> Application:
     )
     gateway = Gateway(
         parts={"data": DataRoutes(engine, max_body=project.data.max_body)},
-        routes=RouteTable(project.server.domain, routes(project.services)),
-        resolver=SecretResolver(secrets, section.anonymous_user_id),
+        routes=table,
+        resolver=resolver,
         registry=registry,
         proxy=proxy,
         readiness=engine.readiness,
@@ -111,7 +118,16 @@ def build(project: Project, *, development: bool = False) -> Application:
         shutdown=engine.stop,
         development=development,
     )
-    return Application(gateway, engine, registry, proxy)
+    hot = HotRoute(
+        part="data",
+        path=HOT_PATH,
+        max_body=project.data.max_body,
+        engine=engine,
+        routes=table,
+        resolver=resolver,
+        emit=events.emit,
+    )
+    return Application(gateway, engine, registry, proxy, hot)
 
 
 def routes(services: tuple[ServiceSection, ...]) -> tuple[Route, ...]:
@@ -155,7 +171,14 @@ def run(
 async def _serve(project: Project, listener: socket.socket, run_folder: Path | None, *, development: bool) -> int:
     application = build(project, development=development)
     server = _Server(
-        server_config(application.gateway, _limits(project), events.emit, stop_timeout=DRAIN_SECONDS, lifespan=False)
+        server_config(
+            application.gateway,
+            _limits(project),
+            events.emit,
+            stop_timeout=DRAIN_SECONDS,
+            lifespan=False,
+            hot=application.hot,
+        )
     )
     followers = [asyncio.ensure_future(_follow(application.registry, run_folder))] if run_folder is not None else []
     await application.engine.start()

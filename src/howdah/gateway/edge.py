@@ -38,6 +38,7 @@ from howdah.gateway.errors import (
 )
 from howdah.gateway.events import RequestRejected
 from howdah.gateway.headers import METHOD_OVERRIDES
+from howdah.gateway.hot import HotRequest, HotRoute
 from howdah.gateway.target import parse_target
 from howdah.gateway.writer import GatheringWriter
 
@@ -74,13 +75,16 @@ class ClientConnection(Protocol):
         """Break the connection off, so that the client cannot take a part of the answer for the whole."""
 
 
-def edge_protocol(limits: EdgeLimits, emit: Callable[[object], None]) -> type[EdgeProtocol]:
+def edge_protocol(
+    limits: EdgeLimits, emit: Callable[[object], None], hot: HotRoute | None = None
+) -> type[EdgeProtocol]:
     """The protocol class to give to ``uvicorn.Config(http=...)``, with its limits and where its events go."""
 
     class ConfiguredEdgeProtocol(EdgeProtocol):
         pass
 
     ConfiguredEdgeProtocol.limits = limits
+    ConfiguredEdgeProtocol.hot = hot
     ConfiguredEdgeProtocol.emit = staticmethod(emit)
     return ConfiguredEdgeProtocol
 
@@ -92,15 +96,17 @@ def server_config(
     *,
     stop_timeout: int = 30,
     lifespan: bool = True,
+    hot: HotRoute | None = None,
 ) -> Config:
     """The configuration for ``uvicorn.Server`` under which the gateway's promises hold.
 
     Above all without ``proxy_headers``: uvicorn would believe ``X-Forwarded-For`` and ``-Proto`` of any neighbour.
-    Without ``lifespan`` whoever runs the server starts and stops what the application needs, its Proxy included.
+    ``hot`` requests are answered past the application. Without ``lifespan`` whoever runs the server starts and stops
+    what the application needs, its Proxy included.
     """
     return Config(
         cast("ASGI3Application", app),
-        http=edge_protocol(limits, emit),
+        http=edge_protocol(limits, emit, hot),
         ws="none",
         lifespan="on" if lifespan else "off",
         proxy_headers=False,
@@ -119,6 +125,7 @@ class EdgeProtocol(HttpToolsProtocol):
     """One client connection."""
 
     limits: ClassVar[EdgeLimits] = EdgeLimits()
+    hot: ClassVar[HotRoute | None] = None
     emit: ClassVar[Callable[[object], None]] = staticmethod(_ignore)
 
     def __init__(
@@ -143,6 +150,7 @@ class EdgeProtocol(HttpToolsProtocol):
         self._write_timer: asyncio.TimerHandle | None = None
         self._linger_timer: asyncio.TimerHandle | None = None
         self._running: RequestResponseCycle | None = None
+        self._hot: HotRequest | None = None  # the running request, while its body arrives on the short way
         self._gone: Callable[[], None] | None = None
         self._refused = False
         self._refusal_in_turn: GatewayError | None = None
@@ -371,6 +379,9 @@ class EdgeProtocol(HttpToolsProtocol):
             len(self.connections) >= self.limit_concurrency or len(self.tasks) >= self.limit_concurrency
         ):
             app = service_unavailable
+        idle = self._running is None or self._running.response_complete
+        if type(self).hot is not None and idle and app is self.app and self._begin_hot(version):
+            return
         kind = CarefulCycle if version == "1.0" or self.expect_100_continue else RequestResponseCycle
         self.cycle = kind(
             scope=self.scope,
@@ -385,11 +396,45 @@ class EdgeProtocol(HttpToolsProtocol):
             keep_alive=version != "1.0" and self.parser.should_keep_alive(),
             on_response=self.on_response_complete,
         )
-        if self._running is None or self._running.response_complete:
+        if idle:
             self._start_asgi_task(self.cycle, app)
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, app))
+
+    def _begin_hot(self, version: str) -> bool:
+        """Whether the request takes the short way, on which it then is."""
+        hot = type(self).hot
+        scope = cast("dict[str, Any]", self.scope)
+        if hot is None or scope["method"] != "POST" or version != "1.1" or self.expect_100_continue:
+            return False
+        request = hot.begin(scope["path"], self.headers, self, keep_alive=self.parser.should_keep_alive())
+        if request is None:
+            return False
+        self._hot = request
+        self.cycle = self._running = cast("RequestResponseCycle", request)  # as far as anybody here looks at it
+        return True
+
+    @property
+    def default_fields(self) -> list[tuple[bytes, bytes]]:
+        """Header fields of every answer, such as Date."""
+        return self.server_state.default_headers
+
+    def write(self, data: bytes) -> None:
+        """Send the bytes, behind what is gathered already."""
+        self._writer.flush()
+        self.transport.write(data)
+
+    def keep(self, task: asyncio.Task[None]) -> None:
+        """A task works for this connection; a server that stops waits for it."""
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
+
+    def answered(self, *, keep_alive: bool) -> None:
+        """The answer is complete; the next request may follow, or the connection is closed."""
+        if not keep_alive:
+            self.transport.close()
+        self.on_response_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle
@@ -402,6 +447,9 @@ class EdgeProtocol(HttpToolsProtocol):
             self._body_timer.cancel()
             self._body_timer = None
         super().on_message_complete()
+        hot, self._hot = self._hot, None
+        if hot is not None and not hot.disconnected:
+            hot.complete()
 
     def on_response_complete(self) -> None:
         """An answer is written: the next in turn follows, which may be a refusal."""

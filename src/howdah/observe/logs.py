@@ -102,6 +102,8 @@ class Log:
 
     def _will_be_flushed(self) -> bool:
         """Whether the running loop's timer is set, which it is now if there is a running loop."""
+        if self._timer is not None and self._loop is not None and self._loop.is_running():
+            return True  # without asking for the running loop, which is a system call on Python 3.11
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:

@@ -129,6 +129,11 @@ class Lane:
                 raise
         return await (bundle.pick() or await self._wait(bundle)).submit(text, parameters)
 
+    def submit_now(self, text: str, parameters: Sequence[bytes | None]) -> asyncio.Future[bytes] | None:
+        """As `submit`, when there is a place at once; None when there is none. A lost connection fails the future."""
+        connection = (self._slow if self._seconds.get(text, 0.0) > SLOW_SECONDS else self._fast).pick()
+        return None if connection is None else connection.submit(text, parameters)
+
     # -- places --------------------------------------------------------------------------------------------------------
 
     async def _wait(self, bundle: _Bundle) -> PipelinedConnection:

@@ -171,6 +171,24 @@ class Engine:
 
     # -- answers -------------------------------------------------------------------------------------------------------
 
+    def submit(self, body: bytes, session: Session) -> asyncio.Future[bytes] | None:
+        """A future of the answer, if it takes one read of a known shape and there is a place for it; else None.
+
+        What the future fails with is explained by asking `answer` the same.
+        """
+        try:
+            shaped = split(decode(body, self._limits), self._limits)
+            if shaped is None:
+                return None
+            shape, holes = shaped
+            found = self._statements.find(standpoint(session), shape)
+            if found is None or found.statement.writes:
+                return None
+            parameters = bind(found.statement, session, [container[key] for container, key in holes])
+            return self._reads.submit_now(found.statement.text, parameters)
+        except (DataError, DatabaseError):
+            return None
+
     async def answer(self, body: bytes, session: Session) -> Answer:
         """The answer to a request's body on behalf of the session. Raises nothing of ours: errors are answers, too."""
         try:
