@@ -27,7 +27,7 @@ from howdah.observe.secret import Secret
 from howdah.project.load import PROJECT_FILE
 from howdah.project.secret_file import STATE_FOLDER, ensure_secrets
 from howdah.project.sections import Project, Ready, ServiceSection
-from howdah.provision import METADATA, MIGRATIONS, count_rows, provision, provision_metadata
+from howdah.provision import METADATA, MIGRATIONS, count_rows, provision, provision_metadata, read_files
 from howdah.server import DRAIN_SECONDS
 from howdah.supervisor.control import ControlServer
 from howdah.supervisor.errors import UnknownProcess
@@ -146,8 +146,9 @@ async def _live(
     began: float,
 ) -> None:
     """Postgres, then what belongs in it, then the platform and the services at once; then wait for saved files."""
+    described = read_files(_root(project))  # first: what is wrong with them is wrong without a database, too
     dsn = await _start_postgres(project, supervisor)
-    migrated = await provision(_root(project), dsn)
+    migrated = await provision(described, dsn)
     supervisor.add(_platform(project, dsn, listener, supervisor))
     supervisor.add(*(_service(project, service, url, supervisor) for service in services))
     statuses = await supervisor.ready(PLATFORM, *(service.name for service in services))
@@ -162,9 +163,10 @@ async def _prepare(project: Project) -> Prepared:
     ensure_secrets(_root(project))
     with acquire(_run_folder(project) / "lock") as lock:
         async with _supervising(project, lock, None) as supervisor:
+            described = read_files(_root(project))
             postgres = await _postgres(project)
             dsn = await _start_postgres(project, supervisor, postgres)
-            migrated = await provision(_root(project), dsn)
+            migrated = await provision(described, dsn)
             rows = await count_rows(_root(project), dsn)
     source = "DATABASE_URL" if isinstance(postgres, GivenPostgres) else f"Postgres {postgres.binaries.version}"
     return Prepared(source, len(migrated.migrations), rows, round(time.monotonic() - began, 2))

@@ -10,10 +10,12 @@ from typing import ClassVar
 from psycopg import sql
 
 from howdah.data.catalog import files, store
+from howdah.data.catalog.introspect import introspect
 from howdah.data.catalog.metadata import Metadata
+from howdah.data.catalog.resolve import resolve
 from howdah.data.execute import publish
 from howdah.migrations.apply import OPTIONS, Migrated, migrate
-from howdah.migrations.load import load_migrations, load_seeds
+from howdah.migrations.load import Migration, Seed, load_migrations, load_seeds
 from howdah.observe.events import emit
 from howdah.observe.secret import Secret
 from howdah.postgres.connect import connect
@@ -41,20 +43,38 @@ class MetadataApplied:
     tables: int
 
 
-async def provision(root: Path, dsn: Secret) -> Migrated:
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What the files of a project say its database is."""
+
+    migrations: tuple[Migration, ...]
+    seeds: tuple[Seed, ...]
+    metadata: Metadata
+    texts: files.Files
+
+
+def read_files(root: Path) -> Described:
+    """What the project's files say. Raises the errors of `howdah.migrations` and of metadata files."""
+    texts = files.read_folder(root / METADATA)
+    return Described(
+        load_migrations(root / MIGRATIONS),
+        load_seeds(root / SEEDS),
+        files.from_files(texts, folder=METADATA),
+        texts,
+    )
+
+
+async def provision(described: Described, dsn: Secret) -> Migrated:
     """The database has the project's migrations, metadata and seeds; what was done.
 
-    Raises the errors of `howdah.migrations`, of metadata files and of connecting; then nothing has been changed.
+    Raises the errors of `howdah.migrations` and of connecting; then nothing has been changed.
     """
-    migrations, seeds = load_migrations(root / MIGRATIONS), load_seeds(root / SEEDS)
-    texts = files.read_folder(root / METADATA)
-    metadata = files.from_files(texts, folder=METADATA)
 
     async def write_metadata(connection: Connection, installation: Installation) -> None:
-        await _publish(connection, installation, metadata, texts)
+        await _publish(connection, installation, described.metadata, described.texts)
 
     async with await connect(dsn.reveal(), OPTIONS) as connection:
-        return await migrate(connection, migrations, seeds=seeds, write_metadata=write_metadata)
+        return await migrate(connection, described.migrations, seeds=described.seeds, write_metadata=write_metadata)
 
 
 async def provision_metadata(root: Path, dsn: Secret) -> None:
@@ -85,12 +105,14 @@ async def _publish(connection: Connection, installation: Installation, metadata:
     """Publish the metadata if the files changed since they were taken over last; whether they did.
 
     Between two edits of the files, calls may have changed the metadata: that is kept until the files are edited.
-    Whatever in the files does not fit the database is said with the place where it was written.
+    Whatever does not fit the database is said at every start, with the place where it was written.
     """
     stored, source = await store.read(connection), files.source_hash(texts)
-    if stored.source == source:
-        return False
-    catalog = await publish(connection, metadata, installation, source=source)
+    changed = stored.source != source
+    if changed:
+        catalog = await publish(connection, metadata, installation, source=source)
+    else:
+        catalog = resolve(stored.metadata, await introspect(connection), stored.version)
     for problem in catalog.problems:
         emit(MetadataRefused(files.place_of(problem, texts, folder=METADATA) or METADATA, problem.message))
-    return True
+    return changed

@@ -69,15 +69,20 @@ def command_(context: click.Context, only: tuple[str, ...], detach: bool) -> int
 
 def _announce(console: Console, started: Started) -> None:
     """Everything is up: say where."""
-    services = [status.name for status in started.processes if status.name not in {"postgres", "platform"}]
+    services = [status for status in started.processes if status.name not in {"postgres", "platform"}]
+    failed = {service.name: service.reason for service in services if service.state == "failed"}
     if console.json:
-        told = {"event": "Started", "url": started.url, "seconds": started.seconds, "services": services}
+        names = [service.name for service in services]
+        told = {"event": "Started", "url": started.url, "seconds": started.seconds, "services": names, "failed": failed}
         console.data(told, "")
         return
     console.say()
     console.say(f"{console.paint('Ready', 'green')} in {started.seconds:.1f} s: {console.paint(started.url, 'bold')}")
-    for name in services:
-        console.say(f"  {name:<10} {running.public_url(started.url, name) or started.url}")
+    for service in services:
+        where = running.public_url(started.url, service.name) or started.url
+        if service.name in failed:
+            where = console.paint(f"failed: {service.reason}", "red")
+        console.say(f"  {service.name:<10} {where}")
     console.say(f"  {'data':<10} {started.url}/data/v1/query")
     console.say("Ctrl-C ends everything. In another terminal: howdah status, howdah open, howdah logs -f")
     console.say()

@@ -17,4 +17,6 @@ def main() -> int:
             'hint: pip install "howdah[platform,embedded,flask]"\n'
         )
         return 1
+    except KeyboardInterrupt:  # before there is anything to end, and before anybody else would catch it
+        return 130
     return program.run(sys.argv[1:])

@@ -135,4 +135,5 @@ def _explain(error: DatabaseError, file: SqlFile) -> MigrationFailed:
     hints = [part for part in (error.detail, error.hint) if part]
     if error.sqlstate == "25001":
         hints.append("All files are applied in one transaction, in which this statement is not possible.")
-    return MigrationFailed(f"{place}: {error.message}", path=place, hint=" ".join(hints) or None)
+    hints.append("Nothing was applied: mend the file and start again.")
+    return MigrationFailed(f"{place}: {error.message}", path=place, hint=" ".join(hints))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -71,6 +72,8 @@ async def connect(dsn: str, options: ConnectOptions | None = None) -> Connection
     return Connection(raw, prepared_statements=options.prepared_statements)
 
 
+# What libpq says around the reason: an address, which we say ourselves, and a question, which is our hint.
+_PREAMBLE = re.compile(r"connection failed: |connection to server at .*? failed: |\s*Is the server running .*?\?")
 _REACH_HINT = "Is Postgres running there, and does a firewall let you through? Check the database URL."
 
 
@@ -139,5 +142,5 @@ def _address(given: Mapping[str, object]) -> str:
 
 def _without_password(text: str, given: Mapping[str, object]) -> str:
     password = given.get("password")
-    line = " ".join(text.split())
+    line = _PREAMBLE.sub("", " ".join(text.split()))
     return line.replace(str(password), "***") if password else line

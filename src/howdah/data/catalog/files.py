@@ -178,7 +178,8 @@ class _Reading:
         except tomllib.TOMLDecodeError as error:
             line = re.search(r"at line (\d+)", str(error))
             number = line[1] if line else len(self.text.splitlines()) or 1
-            self.mistakes.append(Mistake(f"{self.place}:{number}", f"this is not TOML: {error}"))
+            hint = "The line shown is where reading stopped; the mistake may be just before it."
+            self.mistakes.append(Mistake(f"{self.place}:{number}", f"this is not TOML: {error}", hint))
             return None
         self.lines = key_lines(self.text)
         self.refuse_unknown(found, (), _TABLE_KEYS)
