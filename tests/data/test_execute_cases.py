@@ -7,51 +7,16 @@ from __future__ import annotations
 
 import json
 import re
-import secrets
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.data.support import FIXTURE, Case, cases
-from tests.support import Cluster, run
+from tests.data.support import Case, cases
+from tests.support import run
 
-from howdah.data.catalog import store
-from howdah.data.catalog.document import read_document
 from howdah.data.execute import Answer, Engine
-from howdah.postgres.connect import connect
-from howdah.postgres.install import install
 from howdah.project.sections import DatabaseSection, DataSection
 
 SECTION = DatabaseSection(pool_size=2, write_pool_size=2)
-
-
-@pytest.fixture(scope="session")
-def template(cluster: Cluster) -> str:
-    """The name of a database with the fixture's tables, rows and metadata in it."""
-
-    async def prepare(dsn: str) -> None:
-        async with await connect(dsn) as connection:
-            await install(connection)
-            metadata = read_document(json.loads((FIXTURE / "metadata.json").read_text()))
-            await store.write(connection, metadata, over=0)
-
-    return cluster.template("cases", (FIXTURE / "database.sql").read_text(), lambda dsn: run(prepare(dsn)))
-
-
-@pytest.fixture(scope="session")
-def unchanged(cluster: Cluster, template: str) -> Iterator[str]:
-    """A database for cases that change nothing, used by one after the other."""
-    name = f"cases_{secrets.token_hex(6)}"
-    yield cluster.create_database(name, template=template)
-    cluster.drop_database(name)
-
-
-@pytest.fixture
-def changed(cluster: Cluster, template: str) -> Iterator[str]:
-    """A database for one case that changes it."""
-    name = f"cases_{secrets.token_hex(6)}"
-    yield cluster.create_database(name, template=template)
-    cluster.drop_database(name)
 
 
 async def answered(dsn: str, case: Case) -> Answer:

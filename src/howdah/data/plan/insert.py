@@ -105,9 +105,14 @@ def _on_conflict(
 def _key(
     conflict: OnConflict, table: Table, permissions: Permissions, permission: InsertPermission, scope: Scope
 ) -> tuple[str, ...] | None:
+    known: Mapping[str, Column] = {
+        **(permissions.select.columns if permissions.select is not None else {}),
+        **permission.columns,
+        **{name: table.columns[name] for name in permission.presets},
+    }
     if conflict.constraint is not None:
         columns = table.unique_constraints.get(conflict.constraint)
-        if columns is None:
+        if columns is None or not known.keys() >= set(columns):
             raise UnexpectedPayload(
                 f'constraint "{conflict.constraint}" for table "{table.name}" does not exist',
                 path=(conflict.path, "constraint"),
@@ -115,11 +120,6 @@ def _key(
         return columns
     if conflict.columns is None:
         return None
-    known: Mapping[str, Column] = {
-        **(permissions.select.columns if permissions.select is not None else {}),
-        **permission.columns,
-        **{name: table.columns[name] for name in permission.presets},
-    }
     return tuple(
         find_column(known, item.name, role=scope.role, path=item.path, operation="insert").name
         for item in conflict.columns
