@@ -6,6 +6,7 @@ headers the gateway set. None of them knows how another does its half.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -18,6 +19,7 @@ ADMIN_SECRET_HEADER = "x-hasura-admin-secret"  # noqa: S105 - the name of a head
 ADMIN_ROLE = "admin"
 ANONYMOUS_ROLE = "anonymous"
 
+_SIGN = re.compile("[^a-z0-9]")
 _NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
 
 
@@ -41,14 +43,14 @@ ADMIN = Session(ADMIN_ROLE)
 def is_identity_header(name: str) -> bool:
     """Whether a header of this name would be read as identity by some upstream (R41).
 
-    Underscores count as dashes, because WSGI folds both into one name.
+    Every sign counts as a dash: WSGI folds underscores and dashes into one name, some CGI servers all signs there are.
 
-    >>> is_identity_header("X_Hasura-User_Id")
-    True
+    >>> is_identity_header("X_Hasura-User_Id"), is_identity_header("X.Hasura.Role")
+    (True, True)
     >>> is_identity_header("X-Request-Id")
     False
     """
-    return name.lower().replace("_", "-").startswith(IDENTITY_PREFIX)
+    return _SIGN.sub("-", name.lower()).startswith(IDENTITY_PREFIX)
 
 
 def to_headers(session: Session) -> list[tuple[str, str]]:

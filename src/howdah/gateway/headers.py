@@ -38,6 +38,7 @@ METHOD_OVERRIDES: Final = frozenset(b"x-http-method x-http-method-override x-met
 _SERVER_FIELDS: Final = frozenset(b"date server x-powered-by x-request-id".split())
 
 _SENDABLE: Final = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
+_SIGN: Final = re.compile(rb"[^a-z0-9]")
 _TOKEN: Final = re.compile(rb"[!#$%&'*+.^`|~0-9a-z-]+")
 
 
@@ -51,15 +52,9 @@ class SessionNotSendable(InternalError):
 def _passes_up(name: bytes) -> bool:
     lowered = name.lower()
     # WSGI folds "_" into "-": such a name could become any of the others behind us (CVE-2025-64484 class).
-    if b"_" in lowered or is_identity_header(lowered.decode("latin-1")):
+    if b"_" in lowered or _claims_identity(name):
         return False
-    return not (
-        lowered in _HOP_BY_HOP
-        or lowered in _RESERVED
-        or lowered in _CONSUMED
-        or lowered in METHOD_OVERRIDES
-        or lowered.startswith(_RESERVED_PREFIXES)
-    )
+    return not (lowered in _HOP_BY_HOP or lowered in _CONSUMED or lowered in METHOD_OVERRIDES)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -77,9 +72,9 @@ def without_identity(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
 
 @functools.lru_cache(maxsize=1024)
 def _claims_identity(name: bytes) -> bool:
-    dashed = name.lower().replace(b"_", b"-")
+    dashed = _SIGN.sub(b"-", name.lower())
     return (
-        is_identity_header(dashed.decode("latin-1"))
+        is_identity_header(dashed.decode("ascii"))
         or dashed.startswith(_RESERVED_PREFIXES)
         or dashed in _RESERVED
         or dashed == b"authorization"

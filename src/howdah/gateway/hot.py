@@ -1,8 +1,8 @@
 """The shortest way for the busiest request: a POST of a query is answered without an ASGI scope, cycle or task.
 
-Everything that is out of the ordinary goes the long way instead: another method or path, a body without a length, a
-session that is refused, a second request on the same connection while the first is being answered. Both ways give the
-same answer; this one only leaves out what nobody looks at.
+Everything that is out of the ordinary goes the long way instead: another method or path, a body that is large or
+without a length, a session that is refused, a second request on the same connection while the first is being answered.
+Both ways give the same answer; this one only leaves out what nobody looks at.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from time import perf_counter
 from typing import TYPE_CHECKING, Final, Protocol
+
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 
 from howdah.errors import HowdahError
 from howdah.gateway import answer
@@ -82,7 +84,8 @@ class HotRoute:
                 request_ids.append(value)
             elif name == b"transfer-encoding":
                 return None
-        if not 0 < length <= self.max_body:
+        # Beyond the high-water mark uvicorn stops reading until an application has taken what there is.
+        if not 0 < length <= min(self.max_body, HIGH_WATER_LIMIT):
             return None
         head = RequestHead("POST", host.decode("latin-1"), path, tuple(headers))
         try:
