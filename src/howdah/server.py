@@ -247,7 +247,7 @@ async def _follow(registry: Registry, run_folder: Path) -> None:
     async for status in client.watch():
         name = status["name"]
         if name in known:
-            detail = tuple(status["detail"]) or ((status["reason"],) if status["reason"] else ())
+            detail = (*status["detail"], *([status["reason"]] if status["reason"] else ()))
             registry.update(Endpoint(name, "127.0.0.1", status["port"] or 0, _STATES[status["state"]], detail))
 
 

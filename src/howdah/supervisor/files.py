@@ -16,6 +16,30 @@ SUFFIX = ".jsonl"
 _KEPT_WHILE_FULL = 1024 * 1024  # bytes that wait for a full disk to have room again
 
 
+class Disk:
+    """What several files on one disk say of it together: one warning when it refuses, one when it goes on."""
+
+    def __init__(self) -> None:
+        self._refused: set[Path] = set()
+        self._lost = 0
+
+    def refuses(self, path: Path, problem: OSError, lost: int) -> None:
+        """A file could not be written, and so many lines of it went for good."""
+        first = not self._refused
+        self._refused.add(path)
+        self._lost += lost
+        if first:
+            _warn(f"cannot write {path}: {problem.strerror}; everything runs on, lines wait in memory")
+
+    def takes(self, path: Path) -> None:
+        """A file was written."""
+        if path in self._refused:
+            self._refused.discard(path)
+            if not self._refused:
+                lost, self._lost = self._lost, 0
+                _warn(f"{path} is written again" + (f"; {lost} lines were lost" if lost else ""))
+
+
 class RotatingFile:
     """A file that is renamed to ``name.1`` (and that to ``name.2``) when it reaches its size.
 
@@ -23,15 +47,14 @@ class RotatingFile:
     warning on stderr, one when it goes on.
     """
 
-    def __init__(self, path: Path, *, size: int, kept: int) -> None:
+    def __init__(self, path: Path, *, size: int, kept: int, disk: Disk | None = None) -> None:
         self._path = path
         self._size = size
         self._kept = kept
         self._waiting = bytearray()
         self._file = -1
         self._written = 0
-        self._lost = 0
-        self._refused = False
+        self._disk = disk or Disk()
         self._begun = False
 
     def add(self, line: str) -> int:
@@ -58,7 +81,7 @@ class RotatingFile:
             self._close()
             self._wait_for_room(problem)
         else:
-            self._recovered()
+            self._disk.takes(self._path)
 
     def close(self) -> None:
         """What waited was written, if the disk let it."""
@@ -94,20 +117,12 @@ class RotatingFile:
             self._file = -1
 
     def _wait_for_room(self, problem: OSError) -> None:
-        excess = len(self._waiting) - _KEPT_WHILE_FULL
+        lost, excess = 0, len(self._waiting) - _KEPT_WHILE_FULL
         if excess > 0:
             end = self._waiting.find(b"\n", excess) + 1
-            self._lost += self._waiting.count(b"\n", 0, end)
+            lost = self._waiting.count(b"\n", 0, end)
             del self._waiting[:end]
-        if not self._refused:
-            self._refused = True
-            _warn(f"cannot write {self._path}: {problem.strerror}; everything runs on, lines wait in memory")
-
-    def _recovered(self) -> None:
-        if self._refused:
-            self._refused = False
-            lost, self._lost = self._lost, 0
-            _warn(f"{self._path} is written again" + (f"; {lost} lines were lost" if lost else ""))
+        self._disk.refuses(self._path, problem, lost)
 
 
 def history(

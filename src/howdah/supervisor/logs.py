@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from howdah.supervisor.files import RotatingFile, path_of
+from howdah.supervisor.files import Disk, RotatingFile, path_of
 from howdah.supervisor.printer import Printer
 from howdah.supervisor.records import Reader, Record
 
@@ -39,6 +39,7 @@ class LogBook:
         self._readers: dict[str, Reader] = {}
         self._rings: dict[str, deque[Record]] = {}
         self._files: dict[str, RotatingFile] = {}
+        self._disk = Disk()
         self._followers: set[asyncio.Queue[Record | None]] = set()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -55,7 +56,7 @@ class LogBook:
         self._rings[service] = deque(maxlen=self._remembered)
         if self._folder is not None:
             path = path_of(self._folder, service)
-            self._files[service] = RotatingFile(path, size=self._file_size, kept=self._kept)
+            self._files[service] = RotatingFile(path, size=self._file_size, kept=self._kept, disk=self._disk)
         if self._printer is not None:
             self._printer.know(service)
 

@@ -57,7 +57,7 @@ class InvalidMetadataFiles(HowdahError):
         if len(self.mistakes) == 1:
             super().__init__(f"{first.place}: {first.message}", path=first.place, hint=first.hint)
         else:
-            lines = [f"{one.place}: {one.message}{f' {one.hint}' if one.hint else ''}" for one in self.mistakes]
+            lines = [f"{one.place}: {one.message}{f'. {one.hint}' if one.hint else ''}" for one in self.mistakes]
             super().__init__(f"{len(lines)} mistakes in metadata files:\n  " + "\n  ".join(lines), path=first.place)
 
 
