@@ -35,7 +35,7 @@ def test_every_command_has_help_with_an_example_and_the_common_options(name: str
     """`COMMAND --help` explains, shows an example, and offers --json, --project, -q, -v and --no-input."""
     told = howdah(name, "--help", folder=tmp_path)
     assert told.code == 0
-    assert f"howdah {name}" in told.out.split("Examples:")[1]
+    assert f"howdah {name}" in told.out.split("\n  Examples:\n")[1], "examples stand on lines of their own"
     for option in ("--json", "--project", "--quiet", "--verbose", "--no-input"):
         assert option in told.out
 

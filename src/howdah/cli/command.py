@@ -56,6 +56,8 @@ class Command(click.Command):
 
     def __init__(self, *arguments: Any, **attributes: Any) -> None:
         super().__init__(*arguments, **attributes)
+        # Click's mark for lines that are not to be joined is the character; raw docstrings spell it.
+        self.help = (self.help or "").replace(r"\b", "\b")
         self.params.extend(common_options())
 
 
