@@ -1,6 +1,6 @@
 """A project on a laptop: Postgres, its migrations, the platform and the services, under one supervisor.
 
-Read `_start` for the order of things. What is started is a child of the supervisor and ends with it, however it ends.
+Read `_live` for the order of things. What is started is a child of the supervisor and ends with it, however it ends.
 """
 
 from __future__ import annotations
