@@ -179,6 +179,19 @@ def test_a_key_in_the_wrong_place_is_refused_after_it_was_in_the_right_one(uncha
     with_engine(unchanged, scenario)
 
 
+@pytest.mark.parametrize("kind", [None, True, 1, 1.5, [], ["select"], {}, {"select": 1}])
+def test_a_type_that_is_no_text_is_refused(unchanged: str, kind: Any) -> None:
+    """Whatever JSON stands where the request's type belongs, the answer is a refusal and not a failure (R67)."""
+
+    async def scenario(engine: Engine) -> None:
+        body = json.dumps({"type": kind, "args": {"table": "author"}}).encode()
+        assert engine.submit(body, USER) is None
+        answer = await engine.answer(body, USER)
+        assert (answer.status, json.loads(answer.body)["code"]) == (400, "parse-failed")
+
+    with_engine(unchanged, scenario)
+
+
 def test_limits_hold_for_remembered_statements(unchanged: str) -> None:
     """A list or a pattern that is too long is refused, even if a short one has made the statement known (R65)."""
 

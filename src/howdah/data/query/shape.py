@@ -81,7 +81,10 @@ def split(request: Any, limits: Limits = DEFAULT_LIMITS) -> tuple[tuple[Any, ...
     >>> shape == split({"type": "count", "args": {"table": "article", "where": {"id": {"$gt": 8}}}})[0]
     True
     """
-    if type(request) is not dict or request.get("type") not in _QUERIES or type(request.get("args")) is not dict:
+    if type(request) is not dict:
+        return None
+    kind = request.get("type")
+    if type(kind) is not str or kind not in _QUERIES or type(request.get("args")) is not dict:
         return None
     walk = _Walk(min(LONGEST_LIST, limits.list_length))
     try:
