@@ -22,7 +22,7 @@ from tests.gateway.support import (
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from howdah.gateway.errors import ServiceDown
-from howdah.gateway.page import PAGE_HEADERS, unavailable_page, what_is_wrong
+from howdah.gateway.page import PAGE_HEADERS, unavailable_page, what_is_wrong, where_it_is
 from howdah.services.registry import Endpoint
 
 TRACEBACK = (
@@ -216,6 +216,24 @@ def test_the_page_allows_only_its_own_script_and_style() -> None:
 def test_the_cause_is_the_last_exception(lines: tuple[str, ...], cause: str | None) -> None:
     """A traceback's last line comes first on the page."""
     assert what_is_wrong(lines) == cause
+
+
+def test_the_page_names_the_place() -> None:
+    """A syntax error is shown with its file, line and code, above the log; without a traceback there is no place."""
+    lines = (
+        '  File "gunicorn.py", line 47, in load',
+        "    return app()",
+        '  File "/home/me/shop/server.py", line 19',
+        "    def half(:",
+        "             ^",
+        "SyntaxError: invalid syntax",
+        "[7] [INFO] Worker exiting",
+    )
+    place = ('File "/home/me/shop/server.py", line 19', "  def half(:", "           ^")
+    assert where_it_is(lines, "SyntaxError: invalid syntax") == place
+    page = unavailable_page("web", ServiceDown(), lines, "r1").decode()
+    assert '<pre class="place">File &quot;/home/me/shop/server.py&quot;, line 19\n  def half(:' in page
+    assert where_it_is(lines, "KeyError: other") == ()
 
 
 def test_the_gateway_is_plain_asgi() -> None:

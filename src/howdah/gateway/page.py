@@ -8,6 +8,7 @@ import re
 from html import escape
 from importlib import resources
 from string import Template
+from textwrap import dedent
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 _ANSI: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _EXCEPTION: Final = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit|Warning|Found|Denied)\b.*")
+_FRAME: Final = re.compile(r'\s*File ".*", line \d+.*')
 _SHOWN_LINES: Final = 40
 
 
@@ -52,6 +54,19 @@ def what_is_wrong(lines: tuple[str, ...]) -> str | None:
     return None
 
 
+def where_it_is(lines: tuple[str, ...], cause: str) -> tuple[str, ...]:
+    """The place the last traceback that ends in ``cause`` points at, with the code it shows; nothing without one.
+
+    >>> where_it_is(('  File "a.py", line 1', "    b", '  File "b.py", line 3', "    x", "KeyError: x"), "KeyError: x")
+    ('File "b.py", line 3', '  x')
+    """
+    if cause not in lines:
+        return ()
+    end = len(lines) - 1 - lines[::-1].index(cause)
+    start = next((number for number in range(end - 1, -1, -1) if _FRAME.fullmatch(lines[number])), end)
+    return tuple(dedent("\n".join(lines[start:end])).splitlines())
+
+
 def unavailable_page(service: str, error: UpstreamError, detail: tuple[str, ...], request_id: str) -> bytes:
     """The page that names the service, what is wrong with it and what to do, and reloads when the service is back."""
     lines = tuple(_CONTROL.sub("", _ANSI.sub("", line)).rstrip() for line in detail[-_SHOWN_LINES:])
@@ -60,6 +75,7 @@ def unavailable_page(service: str, error: UpstreamError, detail: tuple[str, ...]
         service=escape(service),
         status=error.status,
         cause=escape(cause),
+        place=escape("\n".join(where_it_is(lines, cause))),
         message=escape(error.message if cause != error.message else ""),
         log=escape("\n".join(lines)) or "It has not logged anything.",
         code=escape(error.code),
