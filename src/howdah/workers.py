@@ -12,8 +12,9 @@ from pathlib import Path
 
 from howdah.observe import logs
 from howdah.postgres.connect import ConnectOptions, connect
+from howdah.postgres.install import install
 from howdah.project.sections import Project
-from howdah.server import DRAIN_SECONDS, database_url
+from howdah.server import DRAIN_SECONDS, build, database_url
 from howdah.supervisor.listen import bind
 from howdah.supervisor.logs import LogBook
 from howdah.supervisor.process import Process, StopStep
@@ -23,7 +24,8 @@ from howdah.supervisor.supervisor import Supervisor
 def run(project: Project, *, overrides: Sequence[str], admin_secret_file: Path | None) -> int:
     """Serve the project with as many workers as it says until SIGTERM or SIGINT; the exit code.
 
-    A worker that ends is replaced. Raises HowdahError when the address or the database cannot be had.
+    A worker that ends is replaced. Raises HowdahError when the address or the database cannot be had, and for whatever
+    else would keep each worker from starting.
     """
     logs.configure(sys.stdout, service="howdah", level=project.logs.level)
     with contextlib.closing(bind(project.server.host, project.server.port)) as listener:
@@ -34,10 +36,11 @@ def run(project: Project, *, overrides: Sequence[str], admin_secret_file: Path |
 async def _run(
     project: Project, listener: socket.socket, overrides: Sequence[str], admin_secret_file: Path | None
 ) -> None:
-    # Asked once here, so that a wrong URL or password is one clear error and not the restarts of many workers.
-    (
-        await connect(database_url(project).reveal(), ConnectOptions(connect_timeout=project.database.connect_timeout))
-    ).close()
+    # Tried once here, so that what keeps a worker from starting is one clear error and not the restarts of many.
+    build(project)
+    options = ConnectOptions(connect_timeout=project.database.connect_timeout)
+    async with await connect(database_url(project).reveal(), options) as connection:
+        await install(connection)
     async with Supervisor(key=f"serve/{os.getpid()}", book=LogBook()) as supervisor:
         for number in range(1, project.server.workers + 1):
             supervisor.add(_worker(f"worker-{number}", project, listener, overrides, admin_secret_file))

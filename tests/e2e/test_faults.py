@@ -177,6 +177,7 @@ def guarded() -> Iterator[Cluster]:
         )
         cluster.execute(f"create role shop login password '{PASSWORD}'; select pg_reload_conf()")
         cluster.create_database("shop", owner="shop")
+        cluster.create_database("theirs")
         yield cluster
 
 
@@ -200,6 +201,12 @@ DATABASES = {
         ('no database "nowhere"',),
         "Create it",
     ),
+    "not ours to use": (
+        lambda cluster: url_of(cluster, "theirs", f"shop:{PASSWORD}"),
+        "E150",
+        ("permission denied for database theirs",),
+        "GRANT CREATE ON DATABASE",
+    ),
     "no URL": (
         lambda _: f"postgresql:/shop:{PASSWORD}@127.0.0.1",
         "E141",
@@ -212,7 +219,7 @@ DATABASES = {
 @pytest.mark.parametrize("command", ["dev", "serve"])
 @pytest.mark.parametrize("fault", DATABASES)
 def test_a_database_that_cannot_be_had(fault: str, command: str, made: Path, guarded: Cluster) -> None:
-    """Unreachable, wrong password, missing, not a URL: what and where, never with the password; nothing is started."""
+    """Unreachable, wrong password, missing, not ours, not a URL: what and where, no password, and nothing started."""
     url, code, says, hint = DATABASES[fault]
     given: Mapping[str, str] = {"HOWDAH_SERVER_PORT": "0"}
     words: tuple[str, ...] = ("serve", "--database-url", url(guarded))
@@ -221,9 +228,10 @@ def test_a_database_that_cannot_be_had(fault: str, command: str, made: Path, gua
     assert_refused(made, *words, environment=given, code=code, says=says, hint=hint)
 
 
-def test_several_workers_do_not_hide_why(made: Path, guarded: Cluster) -> None:
-    """With ``--workers`` a wrong password is one refusal too, not workers that come and go."""
-    url, code, says, hint = DATABASES["wrong password"]
+@pytest.mark.parametrize("fault", ["wrong password", "not ours to use"])
+def test_several_workers_do_not_hide_why(fault: str, made: Path, guarded: Cluster) -> None:
+    """With ``--workers`` that is one refusal too, not workers that come and go."""
+    url, code, says, hint = DATABASES[fault]
     words = ("serve", "--port", "0", "--workers", "2", "--database-url", url(guarded))
     assert_refused(made, *words, code=code, says=says, hint=hint)
 
