@@ -62,6 +62,11 @@ class RotatingFile:
         self._waiting += line.encode("utf-8", "backslashreplace") + b"\n"
         return len(self._waiting)
 
+    @property
+    def waits(self) -> bool:
+        """Whether there are lines that are not in the file yet."""
+        return bool(self._waiting)
+
     def flush(self) -> None:
         """What waits is in the file, unless the disk refuses it; then it goes on waiting."""
         if not self._waiting:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections import deque
@@ -15,6 +16,7 @@ from howdah.supervisor.printer import Printer
 from howdah.supervisor.records import Reader, Record
 
 FLUSH_AFTER = 0.2
+FLUSH_AGAIN = 1.0  # after the disk refused, also when nobody says anything more
 FLUSH_SIZE = 256 * 1024
 _BEHIND = 10_000  # records a slow follower may be behind before it misses the oldest
 
@@ -104,10 +106,13 @@ class LogBook:
             self._followers.discard(follower)
 
     def flush(self) -> None:
-        """The files hold everything, as far as the disk allows."""
+        """The files hold everything, as far as the disk allows; what it refuses is tried again."""
         self._timer = None
         for file in self._files.values():
             file.flush()
+        if any(file.waits for file in self._files.values()):
+            with contextlib.suppress(RuntimeError):  # no loop runs any more, and with it goes what waits
+                self._timer = asyncio.get_running_loop().call_later(FLUSH_AGAIN, self.flush)
 
     def _flush_later(self) -> None:
         try:
