@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,23 @@ settings.load_profile("howdah")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-cases", action="store_true", help="rewrite what the cases expect from what is so now")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _passable(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Root's Postgres runs as another account: it may pass through pytest's folders, or data would be put elsewhere."""
+    if os.geteuid() == 0:
+        base = tmp_path_factory.getbasetemp()
+        for folder in (base, *base.parents[: len(base.relative_to(tempfile.gettempdir()).parts) - 1]):
+            folder.chmod(0o711)
+
+
+@pytest.fixture
+def tmp_path(tmp_path: Path) -> Path:
+    """Pytest's folder for one test, passable as above."""
+    if os.geteuid() == 0:
+        tmp_path.chmod(0o711)
+    return tmp_path
 
 
 @pytest.fixture(scope="session")

@@ -183,8 +183,10 @@ def test_doctor_works_without_a_project(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A project with one small service, started in the background, stopped afterwards."""
+    base = tmp_path_factory.mktemp("running")
+    base.chmod(0o711)  # for root's Postgres, see conftest.py
     folder = project(
-        tmp_path_factory.mktemp("running") / "my shop",
+        base / "my shop",
         'server.port = 0\n[services.app]\ncommand = ["python", "-u", "service.py"]\nready.path = "/"\nroutes = ["/"]\n',
     )
     (folder / "services" / "app").mkdir(parents=True)

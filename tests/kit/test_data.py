@@ -103,7 +103,7 @@ def test_a_refusal_keeps_what_the_data_api_said() -> None:
         Data(server.url).query(SELECT)
     error = caught.value
     assert (error.answer_status, error.answer_code, error.path) == (400, "not-exists", "$.args.table")
-    assert (error.message, error.status, error.code) == ('table "x" does not exist', 502, "kit.refused")
+    assert (error.message, error.status, error.code) == ('table "x" does not exist', 502, "kit-refused")
 
 
 WRONG: list[tuple[bytes, type[KitError]]] = [

@@ -107,7 +107,7 @@ ERRORS: list[tuple[str, str, dict[str, str], bytes, int, str]] = [
     ("POST", "/things", {"Content-Type": "application/json"}, b"{", 400, "bad-request"),
     ("GET", "/crash", {}, b"", 500, "internal"),
     ("GET", "/refuse", {}, b"", 409, "too-many"),
-    ("GET", "/articles", {}, b"", 500, "kit.not_configured"),
+    ("GET", "/articles", {}, b"", 500, "kit-not-configured"),
     # a browser gets the same
     ("GET", "/nothing", {"Accept": "text/html"}, b"", 404, "not-found"),
 ]

@@ -255,4 +255,4 @@ def test_the_service_says_when_the_data_api_is_down(sample: Path) -> None:
         nowhere = f"http://127.0.0.1:{probe.getsockname()[1]}/data"
     with serving(sample, {"HOWDAH_DATA_URL": nowhere}) as port:
         status, body = get(port, "/get_articles")
-        assert (status, json.loads(body)["code"]) == (502, "kit.unreachable")
+        assert (status, json.loads(body)["code"]) == (502, "kit-unreachable")

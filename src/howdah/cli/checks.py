@@ -54,6 +54,7 @@ def _checks(root: Path | None) -> Iterator[Check]:
     yield _packages()
     yield _git()
     yield _space(root or Path.cwd())
+    yield from _abandoned()
     try:
         project = default_project(os.environ) if root is None else load_project(root, os.environ)
     except HowdahError as error:
@@ -67,7 +68,7 @@ def _checks(root: Path | None) -> Iterator[Check]:
     yield Check("settings", "ok", f"howdah.toml with {f'the services {services}' if services else 'no services'}")
     yield _secrets(root)
     yield _postgres(project, root)
-    yield _port(project, is_ours=running is not None)
+    yield _port(project, None if running is None else str(running.get("url", "its port")))
     yield from _programs(project)
     yield _leftovers(root, is_running=running is not None)
 
@@ -124,6 +125,18 @@ def _space(folder: Path) -> Check:
     return Check("disk", "ok", found)
 
 
+def _abandoned() -> Iterator[Check]:
+    """Data that root's projects left beside themselves; told only when there is some."""
+    try:
+        homes = place.abandoned()
+    except OSError:
+        return  # another user's business
+    if homes:
+        names = ", ".join(str(home) for home in homes)
+        remedy = "If the projects are gone for good, remove their data: rm -r " + " ".join(str(home) for home in homes)
+        yield Check("old data", "warning", f"of projects that are not where they were: {names}", remedy)
+
+
 def _secrets(root: Path) -> Check:
     """The settings have been loaded, so whatever secret there is, is private and real."""
     file = root / STATE_FOLDER / SECRETS_FILE
@@ -155,10 +168,10 @@ def _place(root: Path) -> place.Place | None:
     return place.settle(local) if local.exists() or local.with_name("postgres.location").exists() else None
 
 
-def _port(project: Project, *, is_ours: bool) -> Check:
+def _port(project: Project, running_at: str | None) -> Check:
     host, port = project.server.host, project.server.port
-    if is_ours:
-        return Check("port", "ok", f"{port}, this project's own `howdah dev` listens")
+    if running_at is not None:
+        return Check("port", "ok", f"this project's own `howdah dev` listens at {running_at}")
     try:
         with socket.create_server((host, port)):
             return Check("port", "ok", f"{port} is free")

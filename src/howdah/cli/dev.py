@@ -18,6 +18,7 @@ from howdah.cli.console import Console
 from howdah.cli.errors import StartFailed
 from howdah.project.load import load_project
 from howdah.project.secret_file import STATE_FOLDER, ensure_secrets
+from howdah.project.sections import Project, Route
 from howdah.supervisor import ask
 from howdah.supervisor.errors import AlreadyRunning, NotRunning
 from howdah.supervisor.lock import holder_of
@@ -64,10 +65,14 @@ def command_(context: click.Context, only: tuple[str, ...], detach: bool) -> int
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
         stream = nowhere if console.options.quiet else sys.stdout
         printer = Printer(stream, style="json" if console.json else "human")
-        return development.run(project, only=only, printer=printer, announce=lambda told: _announce(console, told))
+
+        def announce(started: Started) -> None:
+            _announce(console, root, project, started)
+
+        return development.run(project, only=only, printer=printer, announce=announce)
 
 
-def _announce(console: Console, started: Started) -> None:
+def _announce(console: Console, root: Path, project: Project, started: Started) -> None:
     """Everything is up: say where."""
     services = [status for status in started.processes if status.name not in {"postgres", "platform"}]
     failed = {service.name: service.reason for service in services if service.state == "failed"}
@@ -76,16 +81,29 @@ def _announce(console: Console, started: Started) -> None:
         told = {"event": "Started", "url": started.url, "seconds": started.seconds, "services": names, "failed": failed}
         console.data(told, "")
         return
+    routes = {service.name: service.routes for service in project.services}
     console.say()
-    console.say(f"{console.paint('Ready', 'green')} in {started.seconds:.1f} s: {console.paint(started.url, 'bold')}")
+    console.say(f"{console.paint('Ready', 'green')} in {started.seconds:.1f} s")
     for service in services:
-        where = running.public_url(started.url, service.name) or started.url
+        where = _address(started.url, service.name, routes.get(service.name, ()))
         if service.name in failed:
             where = console.paint(f"failed: {service.reason}", "red")
-        console.say(f"  {service.name:<10} {where}")
-    console.say(f"  {'data':<10} {started.url}/data/v1/query")
-    console.say("Ctrl-C ends everything. In another terminal: howdah status, howdah open, howdah logs -f")
+        console.say(f"  {service.name:<6} {where}")
+    console.say(f"  {'data':<6} {started.url}/data/v1/query")
+    howdah = running.command_here(root)
+    console.say("Next, in another terminal:")
+    console.say(f"  {howdah} open")
+    console.say(f"  {howdah} status")
+    console.say(f"  {howdah} logs -f")
+    console.say("Ctrl-C ends everything.")
     console.say()
+
+
+def _address(base: str, service: str, routes: tuple[Route, ...]) -> str:
+    """Where to find a service: at the root of the domain, where it has that, else at the subdomain of its name."""
+    if any(route.subdomain is None and route.path == "/" for route in routes):
+        return f"{base}/"
+    return running.public_url(base, service) or base
 
 
 def _detach(console: Console, root: Path, only: tuple[str, ...]) -> int:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import shlex
+import shutil
+import sys
 import time
 import tomllib
 from datetime import UTC, datetime, timedelta
@@ -35,6 +38,27 @@ def run_folder(console: Console) -> Path:
 def logs_folder(console: Console) -> Path:
     """Where the log files of this project are."""
     return project_folder(console) / STATE_FOLDER / "logs"
+
+
+def command_here(root: Path) -> str:
+    """How to call this howdah about the project from where the user stands.
+
+    ``howdah`` where that is found on PATH and the project around; otherwise with the path and the folder it takes.
+    """
+    beside = Path(sys.executable).with_name("howdah")
+    found = shutil.which("howdah")
+    if found is not None and Path(found).samefile(beside):
+        program = "howdah"
+    else:
+        program = f"{sys.executable} -m howdah" if not beside.exists() else _short(beside)
+    here = Path.cwd()
+    return program if here == root or root in here.parents else f"{program} --project {_short(root)}"
+
+
+def _short(path: Path) -> str:
+    """The path as one would type it here."""
+    here = Path.cwd()
+    return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
 
 
 def public_url(base: str, service: str) -> str | None:

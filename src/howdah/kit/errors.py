@@ -3,11 +3,11 @@
 ::
 
     KitError
-    ├── NotConfigured      kit.not_configured  500  nobody said where the Data API is
-    ├── DataUnreachable    kit.unreachable     502  no connection, or it broke
-    ├── DataTimeout        kit.timeout         504  no complete answer in time
-    ├── DataRefused        kit.refused         502  the Data API answered with an error of its own
-    └── BadAnswer          kit.bad_answer      502  something answered, but not the Data API
+    ├── NotConfigured      kit-not-configured  500  nobody said where the Data API is
+    ├── DataUnreachable    kit-unreachable     502  no connection, or it broke
+    ├── DataTimeout        kit-timeout         504  no complete answer in time
+    ├── DataRefused        kit-refused         502  the Data API answered with an error of its own
+    └── BadAnswer          kit-bad-answer      502  something answered, but not the Data API
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ from howdah.errors import HowdahError
 class KitError(HowdahError):
     """The platform did not give the service what it asked for."""
 
-    code: ClassVar[str] = "kit.error"
+    code: ClassVar[str] = "kit-error"
     status: ClassVar[int] = 502
 
 
 class NotConfigured(KitError):
     """HOWDAH_DATA_URL is not set, so nobody said where the Data API is."""
 
-    code = "kit.not_configured"
+    code = "kit-not-configured"
     status = 500
 
 
 class DataUnreachable(KitError):
     """The Data API cannot be reached."""
 
-    code = "kit.unreachable"
+    code = "kit-unreachable"
 
 
 class DataTimeout(KitError):
     """The Data API did not answer in time."""
 
-    code = "kit.timeout"
+    code = "kit-timeout"
     status = 504
 
 
@@ -50,7 +50,7 @@ class DataRefused(KitError):
     ``answer_status``, ``answer_code`` and ``path`` are the Data API's own, for a service that can mend what it asked.
     """
 
-    code = "kit.refused"
+    code = "kit-refused"
 
     def __init__(self, message: str, *, answer_status: int, answer_code: str, path: str | None = None) -> None:
         super().__init__(message, path=path)
@@ -61,4 +61,4 @@ class DataRefused(KitError):
 class BadAnswer(KitError):
     """What answered is not the Data API."""
 
-    code = "kit.bad_answer"
+    code = "kit-bad-answer"
