@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -15,7 +17,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from tests.e2e.product import eventually
+from tests.e2e.product import CLEAN, HOWDAH, eventually, free_port
 from tests.e2e.serving import ADMIN, SECRET, Serve, as_user
 from tests.support import Cluster, private_cluster, start_postgres, stop_postgres
 
@@ -135,6 +137,35 @@ def test_nobody_is_admin_without_a_secret(url: str, tmp_path: Path) -> None:
         for headers in ({}, {"X-Hasura-Role": "admin"}):
             answer = serve.query("export_metadata", {}, headers)
             assert (answer.status, answer.json()["code"]) == (400, "access-denied")
+
+
+def test_a_log_that_cannot_be_written_stops_nothing(url: str, tmp_path: Path) -> None:
+    """Standard output on a full disk: one warning on standard error, and requests are answered."""
+    port = free_port()
+    with Path("/dev/full").open("wb") as full:
+        process = subprocess.Popen(
+            [*HOWDAH, "serve", "--port", str(port), "--database-url", url],
+            cwd=tmp_path,
+            env=CLEAN,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    serve = Serve(tmp_path, url)
+    serve.port = port
+
+    def is_ready() -> bool:
+        with contextlib.suppress(OSError):
+            return serve.get("/-/ready").status == 200
+        return False
+
+    eventually(is_ready, what="readiness")
+    assert serve.query("count", COUNT).status == 400
+    process.terminate()
+    said = process.communicate(timeout=20)[1]
+    assert process.returncode == 0
+    assert said.count("the log cannot be written") == 1
+    assert "Traceback" not in said
 
 
 def test_settings_of_the_command_line_are_obeyed(url: str, tmp_path: Path) -> None:
@@ -266,6 +297,24 @@ def test_a_killed_worker_is_replaced(workers: Serve) -> None:
     assert max(thread.longest_wait() for thread in knocking) < 1.5
 
 
+def test_no_worker_outlives_the_process_it_belongs_to(workers: Serve) -> None:
+    """SIGKILL of the process that was started: its workers go too, and the port is free for the next."""
+    pids = workers.children()
+    assert len(workers.worker_pids()) == 2
+    os.kill(workers.pid, signal.SIGKILL)
+    workers.stop()
+    eventually(lambda: not [pid for pid in pids if is_alive(pid)], seconds=15, what="no process to be left")
+    with socket.create_server(("127.0.0.1", workers.port)):
+        pass
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def drains(serve: Serve, slow: Callable[[], Any]) -> None:
     """A request under way is answered after SIGTERM; nothing new is taken; the exit code is 0 and nothing is left."""
     with ThreadPoolExecutor(1) as pool, psycopg.connect(serve.url, autocommit=True) as connection:
@@ -277,7 +326,7 @@ def drains(serve: Serve, slow: Callable[[], Any]) -> None:
         assert serve.stop() == 0
         print(f"SIGTERM to the end: {time.monotonic() - began:.2f} s")
         assert answer.result(5) == [{"id": 1}]
-        assert not [pid for pid in processes if Path(f"/proc/{pid}").exists()]
+        assert not [pid for pid in processes if is_alive(pid)]
         with pytest.raises(OSError):  # noqa: PT011 - refused or reset, as the system likes
             serve.get("/-/live")
 
