@@ -1,5 +1,6 @@
 """Each case folder, with a database: the Engine answers the request with exactly its response or its error.
 
+The cases named ``…session_variable…`` are R63: understood in stored permissions, plain text in a query.
 ``response.json`` is written and compared as values, not as bytes, so that it can be laid out for reading.
 """
 
