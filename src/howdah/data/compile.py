@@ -44,6 +44,7 @@ from howdah.data.sql.ast import (
     AnyElement,
     AnyOfList,
     Assignment,
+    AsText,
     Binary,
     BinaryOperator,
     Call,
@@ -152,7 +153,7 @@ def _rows(
     joins = tuple([Binary(ColumnOf(alias, theirs), "=", ours) for ours, theirs in joined_to])
     outputs = tuple(
         [
-            Output(ColumnOf(alias, output.column), None)
+            _column(output, alias)
             if isinstance(output, ColumnOutput)
             else Output(_related(output, alias, aliases), output.key)
             for output in rows.outputs
@@ -167,6 +168,11 @@ def _rows(
         1 if one and rows.limit is None else rows.limit,
         None if rows.offset is None else Parameter(rows.offset, "bigint"),
     )
+
+
+def _column(output: ColumnOutput, alias: str) -> Output:
+    column = ColumnOf(alias, output.column)
+    return Output(column, None) if output.cast is None else Output(AsText(column, output.cast), output.column)
 
 
 def _related(output: RelatedOutput, alias: str, aliases: _Aliases) -> Scalar:
@@ -289,7 +295,7 @@ def _returning(plan: ReturningPlan | None, check: Expression, alias: str, aliase
     outputs: list[Output] = []
     if plan is not None:
         row = aliases.row()
-        columns = tuple([Output(ColumnOf(alias, column), None) for column in plan.columns])
+        columns = tuple([_column(output, alias) for output in plan.columns])
         as_json = Select((Output(Call("row_to_json", (RowOf(row),)), None),), SelectSource(Select(columns, None), row))
         outputs.append(Output(Scalar(as_json), "row"))
         visible = _condition(plan.visible, alias, aliases)

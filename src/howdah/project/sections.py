@@ -86,7 +86,8 @@ class DataSection:
     max_nesting: Annotated[int, Setting("integer", "Relationships within relationships.", minimum=0, maximum=100)] = 12
     max_body: Annotated[int, Setting("size", "Bytes in a request.", minimum=KIB)] = 1 * MIB
     stringify_numerics: Annotated[
-        bool, Setting("boolean", "Answer `bigint` and `numeric` as strings, for clients whose numbers are floats.")
+        bool,
+        Setting("boolean", "Answer `bigint`, `numeric`, `real` and `double precision` as strings, digit for digit."),
     ] = False
 
 

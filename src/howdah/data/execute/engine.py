@@ -68,6 +68,7 @@ class Engine:
         self._dsn = dsn
         self._section = database
         self._limits = Limits(data.max_depth, data.max_nodes, data.max_list, data.max_nesting)
+        self._stringify_numerics = data.stringify_numerics
         self._owner = ConnectOptions(
             application_name="howdah metadata",
             connect_timeout=database.connect_timeout,
@@ -231,7 +232,8 @@ class Engine:
                 return await self._submit(request, statement, session)
 
     def _statement(self, query: Query, session: Session, catalog: Catalog) -> Statement:
-        return render(compile_plan(plan(query, catalog, session, self._limits)))
+        planned = plan(query, catalog, session, self._limits, stringify_numerics=self._stringify_numerics)
+        return render(compile_plan(planned))
 
     def _remember(self, session: Session, value: Any, shape: Shape, holes: Holes, statement: Statement) -> None:
         def compile_again() -> tuple[Query, Statement]:

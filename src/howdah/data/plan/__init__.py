@@ -19,13 +19,20 @@ from howdah.data.query.limits import DEFAULT_LIMITS, Limits
 from howdah.session import Session
 
 
-def plan(query: Query, catalog: Catalog, session: Session, limits: Limits = DEFAULT_LIMITS) -> Plan:
-    """What the query means for this session.
+def plan(
+    query: Query,
+    catalog: Catalog,
+    session: Session,
+    limits: Limits = DEFAULT_LIMITS,
+    *,
+    stringify_numerics: bool = False,
+) -> Plan:
+    """What the query means for this session; with ``stringify_numerics``, large and fractional numbers leave as text.
 
     The requests of a bulk are planned one after the other by whoever carries them out, because each may change the
     catalog for the next. Raises PermissionDenied, NotExists, NotSupported and UnexpectedPayload.
     """
-    scope = Scope(catalog.tables, session, limits)
+    scope = Scope(catalog.tables, session, limits, stringify_numerics=stringify_numerics)
     match query:
         case Select():
             return plan_select(query, scope)

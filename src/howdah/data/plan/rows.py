@@ -10,6 +10,7 @@ from howdah.data.catalog.condition import visible
 from howdah.data.catalog.model import Column, Relationship, SelectPermission, Table
 from howdah.data.catalog.predicate import refuse_incomparable
 from howdah.data.errors import NotExists, Path, PermissionDenied, UnexpectedPayload
+from howdah.data.plan.outputs import column_output
 from howdah.data.plan.scope import Scope
 from howdah.data.plan.values import (
     ColumnOutput,
@@ -66,13 +67,13 @@ def plan_returning(
         return None
     if permission is None:
         raise scope.not_allowed("select", table, path)
-    names: dict[str, None] = {}
+    columns: dict[str, Column] = {}
     for entry in returning:
         if isinstance(entry, Wildcard):
-            names.update(dict.fromkeys(permission.columns))
+            columns.update(permission.columns)
         else:
-            names[_column(entry, table, permission, scope).name] = None
-    return ReturningPlan(tuple(names), permission.filter)
+            columns[entry.name] = _column(entry, table, permission, scope)
+    return ReturningPlan(tuple([column_output(column, scope) for column in columns.values()]), permission.filter)
 
 
 def _rows(rows: Rows, table: Table, permission: SelectPermission, scope: Scope, path: Path) -> RowsPlan:
@@ -97,7 +98,8 @@ def _outputs(
     place = 0
     for entry in columns:
         if isinstance(entry, ColumnName):
-            output: ColumnOutput | RelatedOutput = ColumnOutput(_column(entry, table, permission, scope).name)
+            column = _column(entry, table, permission, scope)
+            output: ColumnOutput | RelatedOutput = column_output(column, scope)
             key = entry.name
         elif isinstance(entry, RelatedRows):
             output = _related(entry, table, scope)
@@ -125,9 +127,9 @@ def _key(output: ColumnOutput | RelatedOutput) -> str:
 def _wildcard(
     wildcard: Wildcard, table: Table, permission: SelectPermission, scope: Scope
 ) -> Iterable[ColumnOutput | RelatedOutput]:
-    for name in permission.columns:
+    for column in permission.columns.values():
         scope.budget.spend(wildcard.path)
-        yield ColumnOutput(name)
+        yield column_output(column, scope)
     if wildcard.depth == 1:
         return
     below = Rows((Wildcard(wildcard.depth - 1, wildcard.path),), EVERYTHING, (), None, None, restricted=False)

@@ -35,12 +35,13 @@ def standpoint(session: Session) -> Standpoint:
 class Scope:
     """The same for a whole request. Mutable only in the budget, which wildcards spend."""
 
-    __slots__ = ("backend", "budget", "role", "tables")
+    __slots__ = ("backend", "budget", "role", "stringify_numerics", "tables")
 
-    def __init__(self, tables: Tables, session: Session, limits: Limits) -> None:
+    def __init__(self, tables: Tables, session: Session, limits: Limits, *, stringify_numerics: bool) -> None:
         self.tables = tables
         self.role, self.backend = standpoint(session)
         self.budget = Budget(limits)
+        self.stringify_numerics = stringify_numerics
 
     def table(self, name: TableName, operation: Operation, path: Path) -> tuple[Table, Permissions]:
         """The table, and what the role may do with it. Raises NotExists, PermissionDenied."""

@@ -7,14 +7,16 @@ from typing import TypeAlias
 
 from howdah.data.catalog.condition import Condition
 from howdah.data.query.ast import AssignmentOperator, TableName
+from howdah.data.sql.ast import TextCast
 from howdah.data.sql.statement import Value
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnOutput:
-    """A column, under its own name."""
+    """A column, under its own name; cast, where its numbers leave as text."""
 
     column: str
+    cast: TextCast | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class CountPlan:
 class ReturningPlan:
     """What to tell of the changed rows, and of which of them: the role may not be able to read every row it wrote."""
 
-    columns: tuple[str, ...]
+    columns: tuple[ColumnOutput, ...]
     visible: Condition
 
 

@@ -33,6 +33,7 @@ BinaryOperator = Literal[
     "*",
 ]
 FunctionName = Literal["coalesce", "count", "howdah.check_violation", "json_agg", "row_to_json"]
+TextCast = Literal["text", "text[]"]
 Keyword = Literal["'[]'", "*", "0", "1", "DEFAULT", "false", "true"]
 
 # Expressions.
@@ -59,6 +60,14 @@ class Parameter:
 
     value: Value
     type: str
+
+
+@dataclass(frozen=True, slots=True)
+class AsText:
+    """A value, or each element of an array, as text."""
+
+    operand: Expression
+    type: TextCast
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +160,8 @@ class Scalar:
 
 
 Expression: TypeAlias = (
-    "ColumnOf | RowOf | Parameter | Word | Binary | NullTest | AnyElement | AnyOfList | Not | Connected | Call | Case"
-    " | Exists | Scalar"
+    "ColumnOf | RowOf | Parameter | AsText | Word | Binary | NullTest | AnyElement | AnyOfList | Not | Connected | Call"
+    " | Case | Exists | Scalar"
 )
 
 # Relations.

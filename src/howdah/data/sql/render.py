@@ -12,6 +12,7 @@ from howdah.data.sql.ast import (
     AnyElement,
     AnyOfList,
     Assignment,
+    AsText,
     Binary,
     Call,
     Case,
@@ -235,6 +236,10 @@ def _expression(expression: Expression, writer: _Writer) -> None:
             # With the star it cannot be taken for a column of that name.
             writer.name(alias)
             writer.syntax(".*")
+        case AsText(operand, type_):
+            _expression(operand, writer)
+            writer.syntax("::")
+            writer.syntax(type_)
         case Word(word):
             writer.syntax(word)
         case Binary(left, operator, right):

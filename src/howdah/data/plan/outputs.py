@@ -1,0 +1,29 @@
+"""How a column leaves: as Postgres writes its type in JSON, or as text where clients would lose its digits."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from howdah.data.catalog.database import ColumnType
+from howdah.data.catalog.model import Column
+from howdah.data.plan.scope import Scope
+from howdah.data.plan.values import ColumnOutput
+from howdah.data.sql.ast import TextCast
+
+_EXACT_ANYWHERE: Final = frozenset({"smallint", "integer"})
+_ARRAYS: Final = frozenset({"bigint[]", "numeric[]", "real[]", "double precision[]"})
+
+
+def column_output(column: Column, scope: Scope) -> ColumnOutput:
+    """The column, as it leaves in this scope."""
+    return ColumnOutput(column.name, text_cast(column.type) if scope.stringify_numerics else None)
+
+
+def text_cast(type_: ColumnType) -> TextCast | None:
+    """What a type is cast to where numbers leave as strings; None for what a float holds exactly, and for no numbers.
+
+    A domain counts as a number that may be large, whatever it is made of.
+    """
+    if type_.category == "number":
+        return None if type_.sql in _EXACT_ANYWHERE else "text"
+    return "text[]" if type_.sql in _ARRAYS else None
