@@ -25,11 +25,12 @@ from howdah.data.execute import Engine
 from howdah.data.routes import DataRoutes
 from howdah.errors import HowdahError
 from howdah.gateway.app import Gateway
-from howdah.gateway.edge import EdgeLimits, server_config
+from howdah.gateway.edge import EdgeLimits
 from howdah.gateway.hot import HotRoute
 from howdah.gateway.match import Route, RouteTable, part_routes
 from howdah.gateway.pool import Pool, PoolLimits
 from howdah.gateway.proxy import Proxy, ProxyLimits
+from howdah.gateway.serving import server_config
 from howdah.gateway.session import SecretResolver
 from howdah.observe import events, logs
 from howdah.observe.secret import Secret

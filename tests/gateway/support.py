@@ -15,10 +15,11 @@ from typing import Any
 import uvicorn
 
 from howdah.gateway.app import Gateway
-from howdah.gateway.edge import EdgeLimits, server_config
+from howdah.gateway.edge import EdgeLimits
 from howdah.gateway.match import Route, RouteTable, part_routes
 from howdah.gateway.pool import Pool, PoolLimits
 from howdah.gateway.proxy import Proxy, ProxyLimits
+from howdah.gateway.serving import server_config
 from howdah.gateway.session import SecretResolver
 from howdah.services.registry import Endpoint, Registry
 

@@ -17,8 +17,9 @@ import uvloop
 from tests.support import Cluster
 
 from howdah.data.execute import Engine
-from howdah.gateway.edge import EdgeLimits, server_config
+from howdah.gateway.edge import EdgeLimits
 from howdah.gateway.events import RequestServed
+from howdah.gateway.serving import server_config
 from howdah.observe import events
 from howdah.observe.secret import Secret
 from howdah.project.sections import DatabaseSection, DataSection, Project, Secrets

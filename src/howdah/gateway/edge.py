@@ -15,7 +15,6 @@ from socket import AF_INET, AF_INET6, IPPROTO_TCP, SO_LINGER, SOL_SOCKET, TCP_NO
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, cast
 
 import httptools
-from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import service_unavailable
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
@@ -43,9 +42,10 @@ from howdah.gateway.target import parse_target
 from howdah.gateway.writer import GatheringWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from uvicorn._types import ASGI3Application
+    from uvicorn.config import Config
     from uvicorn.server import ServerState
 
 METHODS: Final = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"))
@@ -73,48 +73,6 @@ class ClientConnection(Protocol):
 
     def abort(self) -> None:
         """Break the connection off, so that the client cannot take a part of the answer for the whole."""
-
-
-def edge_protocol(
-    limits: EdgeLimits, emit: Callable[[object], None], hot: HotRoute | None = None
-) -> type[EdgeProtocol]:
-    """The protocol class to give to ``uvicorn.Config(http=...)``, with its limits and where its events go."""
-
-    class ConfiguredEdgeProtocol(EdgeProtocol):
-        pass
-
-    ConfiguredEdgeProtocol.limits = limits
-    ConfiguredEdgeProtocol.hot = hot
-    ConfiguredEdgeProtocol.emit = staticmethod(emit)
-    return ConfiguredEdgeProtocol
-
-
-def server_config(
-    app: Callable[..., Awaitable[None]],
-    limits: EdgeLimits,
-    emit: Callable[[object], None],
-    *,
-    stop_timeout: int = 30,
-    lifespan: bool = True,
-    hot: HotRoute | None = None,
-) -> Config:
-    """The configuration for ``uvicorn.Server`` under which the gateway's promises hold.
-
-    Above all without ``proxy_headers``: uvicorn would believe ``X-Forwarded-For`` and ``-Proto`` of any neighbour.
-    ``hot`` requests are answered past the application. Without ``lifespan`` whoever runs the server starts and stops
-    what the application needs, its Proxy included.
-    """
-    return Config(
-        cast("ASGI3Application", app),
-        http=edge_protocol(limits, emit, hot),
-        ws="none",
-        lifespan="on" if lifespan else "off",
-        proxy_headers=False,
-        server_header=False,
-        access_log=False,
-        log_config=None,
-        timeout_graceful_shutdown=stop_timeout,
-    )
 
 
 def _ignore(event: object) -> None:
@@ -145,6 +103,7 @@ class EdgeProtocol(HttpToolsProtocol):
         self._head_began_here = False
         self._decisive: dict[bytes, list[bytes]] = {}
         self._last_byte_at = 0.0
+        self._idle_since = 0.0
         self._head_timer: asyncio.TimerHandle | None = None
         self._body_timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
@@ -220,7 +179,6 @@ class EdgeProtocol(HttpToolsProtocol):
         """Parse what came; refuse the request it belongs to if it cannot be one."""
         if self._refused:
             return
-        self._unset_keepalive_if_required()
         self._head_began_here = False
         try:
             self.parser.feed_data(data)
@@ -272,15 +230,22 @@ class EdgeProtocol(HttpToolsProtocol):
             self._refuse(RequestTooSlow("The request's body stopped arriving."))
 
     def _watch_idleness(self) -> None:
+        """The connection is idle from now on. Its timer is left to run: to set one for every answer costs too much."""
+        self._idle_since = self.loop.time()
         if self.timeout_keep_alive_task is None:
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )
 
     def timeout_keep_alive_handler(self) -> None:
-        """Close the idle connection; a half-received request has timers of its own."""
+        """Close the connection if it has been idle for long enough; a half-received request has timers of its own."""
         self.timeout_keep_alive_task = None
-        if self._state == _BETWEEN:
+        if self._state != _BETWEEN or (self._running is not None and not self._running.response_complete):
+            return
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self.timeout_keep_alive_task = self.loop.call_later(left, self.timeout_keep_alive_handler)
+        else:
             super().timeout_keep_alive_handler()
 
     # Parser callbacks
@@ -457,8 +422,16 @@ class EdgeProtocol(HttpToolsProtocol):
         if self._refusal_in_turn is not None and not self.pipeline and not self.transport.is_closing():
             self.server_state.total_requests += 1
             self._write_refusal(self._refusal_in_turn)
+            return
+        # As uvicorn does it, but for the timer.
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
         else:
-            super().on_response_complete()
+            self._watch_idleness()
 
     # Refusals
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -34,6 +35,10 @@ _CONTROL: Final = re.compile(rb"[\x00-\x1f\x7f]")
 _ABSOLUTE: Final = re.compile(rb"(?i:https?)://([^/?#]*)(.*)")
 
 
+_REMEMBERED: Final = 512
+_LONGEST_REMEMBERED: Final = 200  # bytes; what programs ask for over and over is short
+
+
 def parse_target(raw: bytes, host: bytes) -> RequestTarget:
     """What the request line asks for; ``host`` is the Host field's value, which an absolute target must repeat.
 
@@ -46,6 +51,10 @@ def parse_target(raw: bytes, host: bytes) -> RequestTarget:
         ...
     howdah.gateway.errors.MalformedTarget: The path holds an encoded slash or backslash.
     """
+    return _parse_remembered(raw, host) if len(raw) + len(host) <= _LONGEST_REMEMBERED else _parse(raw, host)
+
+
+def _parse(raw: bytes, host: bytes) -> RequestTarget:
     if not raw.startswith(b"/"):
         raw = _origin_form(raw, host)
     raw_path, _, query = raw.partition(b"?")
@@ -54,6 +63,9 @@ def parse_target(raw: bytes, host: bytes) -> RequestTarget:
     if _PLAIN_PATH.fullmatch(raw_path):
         return RequestTarget(raw_path.decode("ascii"), raw_path, query)
     return RequestTarget(_decode(raw_path), raw_path, query)
+
+
+_parse_remembered: Final = lru_cache(_REMEMBERED)(_parse)
 
 
 def _origin_form(raw: bytes, host: bytes) -> bytes:

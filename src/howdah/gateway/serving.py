@@ -1,0 +1,56 @@
+"""The configuration under which uvicorn is our edge: our protocol class, nothing believed that a client can forge."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, cast
+
+from uvicorn.config import Config
+
+from howdah.gateway.edge import EdgeLimits, EdgeProtocol
+from howdah.gateway.hot import HotRoute
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGI3Application
+
+
+def edge_protocol(
+    limits: EdgeLimits, emit: Callable[[object], None], hot: HotRoute | None = None
+) -> type[EdgeProtocol]:
+    """The protocol class to give to ``uvicorn.Config(http=...)``, with its limits and where its events go."""
+
+    class ConfiguredEdgeProtocol(EdgeProtocol):
+        pass
+
+    ConfiguredEdgeProtocol.limits = limits
+    ConfiguredEdgeProtocol.hot = hot
+    ConfiguredEdgeProtocol.emit = staticmethod(emit)
+    return ConfiguredEdgeProtocol
+
+
+def server_config(
+    app: Callable[..., Awaitable[None]],
+    limits: EdgeLimits,
+    emit: Callable[[object], None],
+    *,
+    stop_timeout: int = 30,
+    lifespan: bool = True,
+    hot: HotRoute | None = None,
+) -> Config:
+    """The configuration for ``uvicorn.Server`` under which the gateway's promises hold.
+
+    Above all without ``proxy_headers``: uvicorn would believe ``X-Forwarded-For`` and ``-Proto`` of any neighbour.
+    ``hot`` requests are answered past the application. Without ``lifespan`` whoever runs the server starts and stops
+    what the application needs, its Proxy included.
+    """
+    return Config(
+        cast("ASGI3Application", app),
+        http=edge_protocol(limits, emit, hot),
+        ws="none",
+        lifespan="on" if lifespan else "off",
+        proxy_headers=False,
+        server_header=False,
+        access_log=False,
+        log_config=None,
+        timeout_graceful_shutdown=stop_timeout,
+    )
