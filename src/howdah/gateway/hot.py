@@ -50,6 +50,10 @@ class QueryEngine(Protocol):
         """A future of the answer (status 200) if it takes no more than one read, else None. Raises nothing of ours."""
         ...
 
+    def explain(self, error: BaseException | None, body: bytes, session: Session) -> Answer | None:
+        """What to answer when the future failed with the error; None when `answer` is to be asked instead."""
+        ...
+
     async def answer(self, body: bytes, session: Session) -> Answer:
         """The answer, whatever it takes."""
         ...
@@ -191,10 +195,15 @@ class HotRequest:
             pending.add_done_callback(self._done)
 
     def _done(self, pending: asyncio.Future[bytes]) -> None:
-        if not pending.cancelled() and pending.exception() is None:
+        error = None if pending.cancelled() else pending.exception()
+        if error is None and not pending.cancelled():
             self._send(200, pending.result())
+            return
+        explained = self._route.engine.explain(error, bytes(self.body), self._session)
+        if explained is not None:
+            self._send(explained.status, explained.body)
         else:
-            # A read that failed is read again, with all that is needed to say why, or to get over a lost connection.
+            # A lost connection, or a catalog that changed meanwhile: the read is asked again, the long way.
             self._connection.keep(asyncio.ensure_future(self._answer()))
 
     async def _answer(self) -> None:

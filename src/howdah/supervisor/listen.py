@@ -45,7 +45,9 @@ def port_busy(host: str, port: int) -> PortBusy:
     holder = holder_of(port)
     by = f" by pid {holder[0]} ({holder[1]})" if holder else ""
     free = next_free(host, port)
-    hint = f"Port {free} is free: set server.port = {free}." if free else "Set server.port to a free port."
+    hint = "Set server.port to a free port."
+    if free:
+        hint = f"Port {free} is free: set server.port = {free} (or `howdah serve --port {free}`)."
     return PortBusy(f"port {port} on {host} is in use{by}", hint=hint)
 
 

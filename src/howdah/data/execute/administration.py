@@ -37,6 +37,9 @@ class Administration:
         self._role = role
         self._stored = stored
         self._announce = False
+        # Whether the role may not yet use exactly what is tracked: granting is left until somebody needs it, because
+        # hundreds of tables are usually tracked in one go.
+        self._unshared = False
 
     @classmethod
     async def begin(cls, connection: Connection, role: str | None) -> Administration:
@@ -59,13 +62,14 @@ class Administration:
         if metadata != self.known.metadata:
             catalog = resolve(metadata, self.known.database, self._stored.version)
             self.known = Known(metadata, self.known.database, catalog)
-            await share(self._connection, self._role, metadata)
+            self._unshared = True
         return SUCCESS
 
     async def as_role(self, work: Callable[[Connection], Awaitable[bytes]]) -> bytes:
         """The answer of a query of the same transaction, run as the role every other query runs as."""
         if self._role is None:
             return await work(self._connection)
+        await self._share()
         await self._connection.submit("select to_json(set_config('role', $1, true))", [self._role.encode()])
         answer = await work(self._connection)
         await self._connection.script("reset role")
@@ -74,13 +78,19 @@ class Administration:
     async def finish(self) -> Known:
         """Store what has changed; what is known from now on, once the transaction is committed."""
         if self._announce or self.known.metadata != self._stored.metadata:
-            await share(self._connection, self._role, self.known.metadata)
+            self._unshared = True
+            await self._share()
             written = await store.write(
                 self._connection, self.known.metadata, over=self._stored.version, source=self._stored.source
             )
             catalog = resolve(self.known.metadata, self.known.database, written.version)
             return Known(self.known.metadata, self.known.database, catalog)
         return self.known
+
+    async def _share(self) -> None:
+        if self._unshared:
+            await share(self._connection, self._role, self.known.metadata)
+            self._unshared = False
 
     async def _run_sql(self, call: MetadataCall) -> bytes:
         """Run SQL as the owner. What is tracked must still hold afterwards, or goes too when ``cascade`` says so."""
@@ -108,7 +118,7 @@ class Administration:
         metadata = settle(self.known.metadata, database, self.known.catalog, call.path, cascade=cascade)
         self._announce = self._announce or not read_only
         self.known = Known(metadata, database, resolve(metadata, database, self._stored.version))
-        await share(self._connection, self._role, metadata)
+        self._unshared = True
         return _as_psql_prints(outcomes[-1] if outcomes else Outcome("", None, ()))
 
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from howdah.data.catalog import store
 from howdah.data.catalog.model import Catalog
@@ -40,6 +40,18 @@ READINESS_SECONDS = 2.0
 
 _PIPELINED = 4  # connections: more gain nothing for fast reads, and slow ones have their own
 _CONTROL = 2
+
+_FAULT = 500  # the first status that is not the caller's doing
+
+
+@dataclass(frozen=True, slots=True)
+class StatementFailed:
+    """Postgres could not do what should have been possible: the reason a client was answered with 500 or more."""
+
+    level: ClassVar[str] = "error"
+    table: str
+    sqlstate: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,20 +187,32 @@ class Engine:
     def submit(self, body: bytes, session: Session) -> asyncio.Future[bytes] | None:
         """A future of the answer, if it takes one read of a known shape and there is a place for it; else None.
 
-        What the future fails with is explained by asking `answer` the same.
+        What the future fails with is for `explain`.
         """
         try:
-            shaped = split(decode(body, self._limits), self._limits)
-            if shaped is None:
-                return None
-            shape, holes = shaped
-            found = self._statements.find(standpoint(session), shape)
+            found, holes = self._find(body, session)
             if found is None or found.statement.writes:
                 return None
             parameters = bind(found.statement, session, [container[key] for container, key in holes])
             return self._reads.submit_now(found.statement.text, parameters)
         except (DataError, DatabaseError):
             return None
+
+    def explain(self, error: BaseException | None, body: bytes, session: Session) -> Answer | None:
+        """What to answer when the future of `submit` failed with the error; None when the read is to be asked again."""
+        found, _ = self._find(body, session)
+        if found is None or not isinstance(error, DatabaseError):
+            return None
+        refused = _refused(error, found, session, self.catalog)
+        return _refusal(refused, refused.to_body(admin=session.is_admin))
+
+    def _find(self, body: bytes, session: Session) -> tuple[Remembered | None, Holes]:
+        """The statement remembered for a body, and where its values are. Raises DataError for what is no JSON."""
+        shaped = split(decode(body, self._limits), self._limits)
+        if shaped is None:
+            return None, []
+        shape, holes = shaped
+        return self._statements.find(standpoint(session), shape), holes
 
     async def answer(self, body: bytes, session: Session) -> Answer:
         """The answer to a request's body on behalf of the session. Raises nothing of ours: errors are answers, too."""
@@ -260,14 +284,7 @@ class Engine:
         try:
             return await submitter.submit(statement.text, parameters)
         except DatabaseError as error:
-            table = catalog.tables.get(query.table)
-            raise _mapped(
-                error,
-                path=query.path,
-                admin=session.is_admin,
-                own_table=(error.schema, error.table) == (query.table.schema, query.table.name),
-                visible_columns=frozenset() if table is None else table.visible_columns(session.role),
-            ) from error
+            raise _refused(error, query, session, catalog) from error
 
     async def _bulk(self, bulk: Bulk, session: Session, submitter: Submitter, catalog: Catalog) -> bytes:
         answers: list[bytes] = []
@@ -319,6 +336,21 @@ def _first_call(bulk: Bulk) -> MetadataCall | None:
         if isinstance(found, MetadataCall):
             return found
     return None
+
+
+def _refused(error: DatabaseError, query: Query | Remembered, session: Session, catalog: Catalog) -> DataError:
+    """What the caller is told of Postgres's refusal; what is no fault of the caller's is in the log, in full."""
+    table = catalog.tables.get(query.table)
+    mapped = _mapped(
+        error,
+        path=query.path,
+        admin=session.is_admin,
+        own_table=(error.schema, error.table) == (query.table.schema, query.table.name),
+        visible_columns=frozenset() if table is None else table.visible_columns(session.role),
+    )
+    if mapped.status >= _FAULT:
+        events.emit(StatementFailed(str(query.table), error.sqlstate, error.message))
+    return mapped
 
 
 def _mapped(error: DatabaseError, *, admin: bool, **known: Any) -> DataError:
