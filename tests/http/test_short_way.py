@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import secrets
 import socket
 import threading
 from collections.abc import Iterator
@@ -108,8 +109,8 @@ def whole_answers(found: bytes) -> int:
 @pytest.fixture(scope="module")
 def ways(cluster: Cluster) -> Iterator[tuple[Served, Served]]:
     """One server that takes the short way and one that does not, on one database."""
-    cluster.drop_database("short_way")
-    dsn = cluster.create_database("short_way")
+    name = f"short_way_{secrets.token_hex(4)}"  # another worker may run tests of this module too
+    dsn = cluster.create_database(name)
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(SCHEMA.encode())
     loop = uvloop.new_event_loop()
@@ -149,7 +150,7 @@ def ways(cluster: Cluster) -> Iterator[tuple[Served, Served]]:
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
     loop.close()
-    cluster.drop_database("short_way")
+    cluster.drop_database(name)
 
 
 class Quiet(uvicorn.Server):

@@ -44,6 +44,9 @@ class Revealing(Protocol):
         ...
 
 
+Fields = tuple[tuple[bytes, bytes], ...]
+
+_REMEMBERED: Final = 1024
 _PREFIX: Final = IDENTITY_PREFIX.encode()
 _SECRET: Final = ADMIN_SECRET_HEADER.encode()
 _ROLE: Final = ROLE_HEADER.encode()
@@ -62,6 +65,8 @@ class SecretResolver:
 
     def __init__(self, admin_secrets: tuple[Revealing | str, ...] = (), anonymous_user_id: str | None = None) -> None:
         plain = (secret if isinstance(secret, str) else secret.reveal() for secret in admin_secrets)
+        # What was presented with a right secret before. Nothing else, so that strangers neither fill it nor find in it.
+        self._resolved: dict[Fields, Session] = {}
         self._digests = tuple(_digest(secret.encode()) for secret in plain if secret)
         self._anonymous = (
             ANONYMOUS if anonymous_user_id is None else Session(ANONYMOUS_ROLE, {USER_ID_HEADER: anonymous_user_id})
@@ -72,19 +77,26 @@ class SecretResolver:
 
         Raises InvalidAdminSecret, MalformedIdentity, MalformedAuthorization and InvalidToken.
         """
-        secrets: list[bytes] = []
-        authorizations: list[bytes] = []
-        for name, value in head.headers:
-            if name == _SECRET:
-                secrets.append(value)
-            elif name == b"authorization":
-                authorizations.append(value)
+        presented = tuple(
+            [field for field in head.headers if field[0].startswith(_PREFIX) or field[0] == b"authorization"]
+        )
+        if not presented:
+            return self._anonymous
+        return self._resolved.get(presented) or self._resolve(presented)
+
+    def _resolve(self, presented: Fields) -> Session:
+        secrets = [value for name, value in presented if name == _SECRET]
+        authorizations = [value for name, value in presented if name == b"authorization"]
         if not secrets and not authorizations:
             return self._anonymous
         if authorizations:
             _refuse_authorization(authorizations, secrets)
         self._check_secret(secrets)
-        return _impersonated(head)
+        session = _impersonated(presented)
+        if len(self._resolved) >= _REMEMBERED:
+            self._resolved.clear()
+        self._resolved[presented] = session
+        return session
 
     def _check_secret(self, presented: list[bytes]) -> None:
         if len(presented) != 1:
@@ -112,11 +124,11 @@ def _refuse_authorization(authorizations: list[bytes], secrets: list[bytes]) -> 
     raise InvalidToken
 
 
-def _impersonated(head: RequestHead) -> Session:
+def _impersonated(presented: Fields) -> Session:
     """The session an admin asks for: the admin itself, or the role and variables named (R46: the admin only)."""
     role: str | None = None
     variables: dict[str, str] = {}
-    for raw_name, raw_value in head.headers:
+    for raw_name, raw_value in presented:
         if not raw_name.startswith(_PREFIX) or raw_name in (_SECRET, _OLD_SECRET) or b"_" in raw_name:
             continue
         name = raw_name.decode("ascii", "replace")
