@@ -198,6 +198,33 @@ RULES: list[tuple[str, dict[str, Any], list[tuple[str, str, str]]]] = [
     ),
     (
         "select",
+        {"columns": [], "filter": {"data": {"$has_keys_any": ["a", "X-Hasura-Key"]}}},
+        [
+            (
+                '.filter.data["$has_keys_any"][1]',
+                "parse-failed",
+                "a session variable stands for the whole list here: give it alone, its value like {a,b}",
+            )
+        ],
+    ),
+    (
+        "select",
+        {"columns": [], "filter": {"title": {"$contains": "x"}}},
+        [
+            (
+                '.filter.title["$contains"]',
+                "unexpected-payload",
+                'operator "contains" is for jsonb; column "title" is text',
+            )
+        ],
+    ),
+    (
+        "select",
+        {"columns": [], "filter": {"data": {"$has_key": 1}}},
+        [('.filter.data["$has_key"]', "parse-failed", "expected String, but encountered Number")],
+    ),
+    (
+        "select",
         {"columns": [], "filter": {"id": {"$in": "{1}"}}},
         [('.filter.id["$in"]', "parse-failed", "expected Array, but encountered String")],
     ),

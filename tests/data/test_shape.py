@@ -105,7 +105,9 @@ RELATED = {
     "author": {"articles": "article"},
     "comment": {"article": "article"},
 }
-OPERATORS = ["$eq", "_ne", "$gt", "$lte", "$in", "_nin", "$like", "$regex", "$is_null", "$ceq"]
+OPERATORS = ["$eq", "_ne", "$gt", "$lte", "$in", "_nin", "$like", "$regex", "$is_null", "$ceq", "$matches_any"]
+JSON_OPERATORS = ["$contains", "_contained_in", "$has_key", "_has_keys_any", "$has_keys_all"]
+LIST_OPERATORS = {"$in", "_nin", "_has_keys_any", "$has_keys_all", "$matches_any"}
 
 
 def operands(operator: str, table: str) -> st.SearchStrategy[Any]:
@@ -113,7 +115,11 @@ def operands(operator: str, table: str) -> st.SearchStrategy[Any]:
         return st.booleans()
     if operator == "$ceq":
         return st.sampled_from(COLUMNS[table])
-    return LISTS if operator in {"$in", "_nin"} else VALUES
+    return LISTS if operator in LIST_OPERATORS else VALUES
+
+
+def one(key: str, value: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries({key: value})
 
 
 def conditions(table: str, depth: int = 2) -> st.SearchStrategy[dict[str, Any]]:
@@ -123,6 +129,11 @@ def conditions(table: str, depth: int = 2) -> st.SearchStrategy[dict[str, Any]]:
         st.dictionaries(column, VALUES, max_size=2),
         st.dictionaries(column, operator, min_size=1, max_size=2),
     ]
+    if table == "article":
+        about_json = st.sampled_from(JSON_OPERATORS)
+        entries.append(
+            about_json.flatmap(lambda name: st.fixed_dictionaries({"data": one(name, operands(name, table))}))
+        )
     if depth:
         inner = conditions(table, depth - 1)
         entries += [
@@ -201,7 +212,7 @@ def with_other_values(body: bytes, data: st.DataObject) -> bytes:
             case Decimal():
                 container[key] = data.draw(FRACTIONS)
             case list():
-                plain = key in {"$in", "$nin", "_in", "_nin"}
+                plain = key in LIST_OPERATORS
                 container[key] = data.draw(st.lists(PLAIN, min_size=1, max_size=4) if plain else LISTS)
             case _:
                 container[key] = data.draw(OBJECTS)
@@ -269,6 +280,10 @@ def count(where: Any) -> dict[str, Any]:
     return {"type": "count", "args": {"table": "article", "where": where}}
 
 
+def place(path: Any) -> dict[str, Any]:
+    return {"type": "count", "args": {"table": "place", "where": {"path": path}}}
+
+
 def insert(*objects: Any) -> dict[str, Any]:
     return {"type": "insert", "args": {"table": "article", "objects": list(objects)}}
 
@@ -295,6 +310,19 @@ DIFFERENT = {
     "a null in a list": (count({"id": {"$in": [1]}}), count({"id": {"$in": [1, None]}})),
     "a list in a list": (count({"id": {"$in": [1]}}), count({"id": {"$in": [[1]]}})),
     "a text for a list": (count({"id": {"$in": ["{1}"]}}), count({"id": {"$in": "{1}"}})),
+    "a list of keys and one": (count({"data": {"$has_keys_any": ["a"]}}), count({"data": {"$has_keys_any": "a"}})),
+    "no keys": (count({"data": {"$has_keys_all": ["a"]}}), count({"data": {"$has_keys_all": []}})),
+    "a null among keys": (
+        count({"data": {"$has_keys_any": ["a"]}}),
+        count({"data": {"$has_keys_any": ["a", None]}}),
+    ),
+    "an object or a list within": (count({"data": {"$contains": {"a": 1}}}), count({"data": {"$contains": [1]}})),
+    "true or false within": (count({"data": {"$contains": True}}), count({"data": {"$contains": False}})),
+    "containing and contained": (
+        count({"data": {"$contains": {"a": 1}}}),
+        count({"data": {"$contained_in": {"a": 1}}}),
+    ),
+    "above and below": (place({"$ancestor": "a"}), place({"$descendant": "a"})),
     "another column to compare with": (count({"id": {"$ceq": "author_id"}}), count({"id": {"$ceq": "rating"}})),
     "two conditions in one or two": (
         count({"$and": [{"id": 1, "rating": 1}]}),
@@ -345,6 +373,17 @@ ALIKE = {
     "numbers": (count({"id": 1}), count({"id": -7})),
     "texts": (count({"title": "x"}), count({"title": "y"})),
     "lists of other lengths": (count({"id": {"$in": [1]}}), count({"id": {"$in": [2, "x"]}})),
+    "objects within a json value": (
+        count({"data": {"$contains": {"a": [1, None]}}}),
+        count({"data": {"$contains": {"$eq": True, "$and": []}}}),
+    ),
+    "lists within a json value": (count({"data": {"_contained_in": []}}), count({"data": {"_contained_in": [None]}})),
+    "keys": (count({"data": {"$has_key": "a"}}), count({"data": {"$has_key": "b"}})),
+    "lists of keys": (count({"data": {"$has_keys_all": ["a"]}}), count({"data": {"$has_keys_all": ["b", "c"]}})),
+    "paths": (place({"$ancestor": "a.b"}), place({"$ancestor": "c"})),
+    "lists of paths": (place({"$descendant_any": ["a"]}), place({"$descendant_any": ["b", "c.d"]})),
+    "patterns of paths": (place({"$matches": "*.a"}), place({"$matches": "b"})),
+    "lists of patterns of paths": (place({"_matches_any": ["*.a"]}), place({"_matches_any": ["b", "c"]})),
     "rows": (insert({"title": "x", "data": {"a": None}}), insert({"title": "y", "data": {"b": [True]}})),
     "nested": (
         select({"name": "comments", "columns": ["id"], "where": {"text": {"$like": "a"}}}),

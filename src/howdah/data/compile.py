@@ -96,6 +96,18 @@ _VALUE_OPERATORS: dict[ValueOperator, BinaryOperator] = {
     "iregex": "~*",
     "nregex": "!~",
     "niregex": "!~*",
+    "contains": "@>",
+    "contained_in": "<@",
+    "has_key": "?",
+    "has_keys_any": "?|",
+    "has_keys_all": "?&",
+    "ancestor": "@>",
+    "ancestor_any": "@>",
+    "descendant": "<@",
+    "descendant_any": "<@",
+    "matches": "~",
+    "matches_any": "?",
+    "matches_fulltext": "@",
 }
 _COLUMN_OPERATORS: dict[ColumnOperator, BinaryOperator] = {
     "ceq": "=",
@@ -353,7 +365,8 @@ def _all_of(expressions: list[Expression]) -> Expression:
 def _condition(condition: Condition, alias: str, aliases: _Aliases) -> Expression:
     if isinstance(condition, Compared):
         operator = _VALUE_OPERATORS[condition.operator]
-        return Binary(ColumnOf(alias, condition.column), operator, Parameter(condition.value, condition.type))
+        operand = Parameter(condition.value, condition.type)
+        return Binary(ColumnOf(alias, condition.column), operator, operand, condition.schema)
     match condition:
         case Flagged(column, flag):
             return Binary(ColumnOf(alias, column), "=", Word("true" if flag else "false"))

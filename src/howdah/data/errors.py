@@ -315,6 +315,8 @@ _BY_STATE: dict[str, tuple[type[DataError], str | None]] = {
     "40001": (DatabaseBusy, None),
     "40P01": (DatabaseBusy, None),
     "42501": (PermissionDenied, "the database does not allow this"),
+    "42601": (DatabaseRefused, "a value has not the syntax of its type"),  # ltree says so; our own syntax is right
+    "42622": (DatabaseRefused, "a value is too long for its type"),
     "42883": (UnexpectedPayload, "a column's type does not have this operator"),
     "55P03": (DatabaseBusy, None),
     "57014": (StatementTimedOut, None),

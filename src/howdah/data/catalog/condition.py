@@ -36,12 +36,16 @@ class Negation:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """The column against a value, which is cast to ``type``."""
+    """The column against a value, which is cast to ``type``.
+
+    The operators of an extension are in its ``schema``, quoted; it need not be one that Postgres searches.
+    """
 
     column: str
     operator: ValueOperator
     value: Value
     type: str
+    schema: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

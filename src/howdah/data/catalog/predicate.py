@@ -39,14 +39,18 @@ from howdah.data.catalog.model import Column, Table
 from howdah.data.errors import ParseFailed, Path, UnexpectedPayload
 from howdah.data.query.ast import (
     EVERYTHING,
+    PATTERN_OPERATORS,
     And,
     BooleanExpression,
     ColumnIs,
     Comparison,
     Exists,
+    JsonOperator,
     Not,
+    Operator,
     Or,
     Related,
+    TreeOperator,
 )
 from howdah.data.sql.encode import Encoding, encode, encode_list
 from howdah.data.sql.statement import Literal, SessionVariable, Value
@@ -156,17 +160,82 @@ def _comparison(comparison: Comparison, column: Column, columns: Mapping[str, Co
             if other.type.sql != column.type.sql:
                 raise UnexpectedPayload(f'columns "{column.name}" and "{other.name}" are of different types', path=path)
             return ColumnsCompared(column.name, operator, other.name)
+        case "contains" | "contained_in" | "has_key" | "has_keys_any" | "has_keys_all" as operator:
+            return _about_json(column, operator, operand, path, stored=role is None)
+        case (
+            "ancestor"
+            | "ancestor_any"
+            | "descendant"
+            | "descendant_any"
+            | "matches"
+            | "matches_any"
+            | "matches_fulltext"
+        ) as operator:
+            return _about_tree(column, operator, operand, path, stored=role is None)
         case operator:
             if column.type.category != "text":
-                raise UnexpectedPayload(
-                    f'operator "{operator}" is for text; column "{column.name}" is {column.type.sql}', path=path
-                )
+                raise _not_for(column, operator, "text", path)
             encoding: Encoding = "text" if operator in _LIKE else "pattern"
             # A pattern is text and not of the column's type: a domain's check need not hold for it.
             return Compared(column.name, operator, _value(operand, encoding, path, stored=role is None), "text")
 
 
 _LIKE = frozenset({"like", "nlike", "ilike", "nilike"})
+
+
+def _about_json(column: Column, operator: JsonOperator, operand: Any, path: Path, *, stored: bool) -> Condition:
+    if column.type.sql != "jsonb":
+        raise _not_for(column, operator, "jsonb", path)
+    if operator == "contains" or operator == "contained_in":
+        return Compared(column.name, operator, _value(operand, "json", path, stored=stored), "jsonb")
+    if operator == "has_key":
+        return Compared(column.name, operator, _value(operand, "text", path, stored=stored), "text")
+    return Compared(column.name, operator, _values(operand, "text", path, stored=stored), "text[]")
+
+
+def _about_tree(column: Column, operator: TreeOperator, operand: Any, path: Path, *, stored: bool) -> Condition:
+    schema, _, type_ = column.type.sql.rpartition(".")
+    if type_ != "ltree":
+        raise _not_for(column, operator, "ltree", path)
+    encoding: Encoding = "pattern" if operator in PATTERN_OPERATORS else "text"
+    if operator.endswith("_any"):
+        value = _values(operand, encoding, path, stored=stored)
+    else:
+        value = _value(operand, encoding, path, stored=stored)
+    return Compared(column.name, operator, value, f"{schema}.{_TREE_OPERANDS[operator]}", schema)
+
+
+_TREE_OPERANDS: dict[TreeOperator, str] = {
+    "ancestor": "ltree",
+    "ancestor_any": "ltree[]",
+    "descendant": "ltree",
+    "descendant_any": "ltree[]",
+    "matches": "lquery",
+    "matches_any": "lquery[]",
+    "matches_fulltext": "ltxtquery",
+}
+
+
+def _values(operand: Any, encoding: Encoding, path: Path, *, stored: bool) -> Value:
+    """A list as one array parameter; in a stored rule perhaps the one session variable that is an array."""
+    if isinstance(operand, str):
+        variable = session_variable(operand) if stored else None
+        if variable is None:
+            raise ParseFailed("expected Array, but encountered String", path=path)
+        return variable
+    if stored:
+        for index, item in enumerate(operand):
+            if session_variable(item) is not None:
+                message = "a session variable stands for the whole list here: give it alone, its value like {a,b}"
+                raise ParseFailed(message, path=(path, index))
+        encode_list(operand, encoding, path)
+    return Literal(operand, encoding, path, many=True)
+
+
+def _not_for(column: Column, operator: Operator, types: str, path: Path) -> UnexpectedPayload:
+    return UnexpectedPayload(
+        f'operator "{operator}" is for {types}; column "{column.name}" is {column.type.sql}', path=path
+    )
 
 
 def _among(column: Column, operand: Any, path: Path, *, negated: bool, stored: bool) -> Condition:

@@ -29,11 +29,14 @@ EqualityOperator = Literal["eq", "ne", "gt", "lt", "gte", "lte"]
 TextOperator = Literal[
     "like", "nlike", "ilike", "nilike", "similar", "nsimilar", "regex", "iregex", "nregex", "niregex"
 ]
-PATTERN_OPERATORS: frozenset[str] = frozenset(get_args(TextOperator))
+JsonOperator = Literal["contains", "contained_in", "has_key", "has_keys_any", "has_keys_all"]
+TreeMatchOperator = Literal["matches", "matches_any", "matches_fulltext"]
+TreeOperator = Literal["ancestor", "ancestor_any", "descendant", "descendant_any", TreeMatchOperator]
+PATTERN_OPERATORS: frozenset[str] = frozenset(get_args(TextOperator) + get_args(TreeMatchOperator))
 ListOperator = Literal["in", "nin"]
 ColumnOperator = Literal["ceq", "cne", "cgt", "clt", "cgte", "clte"]
-ValueOperator = Literal[EqualityOperator, TextOperator]
-Operator = Literal[EqualityOperator, TextOperator, ListOperator, ColumnOperator, "is_null"]
+ValueOperator = Literal[EqualityOperator, TextOperator, JsonOperator, TreeOperator]
+Operator = Literal[ValueOperator, ListOperator, ColumnOperator, "is_null"]
 
 
 @dataclass(frozen=True, slots=True)

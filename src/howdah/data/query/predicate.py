@@ -108,7 +108,7 @@ def _comparison(key: str, value: Any, path: Path, budget: Budget) -> Comparison:
         if key.startswith(("$", "_")):
             raise _unknown_operator(key, path)
         raise UnexpectedPayload(f'expected an operator, but encountered "{key}"', path=path)
-    if operator == "in" or operator == "nin":
+    if operator in _LIST_OPERATORS:
         # A string may be a session variable, in a rule: the catalog decides.
         if isinstance(value, list):
             budget.check_length(value, path)
@@ -125,6 +125,9 @@ def _comparison(key: str, value: Any, path: Path, budget: Budget) -> Comparison:
     return Comparison(operator, value, path)
 
 
+_LIST_OPERATORS = frozenset(
+    {"in", "nin", "has_keys_any", "has_keys_all", "ancestor_any", "descendant_any", "matches_any"}
+)
 _COLUMN_OPERATORS = frozenset({"ceq", "cne", "cgt", "clt", "cgte", "clte"})
 _NULL_SAFE = frozenset({"eq", "ne"})
 _EXISTS_KEYS = frozenset({"_table", "_where"})

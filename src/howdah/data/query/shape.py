@@ -31,7 +31,13 @@ _SHAPING: Final = frozenset(
     for name in ("is_null", "exists", "ceq", "cne", "cneq", "cgt", "clt", "cgte", "clte", "cast", "st_d_within")
 )
 """Operators whose operand decides the statement's text."""
-_LISTS: Final = frozenset({"$in", "$nin", "_in", "_nin"})
+_LISTS: Final = frozenset(
+    prefix + name
+    for prefix in "$_"
+    for name in ("in", "nin", "has_keys_any", "has_keys_all", "ancestor_any", "descendant_any", "matches_any")
+)
+_WHOLE: Final = frozenset({"$contains", "$contained_in", "_contains", "_contained_in"})
+"""Operators whose operand, an object or a list, is one value."""
 _WRITTEN: Final = frozenset({"$set", "_set", "values", "$inc", "_inc", "$mul", "_mul"})
 _QUERIES: Final = frozenset({"select", "count", "insert", "update", "delete"})
 _SCALARS: Final = frozenset({str, int, Decimal})
@@ -168,7 +174,11 @@ class _Walk:
             if key in _SHAPING:
                 self.shape(value)
             elif kind is dict:
-                self.condition(value)
+                if key in _WHOLE:
+                    tokens.append(kind)
+                    self.holes.append((condition, key))
+                else:
+                    self.condition(value)
             elif kind is list:
                 if key in _LOGICAL:
                     tokens.append(list)
@@ -177,6 +187,9 @@ class _Walk:
                         self.condition(item)
                 elif key in _LISTS:
                     self.members(condition, key, value)
+                elif key in _WHOLE:
+                    tokens.append(kind)
+                    self.holes.append((condition, key))
                 else:
                     self.shape(value)
             elif kind in _SCALARS:

@@ -29,6 +29,12 @@ BinaryOperator = Literal[
     "~*",
     "!~",
     "!~*",
+    "@>",
+    "<@",
+    "?",
+    "?|",
+    "?&",
+    "@",
     "+",
     "*",
 ]
@@ -79,11 +85,12 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Binary:
-    """``left operator right``."""
+    """``left operator right``; the operator is that of ``schema``, a quoted name of the database's own catalog."""
 
     left: Expression
     operator: BinaryOperator
     right: Expression
+    schema: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

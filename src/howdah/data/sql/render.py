@@ -242,10 +242,10 @@ def _expression(expression: Expression, writer: _Writer) -> None:
             writer.syntax(type_)
         case Word(word):
             writer.syntax(word)
-        case Binary(left, operator, right):
+        case Binary(left, operator, right, schema):
             writer.syntax("(")
             _expression(left, writer)
-            writer.syntax(f" {operator} ")
+            writer.syntax(f" {operator} " if schema is None else f" OPERATOR({schema}.{operator}) ")
             _expression(right, writer)
             writer.syntax(")")
         case Connected(word, operands):

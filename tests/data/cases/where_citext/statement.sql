@@ -1,0 +1,2 @@
+SELECT coalesce(json_agg("r1".*), '[]') FROM (SELECT "t1"."id" FROM "public"."place" AS "t1" WHERE
+("t1"."label" = $1::public.citext) ORDER BY "t1"."id") AS "r1"
