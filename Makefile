@@ -37,7 +37,7 @@ bench: $(VENV)/.dev ## Compare `howdah serve` with pgbench on the four queries (
 	@$(BIN)/python -m bench.run $(BENCH)
 
 .PHONY: test-deps
-test-deps: ## As root: install what some tests need from the distribution (wrk, chromium)
+test-deps: ## As root: install what the bench and a few tests use (wrk, chromium)
 	@test "$$(id -u)" = 0 || { echo "make test-deps installs distribution packages: run it as root"; exit 1; }
 	apt-get update -qq && apt-get install -y -qq --no-install-recommends wrk chromium
 
