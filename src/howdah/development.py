@@ -11,15 +11,15 @@ import os
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from howdah.embedded import account, private
 from howdah.embedded.errors import PostgresNotStarted
-from howdah.embedded.postgres import GivenPostgres, OwnPostgres, Postgres, choose
+from howdah.embedded.postgres import GivenPostgres, OwnPostgres, Postgres, choose, running
 from howdah.errors import HowdahError
 from howdah.observe import logs
 from howdah.observe.events import emit
@@ -30,9 +30,9 @@ from howdah.project.sections import Project, Ready, ServiceSection
 from howdah.provision import METADATA, MIGRATIONS, count_rows, provision, provision_metadata, read_files
 from howdah.server import DRAIN_SECONDS
 from howdah.supervisor.control import ControlServer
-from howdah.supervisor.errors import UnknownProcess
+from howdah.supervisor.errors import AlreadyRunning, UnknownProcess
 from howdah.supervisor.listen import bind
-from howdah.supervisor.lock import Lock, acquire
+from howdah.supervisor.lock import Lock, acquire, holder_of
 from howdah.supervisor.logs import BookStream, LogBook
 from howdah.supervisor.printer import Printer
 from howdah.supervisor.process import (
@@ -52,6 +52,9 @@ from howdah.supervisor.watch import changes
 POSTGRES, PLATFORM = "postgres", "platform"
 _POSTGRES_SECONDS = 60.0  # recovery after a crash may take a while
 _PLATFORM_SECONDS = 30.0
+_POLL = 0.05
+
+Result = TypeVar("Result")
 
 
 class PlatformNotStarted(HowdahError):
@@ -118,6 +121,15 @@ def prepare(project: Project) -> Prepared:
     return asyncio.run(_prepare(project))
 
 
+def with_database(project: Project, work: Callable[[Postgres], Awaitable[Result]]) -> Result:
+    """What ``work`` makes of the project's Postgres, which runs meanwhile and has its database.
+
+    Where `howdah dev` runs it already, or somebody else does, it is used; otherwise it is started, and ended
+    afterwards. Raises HowdahError.
+    """
+    return asyncio.run(_with_database(project, work))
+
+
 # -- the order of things -----------------------------------------------------------------------------------------------
 
 
@@ -170,6 +182,46 @@ async def _prepare(project: Project) -> Prepared:
             rows = await count_rows(_root(project), dsn)
     source = "DATABASE_URL" if isinstance(postgres, GivenPostgres) else f"Postgres {postgres.binaries.version}"
     return Prepared(source, len(migrated.migrations), rows, round(time.monotonic() - began, 2))
+
+
+async def _with_database(project: Project, work: Callable[[Postgres], Awaitable[Result]]) -> Result:
+    if project.database.url is not None:
+        given = await _postgres(project)
+        await given.create_database()
+        return await work(given)
+    ensure_secrets(_root(project))
+    path, deadline = _run_folder(project) / "lock", time.monotonic() + _POSTGRES_SECONDS
+    while True:
+        if "url" in (holder_of(path) or {}):  # `howdah dev`: other commands are over soon, and do not say where
+            if (own := await _running(project)) is not None:
+                return await work(own)
+        else:
+            try:
+                lock = acquire(path)
+            except AlreadyRunning:
+                if time.monotonic() > deadline:
+                    raise
+            else:
+                with lock:
+                    async with _supervising(project, lock, None) as supervisor:
+                        postgres = await _postgres(project)
+                        await _start_postgres(project, supervisor, postgres)
+                        return await work(postgres)
+        if time.monotonic() > deadline:
+            raise PostgresNotStarted("howdah runs for this project, and its Postgres does not answer")
+        await asyncio.sleep(_POLL)
+
+
+async def _running(project: Project) -> OwnPostgres | None:
+    """The Postgres of the `howdah dev` that runs for this project, once it takes connections to the database."""
+    home = _root(project) / STATE_FOLDER / "postgres"
+    if not (home.parent / f"{home.name}.location").exists() and not (home / "data").exists():
+        return None
+    own = await running(home=home, database=project.name, environment=os.environ)
+    if not await own.is_ready():
+        return None
+    await own.create_database()
+    return own
 
 
 async def _apply_saved_files(root: Path, dsn: Secret) -> None:

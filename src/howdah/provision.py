@@ -14,8 +14,11 @@ from howdah.data.catalog.introspect import introspect
 from howdah.data.catalog.metadata import Metadata
 from howdah.data.catalog.resolve import resolve
 from howdah.data.execute import publish
-from howdah.migrations.apply import OPTIONS, Migrated, migrate
+from howdah.data.execute.known import share
+from howdah.migrations.apply import Migrated, migrate, revert
 from howdah.migrations.load import Migration, Seed, load_migrations, load_seeds
+from howdah.migrations.plan import Standing, find, pending_migrations, reverted_migrations, standings
+from howdah.migrations.run import OPTIONS, Step, read_applied
 from howdah.observe.events import emit
 from howdah.observe.secret import Secret
 from howdah.postgres.connect import connect
@@ -24,6 +27,8 @@ from howdah.postgres.install import Installation
 
 MIGRATIONS, SEEDS, METADATA = "migrations", "seeds", "metadata/tables"
 """The folders of a project that describe its database."""
+
+_NONE = -1  # the version before all of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,69 @@ async def provision(described: Described, dsn: Secret) -> Migrated:
         return await migrate(connection, described.migrations, seeds=described.seeds, write_metadata=write_metadata)
 
 
+async def migrate_up(root: Path, dsn: Secret, *, to: str | None = None) -> tuple[Step, ...]:
+    """The database has the project's migrations up to ``to``, and its metadata; seeds are left alone. What was run.
+
+    Raises as `provision`, and UnknownMigration.
+    """
+    described = read_files(root)
+    version = await _version(described.migrations, dsn, to)
+
+    async def write_metadata(connection: Connection, installation: Installation) -> None:
+        await _publish(connection, installation, described.metadata, described.texts)
+
+    async with await connect(dsn.reveal(), OPTIONS) as connection:
+        done = await migrate(connection, described.migrations, write_metadata=write_metadata, to=version)
+    return done.migrations
+
+
+async def plan_up(root: Path, dsn: Secret, *, to: str | None = None) -> tuple[str, ...]:
+    """The files that `migrate_up` would run. Nothing is changed, and nobody waits for it."""
+    found = load_migrations(root / MIGRATIONS)
+    version = await _version(found, dsn, to)
+    async with await connect(dsn.reveal(), OPTIONS) as connection:
+        pending = pending_migrations(found, await read_applied(connection), to=version)
+    return tuple(file.place for migration in pending for file in migration.up)
+
+
+async def migrate_down(root: Path, dsn: Secret, *, count: int = 1, to: str | None = None) -> tuple[Step, ...]:
+    """The last ``count`` migrations, or all that are newer than ``to``, are taken back; what was run.
+
+    The metadata stays as it is; what it says about tables that are gone counts again when they are back. Raises the
+    errors of `howdah.migrations` and of connecting; then nothing has been changed.
+    """
+    found = load_migrations(root / MIGRATIONS)
+    version = await _version(found, dsn, to)
+    async with await connect(dsn.reveal(), OPTIONS) as connection:
+        return await revert(connection, found, count=count, to=version)
+
+
+async def plan_down(root: Path, dsn: Secret, *, count: int = 1, to: str | None = None) -> tuple[str, ...]:
+    """The files that `migrate_down` would run. Nothing is changed, and nobody waits for it."""
+    found = load_migrations(root / MIGRATIONS)
+    version = await _version(found, dsn, to)
+    async with await connect(dsn.reveal(), OPTIONS) as connection:
+        chosen = reverted_migrations(found, await read_applied(connection), count=count, to=version)
+    return tuple(file.place for migration in chosen for file in migration.down)
+
+
+async def read_standings(root: Path, dsn: Secret) -> tuple[Standing, ...]:
+    """Every migration of the folder and of the database, by version. Nothing is changed."""
+    found = load_migrations(root / MIGRATIONS)
+    async with await connect(dsn.reveal(), OPTIONS) as connection:
+        return standings(found, await read_applied(connection))
+
+
+async def _version(found: tuple[Migration, ...], dsn: Secret, word: str | None) -> int | None:
+    """The version that a word of the command line means; 0, where none has it, is before all of them."""
+    if word is None:
+        return None
+    if word == "0" and not any(migration.version == 0 for migration in found):
+        return 0
+    async with await connect(dsn.reveal(), OPTIONS) as connection:
+        return find(standings(found, await read_applied(connection)), word).version
+
+
 async def provision_metadata(root: Path, dsn: Secret) -> None:
     """The database has the project's metadata as the files say now. Raises as `provision`; then it has what it had."""
     texts = files.read_folder(root / METADATA)
@@ -87,7 +155,8 @@ async def provision_metadata(root: Path, dsn: Secret) -> None:
             emit(MetadataApplied(len(metadata.tables)))
 
     async with await connect(dsn.reveal(), OPTIONS) as connection:
-        await migrate(connection, load_migrations(root / MIGRATIONS), write_metadata=write_metadata)
+        # No migration: one that is being written at this moment is not to be applied by a save of another file.
+        await migrate(connection, load_migrations(root / MIGRATIONS), write_metadata=write_metadata, to=_NONE)
 
 
 async def count_rows(root: Path, dsn: Secret) -> Mapping[str, int]:
@@ -112,6 +181,8 @@ async def _publish(connection: Connection, installation: Installation, metadata:
     if changed:
         catalog = await publish(connection, metadata, installation, source=source)
     else:
+        # Tables that migrations made anew are shared with nobody yet.
+        await share(connection, installation.role, stored.metadata)
         catalog = resolve(stored.metadata, await introspect(connection), stored.version)
     for problem in catalog.problems:
         emit(MetadataRefused(files.place_of(problem, texts, folder=METADATA) or METADATA, problem.message))

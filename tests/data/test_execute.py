@@ -242,7 +242,9 @@ def test_migrations_are_noticed_by_running_processes(tables: str) -> None:
     async def scenario(engine: Engine) -> None:
         await ask(engine, "track_table", "author")
         async with await connect(tables) as connection:
-            await migrate(connection, [Migration(1, "x", sql_file("migrations/1_x/up.sql", again))])
+            await migrate(
+                connection, [Migration(1, "x", "migrations/1_x", (sql_file("migrations/1_x/up.sql", again),))]
+            )
         await eventually(lambda: "born" in engine.catalog.tables[TableName("public", "author")].columns)
 
         async def inserted() -> bool:

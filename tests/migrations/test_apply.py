@@ -8,16 +8,20 @@ import json
 import pytest
 from tests.support import Cluster, run
 
-from howdah.migrations.apply import OPTIONS, Migrated, migrate
-from howdah.migrations.errors import EditedAfterApply, MigrationFailed, TransactionControl
+from howdah.migrations.apply import Migrated, migrate, revert
+from howdah.migrations.errors import EditedAfterApply, MigrationFailed, NoDown, TransactionControl
 from howdah.migrations.load import Migration, Seed, sql_file
+from howdah.migrations.plan import standings
+from howdah.migrations.run import OPTIONS, Step, read_applied
 from howdah.postgres.connect import connect
 from howdah.postgres.connection import Connection
 from howdah.postgres.install import Installation
 
 
-def migration(version: int, sql: str) -> Migration:
-    return Migration(version, "x", sql_file(f"migrations/{version}_x/up.sql", sql))
+def migration(version: int, sql: str, down: str | None = None) -> Migration:
+    place = f"migrations/{version}_x"
+    back = () if down is None else (sql_file(f"{place}/down.sql", down),)
+    return Migration(version, "x", place, (sql_file(f"{place}/up.sql", sql),), back)
 
 
 def seed(name: str, sql: str) -> Seed:
@@ -169,5 +173,122 @@ def test_an_edit_after_apply_is_refused(database: str) -> None:
         with pytest.raises(EditedAfterApply):
             await applied(database, migration(1, "create table other ()"), ARTICLE)
         assert await value(database, "select to_json(to_regclass('article'))") is None
+
+    run(scenario())
+
+
+def test_to_a_version_and_no_further(database: str) -> None:
+    """What is newer stays pending, and is applied by the next run that does not stop there."""
+
+    async def scenario() -> None:
+        async with await connect(database, OPTIONS) as connection:
+            first = await migrate(connection, [AUTHOR, ARTICLE], to=1)
+            assert [step.place for step in first.migrations] == ["migrations/1_x/up.sql"]
+            assert len((await migrate(connection, [AUTHOR, ARTICLE])).migrations) == 1
+
+    run(scenario())
+
+
+def test_when_and_how_long_is_remembered(database: str) -> None:
+    """The record has the moment and the time it took; before howdah is installed there is no record."""
+
+    async def scenario() -> None:
+        async with await connect(database, OPTIONS) as connection:
+            assert await read_applied(connection) == ()
+            await migrate(connection, [migration(1, "select pg_sleep(0.02)")])
+            (record,) = await read_applied(connection)
+            assert record.milliseconds is not None and record.milliseconds >= 20
+            assert record.applied_at is not None and record.applied_at.endswith("Z")
+
+    run(scenario())
+
+
+def test_a_database_of_an_older_howdah_is_read_and_brought_up(database: str) -> None:
+    """Without the column for the time there is a list all the same; the next run adds the column."""
+
+    async def scenario() -> None:
+        async with await connect(database, OPTIONS) as connection:
+            await migrate(connection, [AUTHOR])
+            await connection.script(
+                "alter table howdah.migrations drop column milliseconds; update howdah.installation set version = 1"
+            )
+            (record,) = await read_applied(connection)
+            assert record.milliseconds is None
+            await migrate(connection, [AUTHOR, ARTICLE])
+            assert (await read_applied(connection))[1].milliseconds is not None
+
+    run(scenario())
+
+
+TABLES = (
+    migration(1, "create table one (id int)", "drop table one"),
+    migration(2, "create table two (id int)", "drop table two"),
+    migration(3, "create table three (id int)", "drop table three;\ndrop table one_that_never_was"),
+)
+
+
+async def reverted(dsn: str, *migrations: Migration, count: int = 1, to: int | None = None) -> tuple[Step, ...]:
+    async with await connect(dsn, OPTIONS) as connection:
+        return await revert(connection, migrations, count=count, to=to)
+
+
+def test_what_is_reverted_is_gone_and_pending_again(database: str) -> None:
+    """Newest first, and the processes are told; then it can be applied anew."""
+
+    async def scenario() -> None:
+        await applied(database, *TABLES[:2])
+        before = await value(database, "select to_json(version) from howdah.metadata")
+        steps = await reverted(database, *TABLES[:2], count=2)
+        assert [step.place for step in steps] == ["migrations/2_x/down.sql", "migrations/1_x/down.sql"]
+        assert await value(database, "select to_json(to_regclass('one'))") is None
+        assert await value(database, "select to_json(version) from howdah.metadata") == before + 1
+        async with await connect(database) as connection:
+            found = standings(TABLES[:2], await read_applied(connection))
+        assert [one.state for one in found] == ["pending", "pending"]
+        assert len((await applied(database, *TABLES[:2])).migrations) == 2
+
+    run(scenario())
+
+
+def test_a_failed_revert_changes_nothing(database: str) -> None:
+    """When one of several cannot be taken back, all of them stay, with their records."""
+
+    async def scenario() -> None:
+        await applied(database, *TABLES)
+        with pytest.raises(MigrationFailed) as caught:
+            await reverted(database, *TABLES, to=0)
+        assert caught.value.path == "migrations/3_x/down.sql:2"
+        assert await value(database, "select to_json(to_regclass('three') is not null)") is True
+        assert await value(database, "select to_json(count(*)) from howdah.migrations") == 3
+
+    run(scenario())
+
+
+def test_a_revert_that_is_not_written_or_commits_is_refused(database: str) -> None:
+    """E203 and E207, before the first statement runs."""
+    committing = migration(4, "select 1", "drop table two; commit")
+
+    async def scenario() -> None:
+        await applied(database, *TABLES[:2], AUTHOR_LATER, committing)
+        with pytest.raises(TransactionControl):
+            await reverted(database, *TABLES[:2], AUTHOR_LATER, committing)
+        with pytest.raises(NoDown):
+            await reverted(database, *TABLES[:2], AUTHOR_LATER, committing, count=3)
+        assert await value(database, "select to_json(to_regclass('two') is not null)") is True
+
+    run(scenario())
+
+
+AUTHOR_LATER = migration(3, "create table author ()")
+
+
+def test_ten_instances_revert_one_each(database: str) -> None:
+    """Those that revert at the same moment wait for each other: nothing is reverted twice."""
+    tables = [migration(n, f"create table t{n} ()", f"drop table t{n}") for n in range(1, 11)]
+
+    async def scenario() -> None:
+        await applied(database, *tables)
+        steps = await asyncio.gather(*(reverted(database, *tables) for _ in range(10)))
+        assert sorted(step.place for (step,) in steps) == sorted(one.down[0].place for one in tables)
 
     run(scenario())

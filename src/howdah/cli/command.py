@@ -66,6 +66,15 @@ def command(name: str, **attributes: Any) -> Callable[[Callable[..., Any]], clic
     return click.command(name, cls=Command, **attributes)
 
 
+class Group(click.Group):
+    """A noun, whose commands are its verbs; all of them are in one module."""
+
+    def __init__(self, *arguments: Any, **attributes: Any) -> None:
+        super().__init__(*arguments, **attributes)
+        self.help = (self.help or "").replace(r"\b", "\b")
+        self.params.extend(common_options())
+
+
 class Program(click.Group):
     """The group of all commands, each in the module its Lazy names."""
 

@@ -7,7 +7,8 @@
     ├── MissingExtra      E003  a part of the installation is not there
     ├── SystemRefused     E004  the operating system refuses something
     ├── UnknownTarget     E121  there is no service of this name
-    └── StartFailed       E125  howdah was started in the background and did not become ready
+    ├── StartFailed       E125  howdah was started in the background and did not become ready
+    └── NotConfirmed      E210  what destroys data in somebody else's database needs a yes
 
 E001 is a bug: an error nobody expected. It has no class, because nothing raises it on purpose.
 """
@@ -57,3 +58,10 @@ class StartFailed(CommandError):
     """Howdah was started in the background and did not become ready."""
 
     code = "E125"
+
+
+class NotConfirmed(CommandError):
+    """What destroys data needs a yes in a database that is not the project's own."""
+
+    code = "E210"
+    exit_code = 5

@@ -24,7 +24,7 @@ from howdah.errors import HowdahError
 
 INTERRUPTED = 130
 
-DAILY, LOOK, OTHER = "Every day", "When you want to know", "And"
+DAILY, LOOK, DATABASE, OTHER = "Every day", "When you want to know", "The database", "And"
 COMMANDS = {
     "quickstart": Lazy("howdah.cli.quickstart", "Make a project: folder, database, sample rows, a service.", DAILY),
     "dev": Lazy("howdah.cli.dev", "Start everything here and show what it says.", DAILY),
@@ -33,6 +33,7 @@ COMMANDS = {
     "status": Lazy("howdah.cli.status", "What runs, where, and how it fares.", LOOK),
     "logs": Lazy("howdah.cli.logs", "What the services say and have said.", LOOK),
     "doctor": Lazy("howdah.cli.doctor", "Check this machine and project, with remedies.", LOOK),
+    "migration": Lazy("howdah.cli.migration", "Change the database step by step: list, show, new, up, down.", DATABASE),
     "serve": Lazy("howdah.cli.serve", "The platform alone, for servers and containers.", OTHER),
     "completion": Lazy("howdah.cli.completion", "The script that completes commands in your shell.", OTHER),
     "version": Lazy("howdah.cli.version", "The version of howdah.", OTHER),

@@ -196,6 +196,23 @@ async def choose(
     return OwnPostgres(found, settled, sockets, database_name(database), password)
 
 
+async def running(*, home: Path, database: str, environment: Mapping[str, str]) -> OwnPostgres:
+    """The project's own Postgres, which somebody else runs right now: nothing is made, nothing is ended.
+
+    Raises PostgresNotFound, PostgresVersion, DataNotOurs, PrivateFolderTaken, and PostgresNotStarted when there is
+    no password to connect with.
+    """
+    try:
+        home = await asyncio.to_thread(home.resolve)
+        settled = await asyncio.to_thread(place.settle, home)
+        found = await asyncio.to_thread(binaries.find, environment, settled.account, binaries.version_of(settled.data))
+        password = Secret(settled.password.read_text(encoding="ascii").strip())
+        sockets = private.folder_for(str(home), settled.account, environment)
+    except (OSError, subprocess.TimeoutExpired) as problem:
+        raise PostgresNotStarted.after([str(problem)], what=f"the Postgres of {home} cannot be reached") from problem
+    return OwnPostgres(found, settled, sockets, database_name(database), password)
+
+
 def database_name(project: str) -> str:
     """The name of a project's database: the project's, as far as Postgres takes it.
 

@@ -5,9 +5,12 @@
     MigrationError
     ├── InvalidMigrations      E204  folders that are no migrations; every one of them
     ├── EditedAfterApply       E202  an applied migration is not what it was
+    ├── NoDown                 E203  a migration does not say how to take it back
     ├── MigrationMissing       E205  an applied migration has no folder any more
     ├── MigrationFailed        E206  Postgres refused a statement of a file
-    └── TransactionControl     E207  a file begins or ends transactions itself
+    ├── TransactionControl     E207  a file begins or ends transactions itself
+    ├── UnknownMigration       E208  there is no migration of this version or name
+    └── InvalidMigrationName   E209  a migration cannot be called so
 """
 
 from __future__ import annotations
@@ -43,6 +46,12 @@ class EditedAfterApply(MigrationError):
     code = "E202"
 
 
+class NoDown(MigrationError):
+    """A migration does not say how to take it back."""
+
+    code = "E203"
+
+
 class MigrationMissing(MigrationError):
     """The database has a migration that is not in the folder."""
 
@@ -59,3 +68,19 @@ class TransactionControl(MigrationError):
     """A file must not begin or end transactions: all files are applied in one."""
 
     code = "E207"
+
+
+class UnknownMigration(MigrationError):
+    """There is no migration of this version or name."""
+
+    code = "E208"
+    status = 404
+    exit_code = 4
+
+
+class InvalidMigrationName(MigrationError):
+    """A migration's name needs a letter or a digit in it."""
+
+    code = "E209"
+    status = 400
+    exit_code = 2

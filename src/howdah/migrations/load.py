@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from howdah.migrations.errors import InvalidMigrations
+from howdah.postgres.statements import statement_starts
 
 _FOLDER_NAME = re.compile(r"([0-9]{1,18})_(\w[\w.-]*)")
 
@@ -20,15 +21,38 @@ class SqlFile:
     sql: str
     checksum: str
 
+    @property
+    def has_statements(self) -> bool:
+        """Whether there is more in it than comments."""
+        return bool(statement_starts(self.sql))
+
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """A folder ``<version>_<name>`` with an ``up.sql``, and perhaps a ``down.sql``."""
+    """A folder ``<version>_<name>`` with an ``up.sql``, and perhaps a ``down.sql``. ``place`` is the folder's path."""
 
     version: int
     name: str
-    up: SqlFile
-    down: SqlFile | None = None
+    place: str
+    up: tuple[SqlFile, ...]
+    down: tuple[SqlFile, ...] = ()
+
+    @property
+    def checksum(self) -> str:
+        """What tells whether it is what was applied: of its one file, or of all of them in order."""
+        if len(self.up) == 1:
+            return self.up[0].checksum
+        return hashlib.sha256(" ".join(file.checksum for file in self.up).encode()).hexdigest()
+
+    @property
+    def is_written(self) -> bool:
+        """Whether there is anything to apply; ``migration new`` makes one in which there is not, yet."""
+        return any(file.has_statements for file in self.up)
+
+    @property
+    def is_revertible(self) -> bool:
+        """Whether somebody wrote down how to take it back."""
+        return any(file.has_statements for file in self.down)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +84,13 @@ def load_migrations(folder: Path) -> tuple[Migration, ...]:
             problems.append(f"{place} has no up.sql.")
         elif int(matched[1]) in found:
             other = found[int(matched[1])]
-            problems.append(f"{place} has the version of {Path(other.up.place).parent}.")
+            problems.append(f"{place} has the version of {other.place}.")
         else:
-            up = _read(path / "up.sql", f"{place}/up.sql", problems)
-            down = _read(path / "down.sql", f"{place}/down.sql", problems) if (path / "down.sql").is_file() else None
-            found[int(matched[1])] = Migration(int(matched[1]), matched[2], up, down)
+            up, down = (
+                tuple(_read(path / name, f"{place}/{name}", problems) for name in names if (path / name).is_file())
+                for names in (("up.sql",), ("down.sql",))
+            )
+            found[int(matched[1])] = Migration(int(matched[1]), matched[2], place, up, down)
     if problems:
         raise InvalidMigrations(problems)
     return tuple(found[version] for version in sorted(found))

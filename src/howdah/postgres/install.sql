@@ -30,6 +30,8 @@ create table if not exists howdah.migrations (
   applied_at timestamptz not null default clock_timestamp()
 );
 
+alter table howdah.migrations add column if not exists milliseconds double precision;
+
 create table if not exists howdah.seeds (
   name text primary key,
   checksum text not null,
@@ -186,7 +188,7 @@ begin
 end
 $body$;
 
-insert into howdah.installation (version) values (1)
+insert into howdah.installation (version) values (2)
 on conflict (only_row) do update set version = greatest(howdah.installation.version, excluded.version);
 
 -- prepare_role --

@@ -1,0 +1,218 @@
+"""``howdah migration``: list, show, new, up, down."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from howdah.cli import databases, running
+from howdah.cli.command import Command, Group, console_of
+
+if TYPE_CHECKING:  # importing them is slow, and a completion does not need them
+    from howdah.migrations.load import SqlFile
+    from howdah.migrations.plan import Standing
+    from howdah.migrations.run import Step
+
+COLUMNS = ("VERSION", "NAME", "STATE", "APPLIED", "TOOK")
+
+
+@click.group("migration", cls=Group)
+def command_() -> None:
+    r"""Change the database step by step, forwards and back, and see where it stands.
+
+    Where `howdah dev` does not run, the project's Postgres is started for the time of the command.
+
+    \b
+    Examples:
+      howdah migration new add_tags
+      howdah migration up
+      howdah migration list
+    """
+
+
+@command_.command("list", cls=Command)
+@click.pass_context
+def list_(context: click.Context) -> None:
+    r"""Every migration of the folder and of the database, and whether they agree.
+
+    \b
+    Examples:
+      howdah migration list
+      howdah migration list --json | jq '.migrations[] | select(.state == "pending")'
+    """
+    console = console_of(context)
+    found = _standings(context)
+    if console.json:
+        console.data({"migrations": [_described(one) for one in found]}, "")
+    elif found:
+        console.table(COLUMNS, [_row(one) for one in found])
+    else:
+        console.say("There is no migration yet. `howdah migration new NAME` makes one.")
+
+
+@command_.command("show", cls=Command)
+@click.argument("migration", metavar="VERSION")
+@click.pass_context
+def show(context: click.Context, migration: str) -> None:
+    r"""One migration, by its version or name: how it stands, and its files.
+
+    \b
+    Examples:
+      howdah migration show 20261121101500
+      howdah migration show add_tags
+    """
+    from howdah.migrations import plan
+
+    console = console_of(context)
+    found = plan.find(_standings(context), migration)
+    up, down = (found.migration.up, found.migration.down) if found.migration is not None else ((), ())
+    if console.json:
+        console.data({**_described(found), "up": _texts(up), "down": _texts(down)}, "")
+        return
+    console.table(COLUMNS, [_row(found)])
+    for file in (*up, *down):
+        console.line(f"\n-- {file.place}\n{file.sql.rstrip()}")
+
+
+@command_.command("new", cls=Command)
+@click.argument("name")
+@click.pass_context
+def new(context: click.Context, name: str) -> None:
+    r"""Make the folder of a migration, with an up.sql and a down.sql to write.
+
+    \b
+    Examples:
+      howdah migration new add_tags
+      howdah migration new "Add tags to article"
+    """
+    import datetime as dt
+    from pathlib import Path
+
+    from howdah.migrations.write import new_migration
+    from howdah.provision import MIGRATIONS
+
+    console = console_of(context)
+    root = running.project_folder(console)
+    made = new_migration(root / MIGRATIONS, name, dt.datetime.now(dt.UTC))
+    files = [made / "up.sql", made / "down.sql"]
+    here = Path.cwd()
+    shown = [str(file.relative_to(here) if file.is_relative_to(here) else file) for file in files]
+    told = {"version": int(made.name.partition("_")[0]), "folder": str(made), "files": [str(file) for file in files]}
+    console.data(told, "\n".join(shown))
+    console.say(f"Write both, then: {running.command_here(root)} migration up")
+
+
+@command_.command("up", cls=Command)
+@click.option("--to", metavar="VERSION", help="Nothing newer than this migration.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be run.")
+@click.pass_context
+def up(context: click.Context, to: str | None, dry_run: bool) -> None:
+    r"""Apply what is pending, and the metadata with it, in one transaction: all of it or nothing.
+
+    \b
+    Examples:
+      howdah migration up --dry-run
+      howdah migration up --to 20261121101500
+    """
+    from howdah import provision
+
+    console, root = console_of(context), running.project_folder(console_of(context))
+    project = databases.project_of(console)
+    if dry_run:
+        places = databases.with_database(console, project, lambda it: provision.plan_up(root, it.dsn, to=to))
+        _say_planned(context, "applied", places)
+    else:
+        steps = databases.with_database(console, project, lambda it: provision.migrate_up(root, it.dsn, to=to))
+        _say_done(context, "applied", steps, "Nothing is pending.")
+
+
+@command_.command("down", cls=Command)
+@click.argument("count", metavar="[N]", type=click.IntRange(min=1), required=False)
+@click.option("--to", metavar="VERSION", help="Take back everything newer than this migration; 0 is everything.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be run.")
+@click.option("--yes", is_flag=True, help="Do not ask, even where the database is not the project's own.")
+@click.pass_context
+def down(context: click.Context, count: int | None, to: str | None, dry_run: bool, yes: bool) -> None:
+    r"""Take back the last migration, or the last N, in one transaction: all of it or nothing.
+
+    What they take back is pending again. Data in what is dropped is gone.
+
+    \b
+    Examples:
+      howdah migration down
+      howdah migration down 2 --dry-run
+      howdah migration down --to 20261121101500
+    """
+    from howdah import provision
+
+    if count is not None and to is not None:
+        raise click.UsageError("N and --to say the same: give one of them.", context)
+    console, root = console_of(context), running.project_folder(console_of(context))
+    project, number = databases.project_of(console), count or 1
+    if dry_run:
+        places = databases.with_database(
+            console, project, lambda it: provision.plan_down(root, it.dsn, count=number, to=to)
+        )
+        _say_planned(context, "reverted", places)
+        return
+    databases.confirm(console, project, "Take back migrations of", yes=yes)
+    steps = databases.with_database(
+        console, project, lambda it: provision.migrate_down(root, it.dsn, count=number, to=to)
+    )
+    _say_done(context, "reverted", steps, "No such migration is applied.")
+
+
+def _standings(context: click.Context) -> tuple[Standing, ...]:
+    from howdah import provision
+
+    console = console_of(context)
+    root = running.project_folder(console)
+    project = databases.project_of(console)
+    return databases.with_database(console, project, lambda it: provision.read_standings(root, it.dsn))
+
+
+def _say_planned(context: click.Context, verb: str, places: tuple[str, ...]) -> None:
+    console = console_of(context)
+    if console.json:
+        console.data({verb: [{"file": place} for place in places], "dry_run": True}, "")
+        return
+    for place in places:
+        console.line(place)
+    console.say("Nothing was changed.")
+
+
+def _say_done(context: click.Context, verb: str, steps: tuple[Step, ...], nothing: str) -> None:
+    console = console_of(context)
+    if console.json:
+        files = [{"file": step.place, "milliseconds": step.milliseconds} for step in steps]
+        console.data({verb: files, "dry_run": False}, "")
+        return
+    width = max((len(step.place) for step in steps), default=0)
+    for step in steps:
+        console.line(f"{step.place:<{width}}  {_took(step.milliseconds):>10}")
+    if not steps:
+        console.say(nothing)
+
+
+def _described(one: Standing) -> dict[str, Any]:
+    return {
+        "version": one.version,
+        "name": one.name,
+        "state": one.state,
+        "applied_at": one.applied.applied_at if one.applied is not None else None,
+        "milliseconds": one.applied.milliseconds if one.applied is not None else None,
+    }
+
+
+def _row(one: Standing) -> tuple[str, ...]:
+    at, milliseconds = (one.applied.applied_at, one.applied.milliseconds) if one.applied is not None else (None, None)
+    return (str(one.version), one.name, one.state, at or "–", "–" if milliseconds is None else _took(milliseconds))
+
+
+def _texts(files: tuple[SqlFile, ...]) -> list[dict[str, str]]:
+    return [{"file": file.place, "text": file.sql} for file in files]
+
+
+def _took(milliseconds: float) -> str:
+    return f"{milliseconds:.1f} ms"

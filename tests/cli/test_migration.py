@@ -1,0 +1,207 @@
+"""`howdah migration` on a database that somebody else runs; on the project's own it is in the tests of the product."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tests.cli.commands import CLEAN, Outcome, project
+from tests.support import Cluster
+
+from howdah.cli import program
+
+FILES = {
+    "1_author/up.sql": "create table author (id int primary key);",
+    "1_author/down.sql": "drop table author;",
+    "2_article/up.sql": "create table article (id int primary key);",
+    "2_article/down.sql": "drop table article;",
+}
+
+
+class Here:
+    """A project with two migrations, and its database. Commands run in this process: it is most of their time."""
+
+    def __init__(
+        self,
+        folder: Path,
+        dsn: str,
+        cluster: Cluster,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        self.root = project(folder)
+        self.dsn, self.cluster, self.monkeypatch, self.capsys = dsn, cluster, monkeypatch, capsys
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr(sys, "excepthook", sys.excepthook)  # the command sets its own
+        for name, text in FILES.items():
+            self.write(f"migrations/{name}", text)
+
+    def write(self, name: str, text: str) -> None:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def howdah(self, *words: str) -> Outcome:
+        self.monkeypatch.setenv("DATABASE_URL", self.dsn)
+        self.capsys.readouterr()
+        code = program.run(words)
+        said = self.capsys.readouterr()
+        return Outcome(code, said.out, said.err)
+
+    def tables(self) -> list[str]:
+        name = self.dsn.partition("dbname=")[2].split()[0]
+        found = self.cluster.execute("select tablename from pg_tables where schemaname = 'public'", database=name)
+        return sorted(table for (table,) in found)
+
+
+@pytest.fixture
+def here(
+    tmp_path: Path,
+    database: str,
+    cluster: Cluster,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Here:
+    return Here(tmp_path / "shop", database, cluster, monkeypatch, capsys)
+
+
+def test_up_and_down_and_where_one_stands(here: Here) -> None:
+    """Each file is named with its time; the list says applied and pending, for people and for programs."""
+    told = here.howdah("migration", "up", "--to", "1")
+    assert told.code == 0, told.err
+    assert told.out.split()[0] == "migrations/1_author/up.sql"
+    assert told.out.split()[2] == "ms"
+    lines = [line.split() for line in here.howdah("migration", "list").out.splitlines()]
+    assert [line[:3] for line in lines] == [
+        ["VERSION", "NAME", "STATE"],
+        ["1", "author", "applied"],
+        ["2", "article", "pending"],
+    ]
+    told = here.howdah("migration", "up", "--json")
+    assert [step["file"] for step in told.json["applied"]] == ["migrations/2_article/up.sql"]
+    assert here.tables() == ["article", "author"]
+    assert here.howdah("migration", "up").err == "Nothing is pending.\n"
+    told = here.howdah("migration", "down", "2", "--yes", "--json")
+    assert [step["file"] for step in told.json["reverted"]] == [
+        "migrations/2_article/down.sql",
+        "migrations/1_author/down.sql",
+    ]
+    assert here.tables() == []
+    states = here.howdah("migration", "list", "--json").json["migrations"]
+    assert [(one["version"], one["state"], one["applied_at"]) for one in states] == [
+        (1, "pending", None),
+        (2, "pending", None),
+    ]
+
+
+def test_a_dry_run_changes_nothing(here: Here) -> None:
+    """It names the files and leaves no trace, not even howdah's own schema; and it needs no yes."""
+    told = here.howdah("migration", "up", "--dry-run")
+    assert told.out.split() == ["migrations/1_author/up.sql", "migrations/2_article/up.sql"]
+    assert here.tables() == []
+    name = here.dsn.partition("dbname=")[2].split()[0]
+    assert here.cluster.execute("select to_regnamespace('howdah')", database=name) == [(None,)]
+    here.howdah("migration", "up")
+    told = here.howdah("migration", "down", "--to", "0", "--dry-run", "--json")
+    assert [step["file"] for step in told.json["reverted"]] == [
+        "migrations/2_article/down.sql",
+        "migrations/1_author/down.sql",
+    ]
+    assert told.json["dry_run"] is True
+    assert here.tables() == ["article", "author"]
+
+
+def test_what_destroys_data_elsewhere_needs_a_yes(here: Here) -> None:
+    """E210 without a terminal, which exits with 5; the password of the URL is not shown."""
+    here.howdah("migration", "up")
+    here.dsn += " password=hunter2"
+    for words in (("migration", "down"), ("migration", "down", "--json"), ("--no-input", "migration", "down")):
+        told = here.howdah(*words)
+        assert told.code == 5
+        assert "E210" in told.out + told.err
+        assert "hunter2" not in told.out + told.err
+    assert here.tables() == ["article", "author"]
+
+
+@pytest.mark.parametrize(("answer", "left"), [("y", ["author"]), ("n", ["article", "author"])])
+def test_on_a_terminal_it_asks(here: Here, answer: str, left: list[str]) -> None:
+    """Yes does it, no does not."""
+    here.howdah("migration", "up")
+    control, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "howdah", "migration", "down"],
+        cwd=here.root,
+        env={**CLEAN, "DATABASE_URL": here.dsn, "TERM": "dumb"},
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
+    )
+    os.close(terminal)
+    said, deadline = b"", time.monotonic() + 30
+    while b"?" not in said and time.monotonic() < deadline:
+        said += os.read(control, 1024)
+    os.write(control, answer.encode() + b"\n")
+    code = process.wait(30)
+    os.close(control)
+    assert code == (0 if answer == "y" else 130)
+    assert here.tables() == left
+
+
+def test_one_migration_is_shown_with_its_files(here: Here) -> None:
+    """By version or name; what is none is E208 and exits with 4."""
+    told = here.howdah("migration", "show", "author")
+    assert "-- migrations/1_author/up.sql\ncreate table author" in told.out
+    told = here.howdah("migration", "show", "1", "--json")
+    assert told.json["state"] == "pending"
+    assert told.json["down"] == [{"file": "migrations/1_author/down.sql", "text": "drop table author;"}]
+    for words in (("show", "9"), ("up", "--to", "9"), ("down", "--yes", "--to", "nine")):
+        told = here.howdah("migration", *words)
+        assert (told.code, "E208" in told.err) == (4, True)
+
+
+def test_a_new_one_is_written_then_applied(here: Here) -> None:
+    """Its two files are named; until there is a statement it is empty, and nothing stumbles over it."""
+    told = here.howdah("migration", "new", "Add tags")
+    up, down = told.out.split()
+    assert up.startswith("migrations/2") and up.endswith("_add_tags/up.sql")
+    assert (here.root / down).exists()
+    here.howdah("migration", "up")
+    assert here.howdah("migration", "list", "--json").json["migrations"][2]["state"] == "empty"
+    here.write(up, "create table tag (id int);")
+    assert here.howdah("migration", "up").out.split()[0] == up
+    told = here.howdah("migration", "down", "--yes")
+    assert (told.code, "E203" in told.err) == (1, True)
+    assert here.tables() == ["article", "author", "tag"]
+
+
+def test_metadata_comes_with_the_tables(here: Here) -> None:
+    """What a metadata file says of them is applied in the same go; what does not fit is said."""
+    here.write("metadata/tables/public.author.toml", 'table = "author"\n')
+    here.write("metadata/tables/public.article.toml", 'table = "article"\n')
+    told = here.howdah("migration", "up", "--to", "1")
+    assert "warning: metadata/tables/public.article.toml" in told.err
+    told = here.howdah("migration", "up")
+    assert told.err == ""
+
+
+def test_words_that_make_no_sense_are_refused(here: Here) -> None:
+    """No such verb, no name, both a number and a version, a number that is none."""
+    for words in (("sideways",), ("new",), ("new", "!"), ("down", "2", "--to", "1"), ("down", "0"), ("down", "x")):
+        assert here.howdah("migration", *words).code == 2
+
+
+def test_an_edit_after_apply_says_how_to_get_it_in(here: Here) -> None:
+    """E202; and down, then up, does it."""
+    here.howdah("migration", "up")
+    here.write("migrations/2_article/up.sql", "create table article (id int primary key, title text);")
+    told = here.howdah("migration", "up")
+    assert (told.code, "E202" in told.err, "migration down" in told.err) == (1, True, True)
+    assert here.howdah("migration", "list", "--json").json["migrations"][1]["state"] == "edited"
+    assert here.howdah("migration", "down", "--yes").code == 0
+    assert here.howdah("migration", "up").code == 0
