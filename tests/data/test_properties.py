@@ -80,6 +80,10 @@ KEYS = (
             "$regex",
             "$similar",
             "$ceq",
+            "aggregates",
+            "group_by",
+            "sum",
+            "min",
             "$contains",
             "$has_key",
             "$has_keys_any",
@@ -118,10 +122,18 @@ ARGS = st.fixed_dictionaries(
         "$set": st.dictionaries(NAMES, JSON, max_size=3),
         "$inc": st.dictionaries(NAMES, JSON, max_size=2),
         "distinct": st.lists(NAMES, max_size=3) | JSON,
+        "aggregates": st.dictionaries(
+            NAMES, st.dictionaries(st.sampled_from(["count", "sum", "min"]), NAMES | JSON, max_size=1), max_size=2
+        )
+        | JSON,
+        "group_by": NAMES | JSON,
     },
 )
 REQUESTS = st.fixed_dictionaries(
-    {"type": st.sampled_from(["select", "insert", "update", "delete", "count", "bulk"]) | JSON, "args": ARGS | JSON}
+    {
+        "type": st.sampled_from(["select", "insert", "update", "delete", "count", "aggregate", "bulk"]) | JSON,
+        "args": ARGS | JSON,
+    }
 )
 
 
@@ -242,6 +254,30 @@ def test_forbidden_and_unknown_columns_look_the_same() -> None:
             },
         },
         {"type": "count", "args": {"table": "author", "distinct": ["@"]}},
+        {"type": "aggregate", "args": {"table": "author", "aggregates": {"n": {"count": "@"}}}},
+        {"type": "aggregate", "args": {"table": "author", "aggregates": {"n": {"max": "@"}}}},
+        {"type": "aggregate", "args": {"table": "author", "aggregates": {"n": {"sum": "@"}}}},
+        {"type": "aggregate", "args": {"table": "author", "aggregates": {"n": {"count": {"distinct": ["@"]}}}}},
+        {"type": "aggregate", "args": {"table": "author", "aggregates": {"n": {"count": "*"}}, "group_by": ["@"]}},
+        {"type": "aggregate", "args": {"table": "author", "aggregates": {"n": {"count": "*"}}, "where": {"@": 1}}},
+        {
+            "type": "select",
+            "args": {
+                "table": "profile",
+                "columns": [
+                    {
+                        "name": "author",
+                        "columns": [
+                            {
+                                "name": "articles",
+                                "aggregates": {"n": {"count": "*"}},
+                                "where": {"author": {"@": "x"}},
+                            }
+                        ],
+                    }
+                ],
+            },
+        },
         {"type": "update", "args": {"table": "author", "where": {}, "$set": {"@": "x"}}},
         {"type": "update", "args": {"table": "author", "where": {}, "$default": ["@"]}},
         {"type": "update", "args": {"table": "author", "where": {"@": "x"}, "$set": {"name": "x"}}},

@@ -158,7 +158,20 @@ def selections(table: str, depth: int = 2) -> dict[str, st.SearchStrategy[Any]]:
                 optional={"where": conditions(RELATED[table][name], 1), "limit": st.integers(0, 2)},
             )
         )
+        entries |= st.sampled_from(sorted(RELATED[table])).flatmap(
+            lambda name: st.fixed_dictionaries(
+                {"name": st.just(name), "aggregates": aggregates(RELATED[table][name])},
+                optional={"where": conditions(RELATED[table][name], 1), "group_by": st.just("id")},
+            )
+        )
     return {"columns": st.lists(entries, max_size=3)}
+
+
+def aggregates(table: str) -> st.SearchStrategy[dict[str, Any]]:
+    column = st.sampled_from(COLUMNS[table])
+    count = st.just("*") | column | st.fixed_dictionaries({"distinct": st.lists(column, min_size=1, max_size=2)})
+    function = one("count", count) | st.dictionaries(st.sampled_from(["sum", "avg", "min", "max"]), column, max_size=1)
+    return st.dictionaries(st.sampled_from(["n", "x", "id"]), function, min_size=1, max_size=2)
 
 
 def rows(table: str) -> st.SearchStrategy[dict[str, Any]]:
@@ -177,6 +190,9 @@ def arguments(kind: str, table: str) -> st.SearchStrategy[dict[str, Any]]:
                 "order_by": st.sampled_from(["id", "-id"]),
             }
             return st.fixed_dictionaries(named | selections(table), optional=where | slice_)
+        case "aggregate":
+            groups = {"group_by": st.sampled_from(COLUMNS[table]), "limit": st.integers(0, 3)}
+            return st.fixed_dictionaries(named | {"aggregates": aggregates(table)}, optional=where | groups)
         case "count":
             return st.fixed_dictionaries(named, optional=where | {"distinct": st.just(["id"])})
         case "insert":
@@ -190,7 +206,8 @@ def arguments(kind: str, table: str) -> st.SearchStrategy[dict[str, Any]]:
 
 
 REQUESTS = st.tuples(
-    st.sampled_from(["select", "select", "count", "insert", "update", "delete"]), st.sampled_from(sorted(COLUMNS))
+    st.sampled_from(["select", "select", "count", "aggregate", "insert", "update", "delete"]),
+    st.sampled_from(sorted(COLUMNS)),
 ).flatmap(lambda pair: st.fixed_dictionaries({"type": st.just(pair[0]), "args": arguments(*pair)}))
 
 
@@ -284,6 +301,10 @@ def place(path: Any) -> dict[str, Any]:
     return {"type": "count", "args": {"table": "place", "where": {"path": path}}}
 
 
+def aggregate(of: dict[str, Any], *, name: str = "n", **args: Any) -> dict[str, Any]:
+    return {"type": "aggregate", "args": {"table": "article", "aggregates": {name: of}, **args}}
+
+
 def insert(*objects: Any) -> dict[str, Any]:
     return {"type": "insert", "args": {"table": "article", "objects": list(objects)}}
 
@@ -356,6 +377,19 @@ DIFFERENT = {
         count({"tags": [Decimal("1.0"), None]}),
         count({"tags": [Decimal("1.00"), None]}),
     ),
+    "what is counted": (aggregate({"count": "*"}), aggregate({"count": "id"})),
+    "another aggregate": (aggregate({"min": "id"}), aggregate({"max": "id"})),
+    "another name of an aggregate": (aggregate({"min": "id"}), aggregate({"min": "id"}, name="m")),
+    "groups": (aggregate({"count": "*"}), aggregate({"count": "*"}, group_by="id")),
+    "other groups": (aggregate({"count": "*"}, group_by="title"), aggregate({"count": "*"}, group_by="id")),
+    "a limit of groups": (
+        aggregate({"count": "*"}, group_by="id", limit=1),
+        aggregate({"count": "*"}, group_by="id", limit=2),
+    ),
+    "aggregates of a relationship": (
+        select({"name": "comments", "aggregates": {"n": {"min": "id"}}}),
+        select({"name": "comments", "aggregates": {"n": {"max": "id"}}}),
+    ),
     "set and inc": (
         {"type": "update", "args": {"table": "article", "where": {}, "$set": {"rating": 1}}},
         {"type": "update", "args": {"table": "article", "where": {}, "$inc": {"rating": 1}}},
@@ -384,6 +418,14 @@ ALIKE = {
     "lists of paths": (place({"$descendant_any": ["a"]}), place({"$descendant_any": ["b", "c.d"]})),
     "patterns of paths": (place({"$matches": "*.a"}), place({"$matches": "b"})),
     "lists of patterns of paths": (place({"_matches_any": ["*.a"]}), place({"_matches_any": ["b", "c"]})),
+    "aggregates": (
+        aggregate({"max": "id"}, where={"rating": {"$gt": 1}}),
+        aggregate({"max": "id"}, where={"rating": {"$gt": 2}}),
+    ),
+    "aggregates of a relationship": (
+        select({"name": "comments", "aggregates": {"n": {"count": "*"}}, "where": {"text": "a"}}),
+        select({"name": "comments", "aggregates": {"n": {"count": "*"}}, "where": {"text": "b"}}),
+    ),
     "rows": (insert({"title": "x", "data": {"a": None}}), insert({"title": "y", "data": {"b": [True]}})),
     "nested": (
         select({"name": "comments", "columns": ["id"], "where": {"text": {"$like": "a"}}}),

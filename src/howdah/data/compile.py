@@ -23,6 +23,8 @@ from howdah.data.catalog.condition import (
     RowExists,
 )
 from howdah.data.plan.values import (
+    AggregateOutput,
+    AggregationPlan,
     AssignmentPlan,
     Cell,
     ColumnOutput,
@@ -33,6 +35,7 @@ from howdah.data.plan.values import (
     InsertPlan,
     OrderTerm,
     Plan,
+    RelatedAggregateOutput,
     RelatedOutput,
     ReturningPlan,
     RowsPlan,
@@ -51,6 +54,7 @@ from howdah.data.sql.ast import (
     Case,
     ColumnOf,
     Connected,
+    CountDistinct,
     Delete,
     Exists,
     Expression,
@@ -127,6 +131,8 @@ def compile_plan(plan: Plan) -> Tree:
             return _list_of(_rows(rows, (), aliases), aliases)
         case CountPlan():
             return _count(plan, aliases)
+        case AggregationPlan():
+            return _aggregation(plan, (), aliases)
         case InsertPlan():
             return _insert(plan, aliases)
         case UpdatePlan():
@@ -176,9 +182,9 @@ def _rows(
         outputs,
         _source(rows.table, alias),
         _where(rows.condition, alias, aliases, joins),
-        order_by,
-        1 if one and rows.limit is None else rows.limit,
-        None if rows.offset is None else Parameter(rows.offset, "bigint"),
+        order_by=order_by,
+        limit=1 if one and rows.limit is None else rows.limit,
+        offset=None if rows.offset is None else Parameter(rows.offset, "bigint"),
     )
 
 
@@ -187,8 +193,10 @@ def _column(output: ColumnOutput, alias: str) -> Output:
     return Output(column, None) if output.cast is None else Output(AsText(column, output.cast), output.column)
 
 
-def _related(output: RelatedOutput, alias: str, aliases: _Aliases) -> Scalar:
+def _related(output: RelatedOutput | RelatedAggregateOutput, alias: str, aliases: _Aliases) -> Scalar:
     joined_to = tuple([(ColumnOf(alias, ours), theirs) for ours, theirs in output.mapping])
+    if isinstance(output, RelatedAggregateOutput):
+        return Scalar(_aggregation(output.aggregation, joined_to, aliases))
     if not output.single:
         return Scalar(_list_of(_rows(output.rows, joined_to, aliases), aliases))
     row = aliases.row()
@@ -220,6 +228,52 @@ def _value_at(hops: tuple[Hop, ...], column: str, alias: str, aliases: _Aliases)
             limit=None if hop.unique else 1,
         )
     )
+
+
+def _aggregation(plan: AggregationPlan, joined_to: tuple[tuple[ColumnOf, str], ...], aliases: _Aliases) -> Select:
+    """One object, or a list of one for each group."""
+    alias = aliases.table()
+    joins = tuple([Binary(ColumnOf(alias, theirs), "=", ours) for ours, theirs in joined_to])
+    select = Select(
+        tuple(
+            [_column(output, alias) for output in plan.group_by]
+            + [Output(_aggregate(output, alias), output.key) for output in plan.aggregates]
+        ),
+        _source(plan.table, alias),
+        _where(plan.condition, alias, aliases, joins),
+        tuple([ColumnOf(alias, output.column) for output in plan.group_by]),
+        tuple(
+            [
+                # By the value and not by its text, which sorts 10 before 9.
+                Order(
+                    ColumnOf(alias, term.by.column)
+                    if isinstance(term.by, ColumnOutput)
+                    else _aggregated(term.by, alias),
+                    term.descending,
+                    term.nulls_first,
+                )
+                for term in plan.order_by
+            ]
+        ),
+        plan.limit,
+        None if plan.offset is None else Parameter(plan.offset, "bigint"),
+    )
+    if plan.group_by:
+        return _list_of(select, aliases)
+    row = aliases.row()
+    return Select((Output(Call("row_to_json", (RowOf(row),)), None),), SelectSource(select, row))
+
+
+def _aggregate(output: AggregateOutput, alias: str) -> Expression:
+    value = _aggregated(output, alias)
+    return value if output.cast is None else AsText(value, output.cast)
+
+
+def _aggregated(output: AggregateOutput, alias: str) -> Expression:
+    columns = tuple([ColumnOf(alias, column) for column in output.columns])
+    if output.distinct:
+        return CountDistinct(columns)
+    return Call(output.function, columns or (Word("*"),))
 
 
 def _count(plan: CountPlan, aliases: _Aliases) -> Select:

@@ -9,12 +9,13 @@ from __future__ import annotations
 from typing import assert_never
 
 from howdah.data.catalog.model import Catalog
+from howdah.data.plan.aggregation import plan_aggregate
 from howdah.data.plan.insert import plan_insert
 from howdah.data.plan.rows import plan_count, plan_select
 from howdah.data.plan.scope import Scope, Standpoint, standpoint
 from howdah.data.plan.update import plan_delete, plan_update
 from howdah.data.plan.values import Plan
-from howdah.data.query.ast import Count, Delete, Insert, Query, Select, Update
+from howdah.data.query.ast import Aggregate, Count, Delete, Insert, Query, Select, Update
 from howdah.data.query.limits import DEFAULT_LIMITS, Limits
 from howdah.session import Session
 
@@ -44,6 +45,8 @@ def plan(
             return plan_delete(query, scope)
         case Count():
             return plan_count(query, scope)
+        case Aggregate():
+            return plan_aggregate(query, scope)
     assert_never(query)
 
 

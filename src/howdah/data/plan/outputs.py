@@ -1,4 +1,4 @@
-"""How a column leaves: as Postgres writes its type in JSON, or as text where clients would lose its digits."""
+"""What rows and groups share: how a column leaves, perhaps as text, digit for digit; and how many of them there are."""
 
 from __future__ import annotations
 
@@ -17,6 +17,13 @@ _ARRAYS: Final = frozenset({"bigint[]", "numeric[]", "real[]", "double precision
 def column_output(column: Column, scope: Scope) -> ColumnOutput:
     """The column, as it leaves in this scope."""
     return ColumnOutput(column.name, text_cast(column.type) if scope.stringify_numerics else None)
+
+
+def smaller(limit: int | None, allowed: int | None) -> int | None:
+    """The smaller one of the request's limit and the role's; None is none."""
+    if limit is None or allowed is None:
+        return allowed if limit is None else limit
+    return min(limit, allowed)
 
 
 def text_cast(type_: ColumnType) -> TextCast | None:

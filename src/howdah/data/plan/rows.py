@@ -10,15 +10,18 @@ from howdah.data.catalog.condition import visible
 from howdah.data.catalog.model import Column, Relationship, SelectPermission, Table
 from howdah.data.catalog.predicate import refuse_incomparable
 from howdah.data.errors import NotExists, Path, PermissionDenied, UnexpectedPayload
-from howdah.data.plan.outputs import column_output
+from howdah.data.plan.aggregation import plan_aggregation
+from howdah.data.plan.outputs import column_output, smaller
 from howdah.data.plan.scope import Scope
 from howdah.data.plan.values import (
     ColumnOutput,
     CountPlan,
     Hop,
     OrderTerm,
+    RelatedAggregateOutput,
     RelatedOutput,
     ReturningPlan,
+    RowOutput,
     RowsPlan,
     SelectPlan,
 )
@@ -26,7 +29,9 @@ from howdah.data.query.ast import (
     EVERYTHING,
     ColumnName,
     Count,
+    Entry,
     OrderBy,
+    RelatedAggregation,
     RelatedRows,
     Returning,
     Rows,
@@ -81,28 +86,29 @@ def _rows(rows: Rows, table: Table, permission: SelectPermission, scope: Scope, 
     condition = permission.filter
     if rows.where is not EVERYTHING:
         condition = visible(condition, scope.condition(rows.where, table, permission.columns))
-    limit = rows.limit
-    if permission.limit is not None and (limit is None or permission.limit < limit):
-        limit = permission.limit
+    limit = smaller(rows.limit, permission.limit)
     offset = None if rows.offset is None else Literal(rows.offset, "number", (path, "offset"))
     order_by = tuple([_order_term(item, table, permission, scope) for item in rows.order_by])
     return RowsPlan(table.name, outputs, condition, order_by, limit, offset)
 
 
 def _outputs(
-    columns: Iterable[ColumnName | Wildcard | RelatedRows], table: Table, permission: SelectPermission, scope: Scope
-) -> tuple[ColumnOutput | RelatedOutput, ...]:
+    columns: Iterable[Entry], table: Table, permission: SelectPermission, scope: Scope
+) -> tuple[RowOutput, ...]:
     """The outputs in the order of the request; what is named stands where it is named, wildcards bring the rest."""
-    named: dict[str, ColumnOutput | RelatedOutput] = {}
+    named: dict[str, RowOutput] = {}
     deepest: Wildcard | None = None
     place = 0
     for entry in columns:
         if isinstance(entry, ColumnName):
             column = _column(entry, table, permission, scope)
-            output: ColumnOutput | RelatedOutput = column_output(column, scope)
+            output: RowOutput = column_output(column, scope)
             key = entry.name
         elif isinstance(entry, RelatedRows):
             output = _related(entry, table, scope)
+            key = entry.alias
+        elif isinstance(entry, RelatedAggregation):
+            output = _related_aggregation(entry, table, scope)
             key = entry.alias
         else:
             if deepest is None:
@@ -120,7 +126,7 @@ def _outputs(
     return (*outputs[:place], *rest, *outputs[place:])
 
 
-def _key(output: ColumnOutput | RelatedOutput) -> str:
+def _key(output: RowOutput) -> str:
     return output.column if isinstance(output, ColumnOutput) else output.key
 
 
@@ -164,6 +170,19 @@ def _related(entry: RelatedRows, table: Table, scope: Scope) -> RelatedOutput:
             path=entry.path,
         )
     return _related_output(entry.alias, relationship, _rows(entry.rows, target, permission, scope, entry.path))
+
+
+def _related_aggregation(entry: RelatedAggregation, table: Table, scope: Scope) -> RelatedAggregateOutput:
+    found = find_related(table, entry.relationship, scope.tables, scope.role)
+    if found is None:
+        raise unknown_relationship(entry.relationship, scope.role, entry.path)
+    relationship, target, permission = found
+    if relationship.kind == "object":
+        raise UnexpectedPayload(
+            "aggregates are for array relationships; this is an object relationship", path=entry.path
+        )
+    aggregation = plan_aggregation(entry.aggregation, target, permission, scope, entry.path)
+    return RelatedAggregateOutput(entry.alias, relationship.mapping, aggregation)
 
 
 def _related_output(key: str, relationship: Relationship, rows: RowsPlan) -> RelatedOutput:

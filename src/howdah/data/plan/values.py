@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from howdah.data.catalog.condition import Condition
-from howdah.data.query.ast import AssignmentOperator, TableName
+from howdah.data.query.ast import AggregateFunction, AssignmentOperator, TableName
 from howdah.data.sql.ast import TextCast
 from howdah.data.sql.statement import Value
 
@@ -34,6 +34,51 @@ class RelatedOutput:
 
 
 @dataclass(frozen=True, slots=True)
+class AggregateOutput:
+    """An aggregate under ``key``: of all rows when there are no columns, of distinct tuples when ``distinct``."""
+
+    key: str
+    function: AggregateFunction
+    columns: tuple[str, ...]
+    distinct: bool
+    cast: TextCast | None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupOrder:
+    """By a column that the groups are made by, or by what is made of them."""
+
+    by: ColumnOutput | AggregateOutput
+    descending: bool
+    nulls_first: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class AggregationPlan:
+    """One object of aggregates over all rows; with ``group_by`` a list of one for each group, with its columns."""
+
+    table: TableName
+    group_by: tuple[ColumnOutput, ...]
+    aggregates: tuple[AggregateOutput, ...]
+    condition: Condition
+    order_by: tuple[GroupOrder, ...]
+    limit: int | None
+    offset: Value | None
+
+
+@dataclass(frozen=True, slots=True)
+class RelatedAggregateOutput:
+    """What is made of the rows of another table under ``key``; ``mapping`` has pairs of our column and theirs."""
+
+    key: str
+    mapping: tuple[tuple[str, str], ...]
+    aggregation: AggregationPlan
+
+
+RowOutput: TypeAlias = "ColumnOutput | RelatedOutput | RelatedAggregateOutput"
+
+
+@dataclass(frozen=True, slots=True)
 class Hop:
     """From a row to the one row of another table, where the role may see it."""
 
@@ -58,7 +103,7 @@ class RowsPlan:
     """Rows to read. The limit is the smaller one of the request's and the role's."""
 
     table: TableName
-    outputs: tuple[ColumnOutput | RelatedOutput, ...]
+    outputs: tuple[RowOutput, ...]
     condition: Condition
     order_by: tuple[OrderTerm, ...]
     limit: int | None
@@ -161,4 +206,4 @@ class DeletePlan:
     returning: ReturningPlan | None
 
 
-Plan: TypeAlias = SelectPlan | CountPlan | InsertPlan | UpdatePlan | DeletePlan
+Plan: TypeAlias = SelectPlan | CountPlan | AggregationPlan | InsertPlan | UpdatePlan | DeletePlan

@@ -133,6 +133,43 @@ class RelatedRows:
     path: Path
 
 
+AggregateFunction = Literal["count", "sum", "avg", "min", "max"]
+
+
+@dataclass(frozen=True, slots=True)
+class AggregateOf:
+    """One number or value made of many rows: of a column's values, of all rows, or of ``distinct`` tuples."""
+
+    name: str
+    function: AggregateFunction
+    columns: tuple[ColumnName, ...]
+    distinct: bool
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregation:
+    """What is made of which rows: once, or (``group_by`` has columns) for each group of them."""
+
+    aggregates: tuple[AggregateOf, ...]
+    group_by: tuple[ColumnName, ...]
+    where: BooleanExpression
+    order_by: tuple[OrderBy, ...]
+    limit: int | None
+    offset: int | None
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class RelatedAggregation:
+    """What is made of the rows of a relationship, inside each row."""
+
+    relationship: str
+    alias: str
+    aggregation: Aggregation
+    path: Path
+
+
 @dataclass(frozen=True, slots=True)
 class OrderBy:
     """A column, or a dotted path of object relationships that ends in a column; ``nulls_first`` None is the default."""
@@ -143,11 +180,14 @@ class OrderBy:
     path: Path
 
 
+Entry: TypeAlias = "ColumnName | Wildcard | RelatedRows | RelatedAggregation"
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Which columns of which rows, in which order. ``restricted`` when anything but columns was asked for."""
 
-    columns: tuple[ColumnName | Wildcard | RelatedRows, ...]
+    columns: tuple[Entry, ...]
     where: BooleanExpression
     order_by: tuple[OrderBy, ...]
     limit: int | None
@@ -236,6 +276,15 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
+class Aggregate:
+    """What is made of the rows of a table."""
+
+    table: TableName
+    aggregation: Aggregation
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Bulk:
     """Requests to be answered one after the other in one transaction."""
 
@@ -252,5 +301,5 @@ class MetadataCall:
     path: Path
 
 
-Query: TypeAlias = "Select | Insert | Update | Delete | Count"
+Query: TypeAlias = "Select | Insert | Update | Delete | Count | Aggregate"
 Request: TypeAlias = "Query | Bulk | MetadataCall"

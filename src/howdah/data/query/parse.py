@@ -14,6 +14,7 @@ from typing import Any
 from howdah.data.errors import Path, UnexpectedPayload, Unreadable
 from howdah.data.query.ast import (
     EVERYTHING,
+    Aggregate,
     Assignment,
     AssignmentOperator,
     BooleanExpression,
@@ -41,7 +42,14 @@ from howdah.data.query.reading import (
     refuse_other_keys,
     require,
 )
-from howdah.data.query.selection import ROWS_KEYS, parse_column_names, parse_plain_columns, parse_rows
+from howdah.data.query.selection import (
+    AGGREGATION_KEYS,
+    ROWS_KEYS,
+    parse_aggregation,
+    parse_column_names,
+    parse_plain_columns,
+    parse_rows,
+)
 
 METADATA_CALLS = frozenset(
     {
@@ -194,6 +202,12 @@ def _count(args: dict[str, Any], path: Path, budget: Budget) -> Count:
     )
 
 
+def _aggregate(args: dict[str, Any], path: Path, budget: Budget) -> Aggregate:
+    refuse_other_keys(args, _AGGREGATE_KEYS, path)
+    table = read_table(require(args, "table", path), (path, "table"))
+    return Aggregate(table, parse_aggregation(args, path, budget), path)
+
+
 def _required_where(args: dict[str, Any], path: Path, budget: Budget) -> BooleanExpression:
     return parse_predicate(require(args, "where", path), (path, "where"), budget)
 
@@ -209,6 +223,7 @@ _QUERIES: dict[str, Callable[[dict[str, Any], Path, Budget], Query]] = {
     "update": _update,
     "delete": _delete,
     "count": _count,
+    "aggregate": _aggregate,
 }
 
 _ASSIGNMENTS: dict[str, AssignmentOperator] = {"$set": "set", "values": "set", "$inc": "inc", "$mul": "mul"}
@@ -219,4 +234,5 @@ _INSERT_KEYS = frozenset({"table", "objects", "on_conflict", "returning"})
 _CONFLICT_KEYS = frozenset({"action", "constraint", "constraint_on"})
 _UPDATE_KEYS = frozenset({"table", "where", "returning", "$default", *_ASSIGNMENTS})
 _DELETE_KEYS = frozenset({"table", "where", "returning"})
+_AGGREGATE_KEYS = AGGREGATION_KEYS | {"table"}
 _COUNT_KEYS = frozenset({"table", "distinct", "where"})

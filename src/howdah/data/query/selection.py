@@ -1,11 +1,26 @@
-"""JSON → Rows: which columns, relationships, order and slice. For ``select`` and for the relationships inside it."""
+"""JSON → Rows: which columns, relationships, order and slice; or an Aggregation, what is made of rows.
+
+For ``select`` and ``aggregate``, and for the relationships inside a select.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from howdah.data.errors import NotSupported, Path, UnexpectedPayload, Unreadable
-from howdah.data.query.ast import EVERYTHING, ColumnName, OrderBy, RelatedRows, Rows, Wildcard
+from howdah.data.query.ast import (
+    EVERYTHING,
+    AggregateFunction,
+    AggregateOf,
+    Aggregation,
+    ColumnName,
+    Entry,
+    OrderBy,
+    RelatedAggregation,
+    RelatedRows,
+    Rows,
+    Wildcard,
+)
 from howdah.data.query.predicate import parse_predicate
 from howdah.data.query.reading import (
     Budget,
@@ -18,7 +33,10 @@ from howdah.data.query.reading import (
 )
 
 ROWS_KEYS = frozenset({"columns", "where", "order_by", "limit", "offset"})
+AGGREGATION_KEYS = frozenset({"aggregates", "group_by", "where", "order_by", "limit", "offset"})
 _RELATED_KEYS = ROWS_KEYS | {"name", "alias"}
+_RELATED_AGGREGATION_KEYS = AGGREGATION_KEYS | {"name", "alias"}
+_FUNCTIONS: dict[str, AggregateFunction] = {name: name for name in get_args(AggregateFunction)}
 _ORDER_KEYS = frozenset({"column", "type", "order", "nulls"})
 
 MAX_ALIAS_BYTES = 63
@@ -43,9 +61,65 @@ def parse_rows(fields: dict[str, Any], path: Path, budget: Budget, nesting: int 
     )
 
 
-def parse_columns(
-    value: Any, path: Path, budget: Budget, nesting: int = 0
-) -> tuple[ColumnName | Wildcard | RelatedRows, ...]:
+def parse_aggregation(fields: dict[str, Any], path: Path, budget: Budget, nesting: int = 0) -> Aggregation:
+    """What an object with ``aggregates`` and perhaps ``group_by``, ``where`` and a slice of the groups asks for.
+
+    A key with null is a key that is not there. Raises Unreadable, UnexpectedPayload and NotSupported.
+    """
+    place: Path = (path, "aggregates")
+    aggregates = read_object(require(fields, "aggregates", path), place)
+    if not aggregates:
+        raise UnexpectedPayload("aggregates cannot be empty", path=place)
+    group_by, where, order_by = fields.get("group_by"), fields.get("where"), fields.get("order_by")
+    limit, offset = fields.get("limit"), fields.get("offset")
+    groups: tuple[ColumnName, ...] = ()
+    if group_by is not None:
+        groups = parse_column_names([group_by] if isinstance(group_by, str) else group_by, (path, "group_by"), budget)
+        if not groups:
+            raise UnexpectedPayload("group_by cannot be an empty list", path=(path, "group_by"))
+    elif not (order_by is None and limit is None and offset is None):
+        raise UnexpectedPayload("order_by, limit and offset are for groups: give group_by", path=path)
+    return Aggregation(
+        tuple([_aggregate(name, value, (place, name), budget) for name, value in aggregates.items()]),
+        groups,
+        EVERYTHING if where is None else parse_predicate(where, (path, "where"), budget, nesting),
+        () if order_by is None else _order_by(order_by, (path, "order_by"), budget),
+        None if limit is None else _natural_number(limit, (path, "limit")),
+        None if offset is None else _natural_number(offset, (path, "offset")),
+        path,
+    )
+
+
+def _aggregate(name: str, value: Any, path: Path, budget: Budget) -> AggregateOf:
+    """``{"avg": "rating"}``, ``{"count": "*"}`` or ``{"count": {"distinct": [columns]}}`` under its name."""
+    budget.spend(path)
+    _check_alias(name, path)
+    fields = read_object(value, path)
+    if len(fields) != 1:
+        raise Unreadable('expected one function and what it is of, like {"count": "*"}', path=path)
+    ((key, operand),) = fields.items()
+    function = _FUNCTIONS.get(key)
+    if function is None:
+        raise UnexpectedPayload(f'unknown aggregate function "{key}"', path=(path, key))
+    if function == "count" and isinstance(operand, dict):
+        refuse_other_keys(operand, frozenset({"distinct"}), (path, key))
+        place = ((path, key), "distinct")
+        distinct = parse_column_names(require(operand, "distinct", (path, key)), place, budget)
+        if not distinct:
+            raise UnexpectedPayload("distinct cannot be an empty list", path=place)
+        return AggregateOf(name, function, distinct, True, path)
+    if function == "count" and operand == "*":
+        return AggregateOf(name, function, (), False, path)
+    return AggregateOf(name, function, (ColumnName(read_name(operand, (path, key)), (path, key)),), False, path)
+
+
+def _check_alias(name: Any, path: Path) -> str:
+    if len(read_name(name, path).encode()) > MAX_ALIAS_BYTES:
+        raise Unreadable(f"an alias has at most {MAX_ALIAS_BYTES} bytes", path=path)
+    return str(name)
+
+
+def parse_columns(value: Any, path: Path, budget: Budget, nesting: int = 0) -> tuple[Entry, ...]:
     """The entries of ``columns``; an empty list is ``*``, every column that may be read (R59)."""
     if value == "*":
         value = ["*"]
@@ -59,7 +133,7 @@ def parse_plain_columns(value: Any, path: Path, budget: Budget) -> tuple[ColumnN
     """The entries of ``returning``: columns and ``*``. Raises UnexpectedPayload for a relationship."""
     plain: list[ColumnName | Wildcard] = []
     for entry in parse_columns(value, path, budget):
-        if isinstance(entry, RelatedRows) or (isinstance(entry, Wildcard) and entry.depth > 1):
+        if isinstance(entry, RelatedRows | RelatedAggregation) or (isinstance(entry, Wildcard) and entry.depth > 1):
             raise UnexpectedPayload("relationships cannot be returned", path=entry.path)
         plain.append(entry)
     return tuple(plain)
@@ -73,7 +147,7 @@ def parse_column_names(value: Any, path: Path, budget: Budget) -> tuple[ColumnNa
     )
 
 
-def _column(value: Any, path: Path, budget: Budget, nesting: int) -> ColumnName | Wildcard | RelatedRows:
+def _column(value: Any, path: Path, budget: Budget, nesting: int) -> Entry:
     budget.spend(path)
     if isinstance(value, str):
         if not value.startswith("*"):
@@ -85,14 +159,14 @@ def _column(value: Any, path: Path, budget: Budget, nesting: int) -> ColumnName 
         return Wildcard(len(stars), path)
     if not isinstance(value, dict):
         raise expected("a column (String or Object)", value, path)
-    refuse_other_keys(value, _RELATED_KEYS, path)
+    aggregated = "aggregates" in value and "columns" not in value
+    refuse_other_keys(value, _RELATED_AGGREGATION_KEYS if aggregated else _RELATED_KEYS, path)
     budget.check_nesting(nesting + 1, path)
     name = read_name(require(value, "name", path), (path, "name"))
     alias = value.get("alias")
-    if alias is None:
-        alias = name
-    elif len(read_name(alias, (path, "alias")).encode()) > MAX_ALIAS_BYTES:
-        raise Unreadable(f"an alias has at most {MAX_ALIAS_BYTES} bytes", path=(path, "alias"))
+    alias = name if alias is None else _check_alias(alias, (path, "alias"))
+    if aggregated:
+        return RelatedAggregation(name, alias, parse_aggregation(value, path, budget, nesting + 1), path)
     return RelatedRows(name, alias, parse_rows(value, path, budget, nesting + 1), path)
 
 

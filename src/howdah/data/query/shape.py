@@ -39,7 +39,7 @@ _LISTS: Final = frozenset(
 _WHOLE: Final = frozenset({"$contains", "$contained_in", "_contains", "_contained_in"})
 """Operators whose operand, an object or a list, is one value."""
 _WRITTEN: Final = frozenset({"$set", "_set", "values", "$inc", "_inc", "$mul", "_mul"})
-_QUERIES: Final = frozenset({"select", "count", "insert", "update", "delete"})
+_QUERIES: Final = frozenset({"select", "count", "aggregate", "insert", "update", "delete"})
 _SCALARS: Final = frozenset({str, int, Decimal})
 
 

@@ -38,7 +38,9 @@ BinaryOperator = Literal[
     "+",
     "*",
 ]
-FunctionName = Literal["coalesce", "count", "howdah.check_violation", "json_agg", "row_to_json"]
+FunctionName = Literal[
+    "avg", "coalesce", "count", "howdah.check_violation", "json_agg", "max", "min", "row_to_json", "sum"
+]
 TextCast = Literal["text", "text[]"]
 Keyword = Literal["'[]'", "*", "0", "1", "DEFAULT", "false", "true"]
 
@@ -144,6 +146,13 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class CountDistinct:
+    """``count(DISTINCT ROW(...))``: tuples in which something is NULL count, too."""
+
+    operands: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """``CASE WHEN condition THEN result ELSE otherwise END``: NULL counts as not fulfilled."""
 
@@ -168,7 +177,7 @@ class Scalar:
 
 Expression: TypeAlias = (
     "ColumnOf | RowOf | Parameter | AsText | Word | Binary | NullTest | AnyElement | AnyOfList | Not | Connected | Call"
-    " | Case | Exists | Scalar"
+    " | CountDistinct | Case | Exists | Scalar"
 )
 
 # Relations.
@@ -227,6 +236,7 @@ class Select:
     outputs: tuple[Output, ...]
     source: Source | None
     where: Expression | None = None
+    group_by: tuple[Expression, ...] = ()
     order_by: tuple[Order, ...] = ()
     limit: int | None = None
     offset: Expression | None = None

@@ -18,6 +18,7 @@ from howdah.data.sql.ast import (
     Case,
     ColumnOf,
     Connected,
+    CountDistinct,
     Delete,
     Exists,
     Expression,
@@ -93,6 +94,9 @@ def _select(select: Select, writer: _Writer) -> None:
         writer.syntax(" FROM ")
         _source(select.source, writer)
     _where(select.where, writer)
+    if select.group_by:
+        writer.syntax(" GROUP BY ")
+        _expressions(select.group_by, ", ", writer)
     for index, order in enumerate(select.order_by):
         writer.syntax(", " if index else " ORDER BY ")
         _expression(order.expression, writer)
@@ -265,6 +269,10 @@ def _expression(expression: Expression, writer: _Writer) -> None:
                 writer.syntax(" FILTER (WHERE ")
                 _expression(only, writer)
                 writer.syntax(")")
+        case CountDistinct(operands):
+            writer.syntax("count(DISTINCT ROW(")
+            _expressions(operands, ", ", writer)
+            writer.syntax("))")
         case Exists(select):
             writer.syntax("EXISTS (")
             _select(select, writer)

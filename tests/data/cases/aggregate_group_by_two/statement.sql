@@ -1,0 +1,3 @@
+SELECT coalesce(json_agg("r1".*), '[]') FROM (SELECT "t1"."author_id", "t1"."published", count(*) AS "n" FROM
+"public"."article" AS "t1" WHERE (("t1"."published" = true) OR ("t1"."author_id" = $1::integer)) GROUP BY
+"t1"."author_id", "t1"."published" ORDER BY "t1"."author_id", "t1"."published" DESC) AS "r1"
