@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from psycopg import sql
 
@@ -13,10 +14,17 @@ from howdah.data.catalog import files, store
 from howdah.data.catalog.introspect import introspect
 from howdah.data.catalog.metadata import Metadata
 from howdah.data.catalog.resolve import resolve
+from howdah.data.errors import DataError, NotSupported
 from howdah.data.execute import publish
+from howdah.data.execute.administration import Administration
 from howdah.data.execute.known import share
+from howdah.data.query.ast import Bulk, MetadataCall, Request
+from howdah.data.query.json import decode
+from howdah.data.query.limits import DEFAULT_LIMITS
+from howdah.data.query.parse import parse_request
 from howdah.migrations.apply import Migrated, migrate, revert
-from howdah.migrations.load import Migration, Seed, load_migrations, load_seeds
+from howdah.migrations.errors import MigrationFailed
+from howdah.migrations.load import Call, CallsFile, Migration, Seed, load_migrations, load_seeds
 from howdah.migrations.plan import Standing, find, pending_migrations, reverted_migrations, standings
 from howdah.migrations.run import OPTIONS, Step, read_applied
 from howdah.observe.events import emit
@@ -79,7 +87,13 @@ async def provision(described: Described, dsn: Secret) -> Migrated:
         await _publish(connection, installation, described.metadata, described.texts)
 
     async with await connect(dsn.reveal(), OPTIONS) as connection:
-        return await migrate(connection, described.migrations, seeds=described.seeds, write_metadata=write_metadata)
+        return await migrate(
+            connection,
+            described.migrations,
+            seeds=described.seeds,
+            write_metadata=write_metadata,
+            apply_calls=_apply_calls,
+        )
 
 
 async def migrate_up(root: Path, dsn: Secret, *, to: str | None = None) -> tuple[Step, ...]:
@@ -94,7 +108,9 @@ async def migrate_up(root: Path, dsn: Secret, *, to: str | None = None) -> tuple
         await _publish(connection, installation, described.metadata, described.texts)
 
     async with await connect(dsn.reveal(), OPTIONS) as connection:
-        done = await migrate(connection, described.migrations, write_metadata=write_metadata, to=version)
+        done = await migrate(
+            connection, described.migrations, write_metadata=write_metadata, apply_calls=_apply_calls, to=version
+        )
     return done.migrations
 
 
@@ -116,7 +132,7 @@ async def migrate_down(root: Path, dsn: Secret, *, count: int = 1, to: str | Non
     found = load_migrations(root / MIGRATIONS)
     version = await _version(found, dsn, to)
     async with await connect(dsn.reveal(), OPTIONS) as connection:
-        return await revert(connection, found, count=count, to=version)
+        return await revert(connection, found, count=count, to=version, apply_calls=_apply_calls)
 
 
 async def plan_down(root: Path, dsn: Secret, *, count: int = 1, to: str | None = None) -> tuple[str, ...]:
@@ -170,14 +186,48 @@ async def count_rows(root: Path, dsn: Secret) -> Mapping[str, int]:
     return counts
 
 
+async def _apply_calls(connection: Connection, installation: Installation, file: CallsFile) -> None:
+    """The calls of a migration's file are carried out, as the administrator's would be. Raises MigrationFailed."""
+    administration = await Administration.begin(connection, installation.role)
+    for call in file.calls:
+        place = f"{file.place}:{call.line}"
+        try:
+            await _carry_out(administration, parse_request(_as_json(call)))
+        except DataError as error:
+            said = (error.internal or {}).get("error", {}).get("message") or error.message  # Postgres's own words
+            raise MigrationFailed(
+                f"{place}: {call.type}: {said}",
+                path=place,
+                hint=f"At {error.path or '$'} of the call. Nothing was applied: mend the file and start again.",
+            ) from error
+    await administration.finish()
+
+
+async def _carry_out(administration: Administration, request: Request) -> None:
+    match request:
+        case MetadataCall():
+            await administration.call(request)
+        case Bulk(requests=requests):
+            for one in requests:
+                await _carry_out(administration, one)
+        case _:
+            raise NotSupported("a migration changes tables and metadata; rows are for its SQL", path=request.path)
+
+
+def _as_json(call: Call) -> Any:
+    """The call as a request's body would be read: with the same strictness, and the same numbers."""
+    return decode(json.dumps({"type": call.type, "args": call.args}).encode(), DEFAULT_LIMITS)
+
+
 async def _publish(connection: Connection, installation: Installation, metadata: Metadata, texts: files.Files) -> bool:
     """Publish the metadata if the files changed since they were taken over last; whether they did.
 
-    Between two edits of the files, calls may have changed the metadata: that is kept until the files are edited.
+    Between two edits of the files, calls may have changed the metadata: that is kept until the files are edited. So a
+    project that never had such a file has what calls made, its migrations' among them.
     Whatever does not fit the database is said at every start, with the place where it was written.
     """
     stored, source = await store.read(connection), files.source_hash(texts)
-    changed = stored.source != source
+    changed = stored.source != source and (bool(texts) or stored.source is not None)
     if changed:
         catalog = await publish(connection, metadata, installation, source=source)
     else:

@@ -37,7 +37,7 @@ def test_versions_are_sorted_as_numbers(tmp_path: Path) -> None:
         },
     )
     found = load_migrations(folder)
-    assert [(one.version, one.name, one.up[0].sql) for one in found] == [
+    assert [(one.version, one.name, one.up[0].text) for one in found] == [
         (2, "create_author", "select 1"),
         (10, "v1.5", "select 2"),
         (1500000000000, "add-tags", "select 3"),
@@ -74,7 +74,7 @@ def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:
     assert caught.value.problems == (
         "migrations/1_again has the version of migrations/0001_fine.",
         "migrations/2_empty has no up.sql.",
-        "migrations/3_file.sql is a file, not a folder with an up.sql in it.",
+        "migrations/3_file.sql is a file, not a folder with an up.sql in it; or it would be named like 1_x.up.sql.",
         "migrations/create_author is not named <version>_<name>, as 0001_create_author is.",
     )
     assert caught.value.hint

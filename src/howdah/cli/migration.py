@@ -10,7 +10,7 @@ from howdah.cli import databases, running
 from howdah.cli.command import Command, Group, console_of
 
 if TYPE_CHECKING:  # importing them is slow, and a completion does not need them
-    from howdah.migrations.load import SqlFile
+    from howdah.migrations.load import File
     from howdah.migrations.plan import Standing
     from howdah.migrations.run import Step
 
@@ -72,7 +72,7 @@ def show(context: click.Context, migration: str) -> None:
         return
     console.table(COLUMNS, [_row(found)])
     for file in (*up, *down):
-        console.line(f"\n-- {file.place}\n{file.sql.rstrip()}")
+        console.line(f"\n-- {file.place}\n{file.text.rstrip()}")
 
 
 @command_.command("new", cls=Command)
@@ -210,8 +210,8 @@ def _row(one: Standing) -> tuple[str, ...]:
     return (str(one.version), one.name, one.state, at or "–", "–" if milliseconds is None else _took(milliseconds))
 
 
-def _texts(files: tuple[SqlFile, ...]) -> list[dict[str, str]]:
-    return [{"file": file.place, "text": file.sql} for file in files]
+def _texts(files: tuple[File, ...]) -> list[dict[str, str]]:
+    return [{"file": file.place, "text": file.text} for file in files]
 
 
 def _took(milliseconds: float) -> str:

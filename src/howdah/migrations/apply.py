@@ -1,6 +1,6 @@
 """Applies migrations, metadata and seeds to a database: in one transaction, under a lock, each thing once.
 
-It knows nothing of metadata: whoever calls gives the function that writes it.
+It knows nothing of metadata: whoever calls gives the functions that write it and that carry out a file's calls.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from howdah.migrations.load import Migration, Seed
 from howdah.migrations.plan import pending_migrations, pending_seeds, reverted_migrations
-from howdah.migrations.run import LOCK, QUERIES, Step, read_applied, refuse_transaction_control, run_file
+from howdah.migrations.run import LOCK, QUERIES, ApplyCalls, Step, read_applied, refuse_transaction_control, run_file
 from howdah.postgres.connection import Connection
 from howdah.postgres.install import Installation, install
 
@@ -34,6 +34,7 @@ async def migrate(
     *,
     seeds: Sequence[Seed] = (),
     write_metadata: WriteMetadata | None = None,
+    apply_calls: ApplyCalls | None = None,
     to: int | None = None,
 ) -> Migrated:
     """Everything pending (up to version ``to``) has been applied and recorded, and the metadata written, or nothing.
@@ -50,47 +51,56 @@ async def migrate(
         sown = pending_seeds(seeds, json.loads(await connection.submit(QUERIES["applied_seeds"])))
         refuse_transaction_control(file for migration in pending for file in migration.up)
         refuse_transaction_control(seed.file for seed in sown)
-        steps = [step for migration in pending for step in await _apply(connection, migration)]
+        steps = [
+            step for migration in pending for step in await _apply(connection, installation, migration, apply_calls)
+        ]
         if steps:
             # Tables are not what they were: every running process is to look again.
             await connection.submit(QUERIES["announce"])
         if write_metadata is not None:
             await write_metadata(connection, installation)
-        sown_steps = [await _sow(connection, seed) for seed in sown]
+        sown_steps = [await _sow(connection, installation, seed) for seed in sown]
     return Migrated(installation, tuple(steps), tuple(sown_steps), len(applied))
 
 
 async def revert(
-    connection: Connection, migrations: Sequence[Migration], *, count: int = 1, to: int | None = None
+    connection: Connection,
+    migrations: Sequence[Migration],
+    *,
+    count: int = 1,
+    to: int | None = None,
+    apply_calls: ApplyCalls | None = None,
 ) -> tuple[Step, ...]:
     """The last ``count`` migrations, or all that are newer than ``to``, have been taken back, or nothing has.
 
     They are no longer recorded, so they are pending again. Raises NoDown, MigrationMissing, MigrationFailed,
     TransactionControl, CannotInstall.
     """
-    await install(connection)
+    installation = await install(connection)
     async with connection.transaction():
         await connection.script(LOCK)
         chosen = reverted_migrations(migrations, await read_applied(connection), count=count, to=to)
         refuse_transaction_control(file for migration in chosen for file in migration.down)
         steps: list[Step] = []
         for migration in chosen:
-            steps += [await run_file(connection, file) for file in migration.down]
+            steps += [await run_file(connection, installation, file, apply_calls) for file in migration.down]
             await connection.submit(QUERIES["forget"], [b"%d" % migration.version])
         if steps:
             await connection.submit(QUERIES["announce"])
     return tuple(steps)
 
 
-async def _apply(connection: Connection, migration: Migration) -> list[Step]:
-    steps = [await run_file(connection, file) for file in migration.up]
+async def _apply(
+    connection: Connection, installation: Installation, migration: Migration, apply_calls: ApplyCalls | None
+) -> list[Step]:
+    steps = [await run_file(connection, installation, file, apply_calls) for file in migration.up]
     milliseconds = sum(step.milliseconds for step in steps)
     values = [b"%d" % migration.version, migration.name.encode(), migration.checksum.encode(), b"%.1f" % milliseconds]
     await connection.submit(QUERIES["record"], values)
     return steps
 
 
-async def _sow(connection: Connection, seed: Seed) -> Step:
-    step = await run_file(connection, seed.file)
+async def _sow(connection: Connection, installation: Installation, seed: Seed) -> Step:
+    step = await run_file(connection, installation, seed.file)
     await connection.submit(QUERIES["record_seed"], [seed.name.encode(), seed.file.checksum.encode()])
     return step

@@ -6,11 +6,13 @@ import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from howdah.migrations.errors import InvalidMigrations
 from howdah.postgres.statements import statement_starts
 
 _FOLDER_NAME = re.compile(r"([0-9]{1,18})_(\w[\w.-]*)")
+_FILE_NAME = re.compile(r"([0-9]{1,18})_(.*)\.(down|up)\.(sql|yaml)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,24 +20,54 @@ class SqlFile:
     """A file of SQL. ``place`` is its path as messages show it, ``checksum`` does not depend on how lines end."""
 
     place: str
-    sql: str
+    text: str
     checksum: str
 
     @property
     def has_statements(self) -> bool:
         """Whether there is more in it than comments."""
-        return bool(statement_starts(self.sql))
+        return bool(statement_starts(self.text))
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of the Data API in a file, and the line it begins in. What it means is for others to know."""
+
+    line: int
+    type: str
+    args: Any
+
+
+@dataclass(frozen=True, slots=True)
+class CallsFile:
+    """A file of calls, to be carried out in order."""
+
+    place: str
+    text: str
+    checksum: str
+    calls: tuple[Call, ...]
+
+    @property
+    def has_statements(self) -> bool:
+        """Whether there is a call in it."""
+        return bool(self.calls)
+
+
+File = SqlFile | CallsFile
 
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """A folder ``<version>_<name>`` with an ``up.sql``, and perhaps a ``down.sql``. ``place`` is the folder's path."""
+    """A folder ``<version>_<name>`` with an ``up.sql``, and perhaps a ``down.sql``; or files that begin like that.
+
+    ``place`` is the path of the folder, or how the paths of the files begin.
+    """
 
     version: int
     name: str
     place: str
-    up: tuple[SqlFile, ...]
-    down: tuple[SqlFile, ...] = ()
+    up: tuple[File, ...]
+    down: tuple[File, ...] = ()
 
     @property
     def checksum(self) -> str:
@@ -43,6 +75,12 @@ class Migration:
         if len(self.up) == 1:
             return self.up[0].checksum
         return hashlib.sha256(" ".join(file.checksum for file in self.up).encode()).hexdigest()
+
+    @property
+    def down_place(self) -> str:
+        """Where one would write how to take it back."""
+        separator = "/" if self.up and self.up[0].place.startswith(f"{self.place}/") else "."
+        return f"{self.place}{separator}down.sql"
 
     @property
     def is_written(self) -> bool:
@@ -66,34 +104,65 @@ class Seed:
 def load_migrations(folder: Path) -> tuple[Migration, ...]:
     """The migrations in the folder by ascending version, which is compared as a number; none when it does not exist.
 
-    Files whose names begin with a dot, and text for people (``README``, ``.md``, ``.txt``), are passed over. Raises
-    InvalidMigrations with everything that is wrong.
+    A migration is a folder, or files of one version and name: ``.up.sql``, ``.up.yaml``, ``.down.sql``, ``.down.yaml``,
+    of which the SQL comes first. Files whose names begin with a dot, and text for people (``README``, ``.md``,
+    ``.txt``), are passed over. Raises InvalidMigrations with everything that is wrong.
     """
     problems: list[str] = []
+    read = _read_folders(folder, problems) + _read_files(folder, problems)
     found: dict[int, Migration] = {}
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+    for migration in sorted(read, key=lambda migration: (migration.version, migration.place)):
+        first = found.setdefault(migration.version, migration)
+        if first is not migration:
+            problems.append(f"{migration.place} has the version of {first.place}.")
+    if problems:
+        raise InvalidMigrations(sorted(problems))
+    return tuple(found.values())
+
+
+def _read_folders(folder: Path, problems: list[str]) -> list[Migration]:
+    migrations: list[Migration] = []
+    for path in _entries(folder):
         place = f"{folder.name}/{path.name}"
         matched = _FOLDER_NAME.fullmatch(path.name)
-        if _is_for_people(path):
-            continue
         if not path.is_dir():
-            problems.append(f"{place} is a file, not a folder with an up.sql in it.")
+            if _FILE_NAME.fullmatch(path.name) is None:
+                problems.append(
+                    f"{place} is a file, not a folder with an up.sql in it; or it would be named like 1_x.up.sql."
+                )
         elif matched is None:
             problems.append(f"{place} is not named <version>_<name>, as 0001_create_author is.")
         elif not (path / "up.sql").is_file():
             problems.append(f"{place} has no up.sql.")
-        elif int(matched[1]) in found:
-            other = found[int(matched[1])]
-            problems.append(f"{place} has the version of {other.place}.")
         else:
-            up, down = (
-                tuple(_read(path / name, f"{place}/{name}", problems) for name in names if (path / name).is_file())
-                for names in (("up.sql",), ("down.sql",))
-            )
-            found[int(matched[1])] = Migration(int(matched[1]), matched[2], place, up, down)
-    if problems:
-        raise InvalidMigrations(problems)
-    return tuple(found[version] for version in sorted(found))
+            up = (_read(path / "up.sql", f"{place}/up.sql", problems),)
+            down = (path / "down.sql").is_file()
+            back = (_read(path / "down.sql", f"{place}/down.sql", problems),) if down else ()
+            migrations.append(Migration(int(matched[1]), matched[2], place, up, back))
+    return migrations
+
+
+def _read_files(folder: Path, problems: list[str]) -> list[Migration]:
+    """The migrations that are files beside each other, as the servers of this query language had them first."""
+    files: dict[tuple[str, str], dict[str, list[File]]] = {}
+    for path in _entries(folder):
+        matched = _FILE_NAME.fullmatch(path.name)
+        if matched is not None and path.is_file():
+            version, name, direction, _ = matched.groups()
+            both = files.setdefault((version, name), {"up": [], "down": []})
+            both[direction].append(_read_either(path, f"{folder.name}/{path.name}", problems))
+    migrations: list[Migration] = []
+    for (version, name), both in files.items():
+        place = f"{folder.name}/{version}_{name}"
+        if not both["up"]:
+            problems.append(f"{place}.down has no {place}.up.sql or {place}.up.yaml.")
+        migrations.append(Migration(int(version), name, place, tuple(both["up"]), tuple(both["down"])))
+    return migrations
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What is in the folder, by name: so ``.sql`` comes before ``.yaml``."""
+    return [path for path in sorted(folder.iterdir()) if not _is_for_people(path)] if folder.is_dir() else []
 
 
 def load_seeds(folder: Path) -> tuple[Seed, ...]:
@@ -121,6 +190,15 @@ def _read(path: Path, place: str, problems: list[str]) -> SqlFile:
     if "\0" in text:
         problems.append(f"{place} has a NUL character in it.")
     return sql_file(place, text)
+
+
+def _read_either(path: Path, place: str, problems: list[str]) -> File:
+    file = _read(path, place, problems)
+    if path.suffix == ".sql":
+        return file
+    from howdah.migrations.calls import parse_calls  # only for who has such files: it needs a parser of YAML
+
+    return CallsFile(place, file.text, file.checksum, parse_calls(place, file.text, problems))
 
 
 def _is_for_people(path: Path) -> bool:

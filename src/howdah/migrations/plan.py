@@ -111,9 +111,9 @@ def reverted_migrations(
         if one.migration is None:
             raise _missing(one)
         if not one.migration.is_revertible:
-            place = f"{one.migration.place}/down.sql"
+            place = one.migration.down_place
             raise NoDown(
-                f"{one.migration.place} cannot be taken back: it has no down.sql with a statement in it.",
+                f"{one.migration.place} cannot be taken back: there is no {place} with a statement in it.",
                 path=place,
                 hint=f"Write {place}, or a new migration that undoes what this one did.",
             )
