@@ -263,6 +263,9 @@ def map_database_error(
         return ConstraintError(
             "there is no unique or exclusion constraint on target column(s)", path=path, internal=internal
         )
+    if state == "42601" and not message.startswith("syntax error"):
+        # So ltree complains of a path or pattern; what Postgres says of SQL is about ours, and nobody's fault but ours.
+        return DatabaseRefused("a value has not the syntax of its type", path=path, internal=internal)
     if state in _MESSAGE_IS_MEANT_FOR_CLIENTS:
         text = message if admin or state == "P0001" else _without_value(message)
         return DatabaseRefused(text, path=path, internal=internal)
@@ -315,7 +318,6 @@ _BY_STATE: dict[str, tuple[type[DataError], str | None]] = {
     "40001": (DatabaseBusy, None),
     "40P01": (DatabaseBusy, None),
     "42501": (PermissionDenied, "the database does not allow this"),
-    "42601": (DatabaseRefused, "a value has not the syntax of its type"),  # ltree says so; our own syntax is right
     "42622": (DatabaseRefused, "a value is too long for its type"),
     "42883": (UnexpectedPayload, "a column's type does not have this operator"),
     "55P03": (DatabaseBusy, None),
