@@ -9,7 +9,7 @@ from tests.data.support import fixture_catalog
 
 from howdah.data.errors import DataError, UnexpectedPayload
 from howdah.data.plan import plan
-from howdah.data.query.ast import Bulk, Select
+from howdah.data.query.ast import Bulk, MetadataCall, Select
 from howdah.data.query.limits import Limits
 from howdah.data.query.parse import parse_request
 from howdah.session import ADMIN
@@ -18,6 +18,8 @@ from howdah.session import ADMIN
 def select(**args: Any) -> dict[str, Any]:
     return {"type": "select", "args": {"table": "article", "columns": ["id"], **args}}
 
+
+MANY = Limits(nodes=10_000)
 
 TOO_MUCH = {
     "conditions": (select(where={"$or": [{"id": n} for n in range(2001)]}), "more than 2000 parts"),
@@ -55,6 +57,31 @@ def test_wildcards_count_for_what_they_stand_for() -> None:
     assert isinstance(request, Select)
     with pytest.raises(UnexpectedPayload, match="more than 2000 parts"):
         plan(request, fixture_catalog(), ADMIN)
+
+
+def count_of(number: int) -> dict[str, Any]:
+    return {
+        "type": "aggregate",
+        "args": {"table": "article", "aggregates": {f"a{n}": {"count": "*"} for n in range(number)}},
+    }
+
+
+def related(number: int) -> dict[str, Any]:
+    columns = [{"name": "comments", "alias": f"a{n}", "aggregates": {"n": {"count": "*"}}} for n in range(number)]
+    return select(columns=columns)
+
+
+def test_a_row_has_no_more_values_than_postgres_has_room_for() -> None:
+    """More than 1600 aggregates or relationships in one row are refused, not sent; as many are planned."""
+    for request, place in ((count_of, "aggregates"), (related, "columns")):
+        query = parse_request(request(1600), MANY)
+        assert not isinstance(query, Bulk | MetadataCall)
+        plan(query, fixture_catalog(), ADMIN, MANY)
+        query = parse_request(request(1601), MANY)
+        assert not isinstance(query, Bulk | MetadataCall)
+        with pytest.raises(UnexpectedPayload, match="at most 1600") as caught:
+            plan(query, fixture_catalog(), ADMIN, MANY)
+        assert caught.value.path == f"$.args.{place}"
 
 
 def test_an_insert_has_no_more_values_than_postgres_counts() -> None:

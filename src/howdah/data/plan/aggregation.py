@@ -13,7 +13,7 @@ from howdah.data.catalog.condition import visible
 from howdah.data.catalog.model import Column, SelectPermission, Table
 from howdah.data.catalog.predicate import refuse_incomparable
 from howdah.data.errors import Path, PermissionDenied, UnexpectedPayload
-from howdah.data.plan.outputs import column_output, smaller, text_cast
+from howdah.data.plan.outputs import column_output, refuse_too_many, smaller, text_cast
 from howdah.data.plan.scope import Scope
 from howdah.data.plan.values import AggregateOutput, AggregationPlan, ColumnOutput, GroupOrder
 from howdah.data.query.ast import EVERYTHING, Aggregate, AggregateOf, Aggregation, ColumnName, OrderBy
@@ -46,6 +46,7 @@ def plan_aggregation(
         if entry.name in outputs:
             raise UnexpectedPayload(f'"{entry.name}" is asked for twice', path=entry.path)
         outputs[entry.name] = _aggregate(entry, permission, scope)
+    refuse_too_many(outputs, (path, "aggregates"))
     condition = permission.filter
     if aggregation.where is not EVERYTHING:
         condition = visible(condition, scope.condition(aggregation.where, table, permission.columns))

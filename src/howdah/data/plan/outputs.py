@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from typing import Final
 
 from howdah.data.catalog.database import ColumnType
 from howdah.data.catalog.model import Column
+from howdah.data.errors import Path, UnexpectedPayload
 from howdah.data.plan.scope import Scope
 from howdah.data.plan.values import ColumnOutput
 from howdah.data.sql.ast import TextCast
+
+MOST_OUTPUTS: Final = 1600
+"""Values in one row: Postgres has room for a few more, and a table has no more columns."""
 
 _EXACT_ANYWHERE: Final = frozenset({"smallint", "integer"})
 _ARRAYS: Final = frozenset({"bigint[]", "numeric[]", "real[]", "double precision[]"})
@@ -17,6 +22,12 @@ _ARRAYS: Final = frozenset({"bigint[]", "numeric[]", "real[]", "double precision
 def column_output(column: Column, scope: Scope) -> ColumnOutput:
     """The column, as it leaves in this scope."""
     return ColumnOutput(column.name, text_cast(column.type) if scope.stringify_numerics else None)
+
+
+def refuse_too_many(outputs: Sized, path: Path) -> None:
+    """Raises UnexpectedPayload for more outputs than a row can have (R65)."""
+    if len(outputs) > MOST_OUTPUTS:
+        raise UnexpectedPayload(f"a row has at most {MOST_OUTPUTS} columns, relationships and aggregates", path=path)
 
 
 def smaller(limit: int | None, allowed: int | None) -> int | None:

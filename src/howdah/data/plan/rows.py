@@ -11,7 +11,7 @@ from howdah.data.catalog.model import Column, Relationship, SelectPermission, Ta
 from howdah.data.catalog.predicate import refuse_incomparable
 from howdah.data.errors import NotExists, Path, PermissionDenied, UnexpectedPayload
 from howdah.data.plan.aggregation import plan_aggregation
-from howdah.data.plan.outputs import column_output, smaller
+from howdah.data.plan.outputs import column_output, refuse_too_many, smaller
 from howdah.data.plan.scope import Scope
 from howdah.data.plan.values import (
     ColumnOutput,
@@ -83,6 +83,7 @@ def plan_returning(
 
 def _rows(rows: Rows, table: Table, permission: SelectPermission, scope: Scope, path: Path) -> RowsPlan:
     outputs = _outputs(rows.columns, table, permission, scope)
+    refuse_too_many(outputs, (path, "columns"))
     condition = permission.filter
     if rows.where is not EVERYTHING:
         condition = visible(condition, scope.condition(rows.where, table, permission.columns))
