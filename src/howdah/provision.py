@@ -22,7 +22,7 @@ from howdah.data.query.ast import Bulk, MetadataCall, Request
 from howdah.data.query.json import decode
 from howdah.data.query.limits import DEFAULT_LIMITS
 from howdah.data.query.parse import parse_request
-from howdah.migrations.apply import Migrated, migrate, revert
+from howdah.migrations.apply import Migrated, migrate, revert, sow
 from howdah.migrations.errors import MigrationFailed
 from howdah.migrations.load import Call, CallsFile, Migration, Seed, load_migrations, load_seeds
 from howdah.migrations.plan import Standing, find, pending_migrations, reverted_migrations, standings
@@ -142,6 +142,12 @@ async def plan_down(root: Path, dsn: Secret, *, count: int = 1, to: str | None =
     async with await connect(dsn.reveal(), OPTIONS) as connection:
         chosen = reverted_migrations(found, await read_applied(connection), count=count, to=version)
     return tuple(file.place for migration in chosen for file in migration.down)
+
+
+async def sow_seeds(root: Path, dsn: Secret) -> tuple[Step, ...]:
+    """The project's seeds that were not run before have been; what was run. Raises as `provision`."""
+    async with await connect(dsn.reveal(), OPTIONS) as connection:
+        return await sow(connection, load_seeds(root / SEEDS))
 
 
 async def read_standings(root: Path, dsn: Secret) -> tuple[Standing, ...]:

@@ -7,67 +7,10 @@ import pty
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
-from tests.cli.commands import CLEAN, Outcome, project
-from tests.support import Cluster
-
-from howdah.cli import program
-
-FILES = {
-    "1_author/up.sql": "create table author (id int primary key);",
-    "1_author/down.sql": "drop table author;",
-    "2_article/up.sql": "create table article (id int primary key);",
-    "2_article/down.sql": "drop table article;",
-}
-
-
-class Here:
-    """A project with two migrations, and its database. Commands run in this process: it is most of their time."""
-
-    def __init__(
-        self,
-        folder: Path,
-        dsn: str,
-        cluster: Cluster,
-        monkeypatch: pytest.MonkeyPatch,
-        capsys: pytest.CaptureFixture[str],
-    ) -> None:
-        self.root = project(folder)
-        self.dsn, self.cluster, self.monkeypatch, self.capsys = dsn, cluster, monkeypatch, capsys
-        monkeypatch.chdir(folder)
-        monkeypatch.setattr(sys, "excepthook", sys.excepthook)  # the command sets its own
-        for name, text in FILES.items():
-            self.write(f"migrations/{name}", text)
-
-    def write(self, name: str, text: str) -> None:
-        path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-
-    def howdah(self, *words: str) -> Outcome:
-        self.monkeypatch.setenv("DATABASE_URL", self.dsn)
-        self.capsys.readouterr()
-        code = program.run(words)
-        said = self.capsys.readouterr()
-        return Outcome(code, said.out, said.err)
-
-    def tables(self) -> list[str]:
-        name = self.dsn.partition("dbname=")[2].split()[0]
-        found = self.cluster.execute("select tablename from pg_tables where schemaname = 'public'", database=name)
-        return sorted(table for (table,) in found)
-
-
-@pytest.fixture
-def here(
-    tmp_path: Path,
-    database: str,
-    cluster: Cluster,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Here:
-    return Here(tmp_path / "shop", database, cluster, monkeypatch, capsys)
+from tests.cli.commands import CLEAN
+from tests.cli.conftest import Here
 
 
 def test_up_and_down_and_where_one_stands(here: Here) -> None:

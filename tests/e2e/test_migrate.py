@@ -35,3 +35,10 @@ def test_up_and_down_whether_it_runs_or_not(project: Path) -> None:
             done = dev.howdah("migration", "down")  # the project's own database: nobody is asked
             assert done.returncode == 0, done.stdout + done.stderr
         assert dev.get("/").status == 200
+
+        url = dev.howdah("db", "url").stdout.strip()
+        assert url.startswith("postgresql://howdah:")
+        told = dev.howdah("db", "shell", "--", "-X", "-At", "-c", "select count(*) > 100 from article")
+        assert (told.stdout, told.stderr) == ("t\n", "")
+        assert dev.howdah("db", "dump", "before.dump").returncode == 0
+        assert (project / "before.dump").read_bytes().startswith(b"PGDMP")

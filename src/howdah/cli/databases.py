@@ -16,6 +16,7 @@ from howdah.cli.errors import NotConfirmed
 
 if TYPE_CHECKING:  # importing them is slow, and a completion does not need them
     from howdah.embedded.postgres import Postgres
+    from howdah.migrations.run import Step
     from howdah.project.sections import Project
 
 Result = TypeVar("Result")
@@ -48,6 +49,24 @@ def confirm(console: Console, project: Project, what: str, *, yes: bool) -> None
     if console.json or console.options.no_input or not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise NotConfirmed(f"{what} {where}: that is not the project's own database.", hint="Add --yes to mean it.")
     click.confirm(f"{what} {where}?", abort=True, err=True)
+
+
+def say_done(console: Console, verb: str, steps: tuple[Step, ...], nothing: str) -> None:
+    """Each file that was run, with its time; ``nothing`` when there was none."""
+    if console.json:
+        files = [{"file": step.place, "milliseconds": step.milliseconds} for step in steps]
+        console.data({verb: files, "dry_run": False}, "")
+        return
+    width = max((len(step.place) for step in steps), default=0)
+    for step in steps:
+        console.line(f"{step.place:<{width}}  {took(step.milliseconds):>10}")
+    if not steps:
+        console.say(nothing)
+
+
+def took(milliseconds: float) -> str:
+    """A time as people read it."""
+    return f"{milliseconds:.1f} ms"
 
 
 def _address(url: str) -> str:

@@ -12,7 +12,6 @@ from howdah.cli.command import Command, Group, console_of
 if TYPE_CHECKING:  # importing them is slow, and a completion does not need them
     from howdah.migrations.load import File
     from howdah.migrations.plan import Standing
-    from howdah.migrations.run import Step
 
 COLUMNS = ("VERSION", "NAME", "STATE", "APPLIED", "TOOK")
 
@@ -124,7 +123,7 @@ def up(context: click.Context, to: str | None, dry_run: bool) -> None:
         _say_planned(context, "applied", places)
     else:
         steps = databases.with_database(console, project, lambda it: provision.migrate_up(root, it.dsn, to=to))
-        _say_done(context, "applied", steps, "Nothing is pending.")
+        databases.say_done(console, "applied", steps, "Nothing is pending.")
 
 
 @command_.command("down", cls=Command)
@@ -160,7 +159,7 @@ def down(context: click.Context, count: int | None, to: str | None, dry_run: boo
     steps = databases.with_database(
         console, project, lambda it: provision.migrate_down(root, it.dsn, count=number, to=to)
     )
-    _say_done(context, "reverted", steps, "No such migration is applied.")
+    databases.say_done(console, "reverted", steps, "No such migration is applied.")
 
 
 def _standings(context: click.Context) -> tuple[Standing, ...]:
@@ -182,19 +181,6 @@ def _say_planned(context: click.Context, verb: str, places: tuple[str, ...]) -> 
     console.say("Nothing was changed.")
 
 
-def _say_done(context: click.Context, verb: str, steps: tuple[Step, ...], nothing: str) -> None:
-    console = console_of(context)
-    if console.json:
-        files = [{"file": step.place, "milliseconds": step.milliseconds} for step in steps]
-        console.data({verb: files, "dry_run": False}, "")
-        return
-    width = max((len(step.place) for step in steps), default=0)
-    for step in steps:
-        console.line(f"{step.place:<{width}}  {_took(step.milliseconds):>10}")
-    if not steps:
-        console.say(nothing)
-
-
 def _described(one: Standing) -> dict[str, Any]:
     return {
         "version": one.version,
@@ -207,12 +193,14 @@ def _described(one: Standing) -> dict[str, Any]:
 
 def _row(one: Standing) -> tuple[str, ...]:
     at, milliseconds = (one.applied.applied_at, one.applied.milliseconds) if one.applied is not None else (None, None)
-    return (str(one.version), one.name, one.state, at or "–", "–" if milliseconds is None else _took(milliseconds))
+    return (
+        str(one.version),
+        one.name,
+        one.state,
+        at or "–",
+        "–" if milliseconds is None else databases.took(milliseconds),
+    )
 
 
 def _texts(files: tuple[File, ...]) -> list[dict[str, str]]:
     return [{"file": file.place, "text": file.text} for file in files]
-
-
-def _took(milliseconds: float) -> str:
-    return f"{milliseconds:.1f} ms"

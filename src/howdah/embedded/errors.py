@@ -5,7 +5,9 @@ EmbeddedError             E118
 ├── PostgresNotFound      E114  no DATABASE_URL, nothing on PATH, no wheel
 ├── PostgresVersion       E115  the data folder was made by a version that is not here
 ├── DataNotOurs           E116  the data folder belongs to another user of this machine
-└── PrivateFolderTaken    E117  somebody else owns the folder our sockets would go to
+├── PrivateFolderTaken    E117  somebody else owns the folder our sockets would go to
+├── ClientMissing         E211  psql or pg_dump is not on this machine
+└── ClientFailed          E212  pg_dump failed
 
 A given DATABASE_URL that does not answer is an error of `howdah.postgres`.
 """
@@ -76,3 +78,15 @@ def _hint(said: str) -> str | None:
         ("error while loading shared libraries", "A system library is missing that this Postgres was built with."),
     )
     return next((remedy for known, remedy in remedies if known in said), None)
+
+
+class ClientMissing(EmbeddedError):
+    """A program of Postgres's is not on this machine."""
+
+    code = "E211"
+
+
+class ClientFailed(EmbeddedError):
+    """A program of Postgres's failed."""
+
+    code = "E212"

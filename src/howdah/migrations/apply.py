@@ -90,6 +90,19 @@ async def revert(
     return tuple(steps)
 
 
+async def sow(connection: Connection, seeds: Sequence[Seed]) -> tuple[Step, ...]:
+    """The seeds that have not been run yet have been, or none has.
+
+    Raises MigrationFailed, TransactionControl, CannotInstall.
+    """
+    installation = await install(connection)
+    async with connection.transaction():
+        await connection.script(LOCK)
+        sown = pending_seeds(seeds, json.loads(await connection.submit(QUERIES["applied_seeds"])))
+        refuse_transaction_control(seed.file for seed in sown)
+        return tuple([await _sow(connection, installation, seed) for seed in sown])
+
+
 async def _apply(
     connection: Connection, installation: Installation, migration: Migration, apply_calls: ApplyCalls | None
 ) -> list[Step]:

@@ -1,0 +1,108 @@
+"""``howdah db``: url, shell, seed, dump."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from howdah.cli import databases, running
+from howdah.cli.command import Command, Group, console_of
+
+if TYPE_CHECKING:  # importing it is slow, and a completion does not need it
+    from howdah.embedded.postgres import Postgres
+
+
+@click.group("db", cls=Group)
+def command_() -> None:
+    r"""The project's database itself: its address, a shell, first rows, a copy.
+
+    Where `howdah dev` does not run, the project's Postgres is started for the time of the command.
+
+    \b
+    Examples:
+      howdah db shell
+      howdah db dump before.dump
+    """
+
+
+@command_.command("url", cls=Command)
+@click.pass_context
+def url(context: click.Context) -> None:
+    r"""The URL of the database, with its password: it is a secret.
+
+    \b
+    Examples:
+      howdah db url
+      pgcli "$(howdah db url)"
+    """
+    console = console_of(context)
+    project = databases.project_of(console)
+
+    async def dsn_of(postgres: Postgres) -> str:
+        return postgres.dsn.reveal()
+
+    dsn = databases.with_database(console, project, dsn_of)
+    console.data({"url": dsn}, dsn)
+    if project.database.url is None:
+        console.say("It answers while `howdah dev` runs.")
+
+
+@command_.command("shell", cls=Command)
+@click.argument("words", nargs=-1, metavar="[-- PSQL ARGUMENTS]")
+@click.pass_context
+def shell(context: click.Context, words: tuple[str, ...]) -> int:
+    r"""A psql on the database; its exit code.
+
+    \b
+    Examples:
+      howdah db shell
+      howdah db shell -- -c "select count(*) from article"
+    """
+    from howdah.embedded import clients
+
+    console = console_of(context)
+    project = databases.project_of(console)
+    return databases.with_database(console, project, lambda it: clients.shell(it, words, os.environ))
+
+
+@command_.command("seed", cls=Command)
+@click.pass_context
+def seed(context: click.Context) -> None:
+    r"""Run the files of seeds/ that have not been run yet, in one transaction.
+
+    \b
+    Examples:
+      howdah db seed
+      howdah db seed --json
+    """
+    from howdah import provision
+
+    console = console_of(context)
+    root, project = running.project_folder(console), databases.project_of(console)
+    steps = databases.with_database(console, project, lambda it: provision.sow_seeds(root, it.dsn))
+    databases.say_done(console, "seeded", steps, "Every seed has been run.")
+
+
+@command_.command("dump", cls=Command)
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--force", is_flag=True, help="Replace the file if there is one.")
+@click.pass_context
+def dump(context: click.Context, file: Path, force: bool) -> None:
+    r"""A copy of the whole database in FILE, in the format that pg_restore reads.
+
+    \b
+    Examples:
+      howdah db dump before.dump
+      howdah db dump --force latest.dump
+    """
+    from howdah.embedded import clients
+
+    console = console_of(context)
+    project = databases.project_of(console)
+    if file.exists() and not force:
+        raise click.UsageError(f"{file} exists already: choose another name, or say --force.", context)
+    size = databases.with_database(console, project, lambda it: clients.dump(it, file, os.environ))
+    console.data({"file": str(file), "bytes": size}, str(file))

@@ -1,0 +1,95 @@
+"""Postgres's own programs for people, psql and pg_dump, of the server that is used."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from psycopg import pq
+from psycopg.conninfo import conninfo_to_dict
+
+from howdah.embedded.errors import ClientFailed, ClientMissing
+from howdah.embedded.postgres import OwnPostgres, Postgres
+
+
+async def shell(postgres: Postgres, words: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Psql has run on the streams of this process, with ``words`` as its arguments; its exit code.
+
+    Raises ClientMissing.
+    """
+    program = _find("psql", postgres, environment)
+    with _ignored(signal.SIGINT):  # it ends a query of psql's, not psql
+        process = await asyncio.create_subprocess_exec(program, *words, env=_told(postgres, environment))
+        return await process.wait()
+
+
+async def dump(postgres: Postgres, file: Path, environment: Mapping[str, str]) -> int:
+    """The file is a dump of the database in Postgres's custom format, for this user's eyes only; its size in bytes.
+
+    It is there when it is complete, and not before. Raises ClientMissing, ClientFailed, OSError.
+    """
+    program = _find("pg_dump", postgres, environment)
+    return await asyncio.to_thread(_dump, program, file, _told(postgres, environment))
+
+
+def _dump(program: str, file: Path, environment: Mapping[str, str]) -> int:
+    descriptor, name = tempfile.mkstemp(prefix=".dump-", dir=file.parent)  # mode 0600
+    building = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            done = subprocess.run(
+                (program, "--format=custom", "--no-password"),
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.PIPE,
+                check=False,
+            )
+            os.fsync(descriptor)
+        size = building.stat().st_size
+        if done.returncode == 0:
+            building.rename(file)
+    finally:
+        building.unlink(missing_ok=True)
+    if done.returncode != 0:
+        said = done.stderr.decode(errors="replace").splitlines()
+        raise ClientFailed("\n  ".join(["pg_dump failed:", *said[-8:]]))
+    return size
+
+
+def _find(name: str, postgres: Postgres, environment: Mapping[str, str]) -> str:
+    """The program that came with the project's own server; for another's, the first on PATH."""
+    if isinstance(postgres, OwnPostgres):
+        beside = postgres.binaries.program(name)
+        if os.access(beside, os.X_OK):
+            return beside
+    found = shutil.which(name, path=environment.get("PATH"))
+    if found is None:
+        raise ClientMissing(f"{name} is not on this machine.", hint="Install Postgres's client programs.")
+    return found
+
+
+def _told(postgres: Postgres, environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment with the database in it: what stands among the arguments, others could read."""
+    names = {option.keyword.decode(): (option.envvar or b"").decode() for option in pq.Conninfo.get_defaults()}
+    given = conninfo_to_dict(postgres.dsn.reveal())
+    inherited = {name: value for name, value in environment.items() if not name.startswith("PG")}
+    if not isinstance(postgres, OwnPostgres):  # a URL may leave things to the environment
+        inherited = dict(environment)
+    return {**inherited, **{names[key]: str(value) for key, value in given.items() if names.get(key)}}
+
+
+@contextmanager
+def _ignored(number: signal.Signals) -> Iterator[None]:
+    before = signal.signal(number, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
