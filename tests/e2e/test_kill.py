@@ -51,6 +51,13 @@ def pid_of(dev: Dev, name: str) -> int:
     return int(process["pid"] or 0)
 
 
+def kill(dev: Dev, name: str) -> int:
+    """Kill a process that runs; its pid. Pid 0, which one between two lives has, would mean the tests themselves."""
+    pid = eventually(lambda: pid_of(dev, name), what=f"{name} to run")
+    os.kill(pid, signal.SIGKILL)
+    return pid
+
+
 def there(dev: Dev, ids: list[int]) -> set[int]:
     select = {"type": "select", "args": {"table": "author", "columns": ["id"], "where": {"id": {"$gte": min(ids)}}}}
     return {row["id"] for row in dev.query(select, dev.admin).json()}
@@ -69,18 +76,15 @@ def test_nothing_is_lost_whatever_is_killed(project: Path) -> None:
         writer.start()
         wait_for_ten(writer)
 
-        killed = pid_of(dev, "platform")
-        os.kill(killed, signal.SIGKILL)
+        killed = kill(dev, "platform")
         eventually(lambda: dev.get("/-/ready").status == 200 and pid_of(dev, "platform") != killed, what="platform")
         wait_for_ten(writer)
 
-        killed = pid_of(dev, "postgres")
-        os.kill(killed, signal.SIGKILL)
+        killed = kill(dev, "postgres")
         eventually(lambda: pid_of(dev, "postgres") not in (killed, 0), what="Postgres to be restarted")
         wait_for_ten(writer)
 
-        killed = pid_of(dev, "app")
-        os.kill(killed, signal.SIGKILL)
+        killed = kill(dev, "app")
         eventually(lambda: dev.get("/").status == 200 and pid_of(dev, "app") != killed, what="the service")
         assert dev.get("/get_articles").status == 200
 
@@ -144,7 +148,7 @@ def test_a_bulk_is_whole_or_not_there(project: Path) -> None:
                 return answer.status == 200 and answer.json()["count"] >= wanted
 
             eventually(enough, what=f"{wanted} rows")
-            os.kill(pid_of(dev, "postgres"), signal.SIGKILL)
+            kill(dev, "postgres")
         eventually(lambda: dev.query(count, dev.admin).status == 200, what="Postgres to be back")
         stop.set()
         writer.join(30)
