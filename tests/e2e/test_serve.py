@@ -294,7 +294,7 @@ def test_a_killed_worker_is_replaced(workers: Serve) -> None:
     assert both
     print(f"failed: {sum(t.failed for t in knocking)}, longest wait: {max(t.longest_wait() for t in knocking):.2f} s")
     assert sum(thread.failed for thread in knocking) <= len(knocking)  # those that the killed one was answering
-    assert max(thread.longest_wait() for thread in knocking) < 1.5
+    assert max(thread.longest_wait() for thread in knocking) < 10
 
 
 def test_no_worker_outlives_the_process_it_belongs_to(workers: Serve) -> None:
