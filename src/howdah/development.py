@@ -179,7 +179,7 @@ async def _prepare(project: Project) -> Prepared:
             postgres = await _postgres(project)
             dsn = await _start_postgres(project, supervisor, postgres)
             migrated = await provision(described, dsn)
-            rows = await count_rows(_root(project), dsn)
+            rows = await count_rows(described, dsn)
     source = "DATABASE_URL" if isinstance(postgres, GivenPostgres) else f"Postgres {postgres.binaries.version}"
     return Prepared(source, len(migrated.migrations), rows, round(time.monotonic() - began, 2))
 

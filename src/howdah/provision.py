@@ -181,12 +181,11 @@ async def provision_metadata(root: Path, dsn: Secret) -> None:
         await migrate(connection, load_migrations(root / MIGRATIONS), write_metadata=write_metadata, to=_NONE)
 
 
-async def count_rows(root: Path, dsn: Secret) -> Mapping[str, int]:
+async def count_rows(described: Described, dsn: Secret) -> Mapping[str, int]:
     """How many rows each table of the project's metadata has."""
-    metadata = files.from_files(files.read_folder(root / METADATA), folder=METADATA)
     counts: dict[str, int] = {}
     async with await connect(dsn.reveal()) as connection:
-        for name in (table.name for table in metadata.tables):
+        for name in (table.name for table in described.metadata.tables):
             statement = sql.SQL("select to_json(count(*)) from {}").format(sql.Identifier(name.schema, name.name))
             counts[str(name)] = int(await connection.submit(statement.as_string()))
     return counts

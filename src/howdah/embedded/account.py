@@ -5,7 +5,6 @@ Nobody's folders are opened up for that account: where it may not go, its files 
 
 from __future__ import annotations
 
-import asyncio
 import os
 import pwd
 import shutil
@@ -88,17 +87,6 @@ def run(
         timeout=timeout,
         check=False,
     )
-
-
-async def run_async(
-    account: Account,
-    command: Sequence[str],
-    *,
-    text: str | None = None,
-    timeout: float = 60.0,  # noqa: ASYNC109 - of the command
-) -> subprocess.CompletedProcess[str]:
-    """As `run`, without stopping the event loop."""
-    return await asyncio.to_thread(run, account, command, text=text, timeout=timeout)
 
 
 def environment() -> dict[str, str]:

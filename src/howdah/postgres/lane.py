@@ -121,7 +121,7 @@ class Lane:
         Raises DatabaseError when Postgres refuses; DatabaseUnavailable when there was no place in time, or when two
         connections were lost under the statement.
         """
-        bundle = self._slow if self._seconds.get(text, 0.0) > SLOW_SECONDS else self._fast
+        bundle = self._bundle(text)
         try:
             return await (bundle.pick() or await self._wait(bundle)).submit(text, parameters)
         except ConnectionLost:
@@ -131,8 +131,12 @@ class Lane:
 
     def submit_now(self, text: str, parameters: Sequence[bytes | None]) -> asyncio.Future[bytes] | None:
         """As `submit`, when there is a place at once; None when there is none. A lost connection fails the future."""
-        connection = (self._slow if self._seconds.get(text, 0.0) > SLOW_SECONDS else self._fast).pick()
+        connection = self._bundle(text).pick()
         return None if connection is None else connection.submit(text, parameters)
+
+    def _bundle(self, text: str) -> _Bundle:
+        """Where a statement belongs, as far as is known of it."""
+        return self._slow if self._seconds.get(text, 0.0) > SLOW_SECONDS else self._fast
 
     # -- places --------------------------------------------------------------------------------------------------------
 

@@ -41,6 +41,8 @@ READINESS_SECONDS = 2.0
 _PIPELINED = 4  # connections: more gain nothing for fast reads, and slow ones have their own
 _CONTROL = 2
 
+Shaped = tuple[Shape, Holes]
+
 _FAULT = 500  # the first status that is not the caller's doing
 
 
@@ -190,29 +192,26 @@ class Engine:
         What the future fails with is for `explain`.
         """
         try:
-            found, holes = self._find(body, session)
-            if found is None or found.statement.writes:
+            shaped, found = self._look_up(decode(body, self._limits), session)
+            if shaped is None or found is None or found.statement.writes:
                 return None
-            parameters = bind(found.statement, session, [container[key] for container, key in holes])
+            parameters = bind(found.statement, session, _values(shaped))
             return self._reads.submit_now(found.statement.text, parameters)
         except (DataError, DatabaseError):
             return None
 
     def explain(self, error: BaseException | None, body: bytes, session: Session) -> Answer | None:
         """What to answer when the future of `submit` failed with the error; None when the read is to be asked again."""
-        found, _ = self._find(body, session)
+        _, found = self._look_up(decode(body, self._limits), session)
         if found is None or not isinstance(error, DatabaseError):
             return None
         refused = _refused(error, found, session, self.catalog)
         return _refusal(refused, refused.to_body(admin=session.is_admin))
 
-    def _find(self, body: bytes, session: Session) -> tuple[Remembered | None, Holes]:
-        """The statement remembered for a body, and where its values are. Raises DataError for what is no JSON."""
-        shaped = split(decode(body, self._limits), self._limits)
-        if shaped is None:
-            return None, []
-        shape, holes = shaped
-        return self._statements.find(standpoint(session), shape), holes
+    def _look_up(self, value: Any, session: Session) -> tuple[Shaped | None, Remembered | None]:
+        """A request's shape with its values, if it has one, and the statement that is remembered for it, if one is."""
+        shaped = split(value, self._limits)
+        return shaped, None if shaped is None else self._statements.find(standpoint(session), shaped[0])
 
     async def answer(self, body: bytes, session: Session) -> Answer:
         """The answer to a request's body on behalf of the session. Raises nothing of ours: errors are answers, too."""
@@ -232,13 +231,9 @@ class Engine:
 
     async def _answer(self, body: bytes, session: Session) -> bytes:
         value = decode(body, self._limits)
-        shaped = split(value, self._limits)
-        if shaped is not None:
-            shape, holes = shaped
-            remembered = self._statements.find(standpoint(session), shape)
-            if remembered is not None:
-                values = [container[key] for container, key in holes]
-                return await self._submit(remembered, remembered.statement, session, values=values)
+        shaped, remembered = self._look_up(value, session)
+        if shaped is not None and remembered is not None:
+            return await self._submit(remembered, remembered.statement, session, values=_values(shaped))
         request = parse_request(value, self._limits)
         match request:
             case MetadataCall():
@@ -327,6 +322,11 @@ class Engine:
                     return await self._submit(request, statement, session, within=connection, catalog=catalog)
 
                 return await administration.as_role(submit)
+
+
+def _values(shaped: Shaped) -> list[Any]:
+    """The values of a request, in the order of its shape."""
+    return [container[key] for container, key in shaped[1]]
 
 
 def _first_call(bulk: Bulk) -> MetadataCall | None:
