@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 PREPARED_STATEMENTS = 256
 """How many statements a connection keeps prepared; the least recently used makes room."""
 
+LOOK_AGAIN_SECONDS = 0.5
+"""How often a connection that waits looks for itself, in case the event loop keeps the other end's loss from it."""
+
 RECOVERY_SECONDS = 2.0
 """How long an abandoned statement may take to end after it was cancelled, before its connection is given up."""
 
@@ -77,6 +80,7 @@ class Connection:
         self._results: list[PGresult] = []
         self._writing = False
         self._closed = False
+        self._looking: asyncio.TimerHandle | None = None
         self.on_notification: Callable[[Notification], None] | None = None
         self.on_lost: Callable[[Connection], None] | None = None
         """Called once, when the server ends the connection while nobody waits on it."""
@@ -257,6 +261,8 @@ class Connection:
         self._results = []
         pending: asyncio.Future[list[PGresult]] = self._loop.create_future()
         self._pending = pending
+        if self._looking is None:
+            self._looking = self._loop.call_later(LOOK_AGAIN_SECONDS, self._look_again)
         return await pending
 
     def _on_writable(self) -> None:
@@ -274,6 +280,14 @@ class Connection:
         # into a second time, where a whole connection just has nothing to say.
         if not self._receive() and not self._closed:
             self._receive()
+
+    def _look_again(self) -> None:
+        """Look whether something came without an event: the end may hide behind an answer that was read completely."""
+        self._looking = None
+        if self._pending is not None:
+            self._on_readable()
+        if self._pending is not None:
+            self._looking = self._loop.call_later(LOOK_AGAIN_SECONDS, self._look_again)
 
     def _receive(self) -> bool:
         """Take in what has arrived; whether it completed what is waited for."""
@@ -319,6 +333,8 @@ class Connection:
         # The descriptor must leave the loop before libpq closes it: its number may be another socket's a moment later.
         self._stop_writing()
         self._loop.remove_reader(self._socket)
+        if self._looking is not None:
+            self._looking.cancel()
         self._pgconn.finish()
         pending, self._pending = self._pending, None
         if pending is not None:

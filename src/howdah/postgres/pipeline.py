@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import pq
 
-from howdah.postgres.connection import Connection, is_stale_plan, refuse_nul, to_error
+from howdah.postgres.connection import LOOK_AGAIN_SECONDS, Connection, is_stale_plan, refuse_nul, to_error
 from howdah.postgres.errors import ConnectionLost, DatabaseError, PostgresError
 
 _TUPLES = pq.ExecStatus.TUPLES_OK
@@ -60,6 +60,7 @@ class PipelinedConnection:
         self._names_made = 0
         self._writing = False
         self._closed = False
+        self._looking: asyncio.TimerHandle | None = None
         self._last_answer = 0.0
         self._refused: tuple[bytes, DatabaseError] | None = None
         """The name whose preparation failed last, and why: those behind it in the pipeline used it in good faith."""
@@ -108,6 +109,8 @@ class PipelinedConnection:
             pgconn.send_query_prepared(name, read.parameters)
             pgconn.pipeline_sync()
             self._reads.append(read)
+            if self._looking is None:
+                self._looking = self._loop.call_later(LOOK_AGAIN_SECONDS, self._look_again)
             if pgconn.flush() and not self._writing:
                 self._writing = True
                 self._loop.add_writer(self._socket, self._on_writable)
@@ -146,6 +149,14 @@ class PipelinedConnection:
         self._receive()
         if self._reads and not self._closed:
             self._receive()
+
+    def _look_again(self) -> None:
+        """Look whether something came without an event, for as long as somebody waits: as Connection does."""
+        self._looking = None
+        if self._reads:
+            self._on_readable()
+        if self._reads:
+            self._looking = self._loop.call_later(LOOK_AGAIN_SECONDS, self._look_again)
 
     def _receive(self) -> None:
         """Take in what has arrived."""
@@ -211,6 +222,8 @@ class PipelinedConnection:
         # The descriptor must leave the loop before libpq closes it: its number may be another socket's a moment later.
         self._stop_writing()
         self._loop.remove_reader(self._socket)
+        if self._looking is not None:
+            self._looking.cancel()
         self._pgconn.finish()
         reads, self._reads = self._reads, deque()
         for read in reads:
