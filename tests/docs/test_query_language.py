@@ -57,7 +57,7 @@ def test_every_example_of_the_page_does_what_it_says(dev: Dev) -> None:
             if (answer.status, answer.json()) != (EXPECTED[block.kind], json.loads(block.text)):
                 wrong.append(f"{place}: {answer.status} {answer.text}")
         else:
-            assert block.kind == "toml", f"{place}: nobody tries a block of {block.kind!r}"
+            assert block.kind in {"toml", "sh"}, f"{place}: nobody tries a block of {block.kind!r}"
     assert not wrong, "\n".join(wrong)
 
 
@@ -97,6 +97,17 @@ def curls(page: Path) -> Iterator[tuple[str, list[str]]]:
         starts = [place for place, word in enumerate(words) if word == "curl"]
         for start, end in pairwise([*starts, len(words)]):
             yield f"{page.name}:{block.line}", words[start + 1 : end]
+
+
+def test_the_pages_curl_commands_answer(dev: Dev) -> None:
+    """As an anonymous caller gives them, without a body a GET."""
+    commands = list(curls(PAGE))
+    assert commands
+    for place, (address, *words) in commands:
+        assert words[:1] in ([], ["-d"]), place
+        path = address.removeprefix("localhost:8080")
+        answer = dev.request("POST", path, words[1].encode()) if words else dev.request("GET", path)
+        assert answer.status == 200, f"{place}: {answer.text}"
 
 
 def test_the_readmes_curl_commands_answer(dev: Dev) -> None:

@@ -1,4 +1,14 @@
-"""The data part as a plain ASGI application: ``POST /v1/query``, and JSON errors for everything else."""
+"""The data part as a plain ASGI application. JSON errors for whatever is not below.
+
+::
+
+    POST  /v1/query                           a request: {"type", "args"}
+    POST  /api/1/table/<table>/<operation>    the arguments of one, for clients of the time before /v1/query
+    GET   /v1/version                         which howdah this is, for the administrator
+    GET   /healthz                            whether requests can be answered, as text
+
+All may have ``/data`` in front, which the gateway takes away on the domain itself but not on the ``data.`` host.
+"""
 
 from __future__ import annotations
 
@@ -6,22 +16,25 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from howdah.data.errors import DataError, InvalidJson, UnknownAddress
+from howdah import __version__
+from howdah.data.errors import AccessDenied, DataError, InvalidJson, UnknownAddress
 from howdah.data.execute import Answer, Engine
-from howdah.session import ANONYMOUS
+from howdah.data.query.address import TableAddress, read_address
+from howdah.session import ANONYMOUS, Session
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
-Headers = tuple[tuple[bytes, bytes], ...]
+Header = tuple[bytes, bytes]
+Headers = tuple[Header, ...]
 
-QUERY_PATHS = frozenset({"/v1/query", "/data/v1/query"})
-
+_READ: Final = frozenset({"GET", "HEAD"})
 _JSON: Final = (b"content-type", b"application/json; charset=utf-8")
+_TEXT: Final = (b"content-type", b"text/plain; charset=utf-8")
 
 
 class MethodNotAllowed(DataError):
-    """Only POST is possible here."""
+    """Another method belongs to this address."""
 
     code = "not-supported"
     status = 405
@@ -40,20 +53,33 @@ class DataRoutes:
     def __init__(self, engine: Engine, *, max_body: int) -> None:
         self._engine = engine
         self._max_body = max_body
+        self._readable: dict[str, Callable[[Scope, Send], Awaitable[None]]] = {
+            "/v1/version": self._version,
+            "/healthz": self._health,
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         assert scope["type"] == "http", "the gateway gives us nothing else"
-        if scope["path"] not in QUERY_PATHS:
-            await _send(send, _refusal(UnknownAddress()))
-        elif scope["method"] != "POST":
-            await _send(send, _refusal(MethodNotAllowed()), ((b"allow", b"POST"),))
+        path: str = scope["path"]
+        if path.startswith("/data/"):
+            path = path.removeprefix("/data")
+        address = read_address(path)
+        if address is not None or path == "/v1/query":
+            if scope["method"] == "POST":
+                await self._query(scope, receive, send, address)
+            else:
+                await _refuse_method(send, b"POST")
+        elif path in self._readable:
+            if scope["method"] in _READ:
+                await self._readable[path](scope, send)
+            else:
+                await _refuse_method(send, b"GET, HEAD")
         else:
-            await self._query(scope, receive, send)
+            await _send(send, _refusal(UnknownAddress()))
 
-    async def _query(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """POST /v1/query: answer one query on behalf of the session."""
-        session = scope.get("howdah.session", ANONYMOUS)
+    async def _query(self, scope: Scope, receive: Receive, send: Send, address: TableAddress | None) -> None:
+        """POST: answer one query on behalf of the session."""
         try:
             body = await _body(receive, self._max_body)
         except DataError as error:
@@ -62,8 +88,25 @@ class DataRoutes:
             return
         if body is None:
             return
-        answer = await self._engine.answer(body, session)
+        answer = await self._engine.answer(body, _session(scope), address)
         await _send(send, answer, ((b"retry-after", b"1"),) if answer.status == 503 else ())
+
+    async def _version(self, scope: Scope, send: Send) -> None:
+        """Which howdah this is; nobody else's business (R56)."""
+        if _session(scope).is_admin:
+            await _send(send, Answer(200, json.dumps({"version": __version__}).encode()))
+        else:
+            await _send(send, _refusal(AccessDenied()))
+
+    async def _health(self, _: Scope, send: Send) -> None:
+        """Whether requests can be answered, without a word about why not."""
+        ready, _ = await self._engine.readiness()
+        await _send(send, Answer(200, b"OK") if ready else Answer(503, b"ERROR"), type_=_TEXT)
+
+
+def _session(scope: Scope) -> Session:
+    session: Session = scope.get("howdah.session", ANONYMOUS)
+    return session
 
 
 async def _body(receive: Receive, limit: int) -> bytes | None:
@@ -92,7 +135,11 @@ def _refusal(error: DataError) -> Answer:
     return Answer(error.status, json.dumps(error.to_body(), ensure_ascii=False, separators=(",", ":")).encode())
 
 
-async def _send(send: Send, answer: Answer, more: Headers = ()) -> None:
-    headers = (_JSON, (b"content-length", b"%d" % len(answer.body)), *more)
+async def _refuse_method(send: Send, allowed: bytes) -> None:
+    await _send(send, _refusal(MethodNotAllowed()), ((b"allow", allowed),))
+
+
+async def _send(send: Send, answer: Answer, more: Headers = (), *, type_: Header = _JSON) -> None:
+    headers = (type_, (b"content-length", b"%d" % len(answer.body)), *more)
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})

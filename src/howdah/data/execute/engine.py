@@ -17,6 +17,7 @@ from howdah.data.execute.administration import Administration
 from howdah.data.execute.known import NOTHING, Known, LeastPrivilegeMissing, load, share
 from howdah.data.execute.remembered import Remembered, Shape, Statements
 from howdah.data.plan import plan, standpoint
+from howdah.data.query.address import TableAddress, place_in_args, with_envelope
 from howdah.data.query.ast import Bulk, MetadataCall, Query, Request
 from howdah.data.query.json import decode
 from howdah.data.query.limits import Limits
@@ -213,12 +214,16 @@ class Engine:
         shaped = split(value, self._limits)
         return shaped, None if shaped is None else self._statements.find(standpoint(session), shaped[0])
 
-    async def answer(self, body: bytes, session: Session) -> Answer:
-        """The answer to a request's body on behalf of the session. Raises nothing of ours: errors are answers, too."""
+    async def answer(self, body: bytes, session: Session, address: TableAddress | None = None) -> Answer:
+        """The answer to a request's body on behalf of the session. Raises nothing of ours: errors are answers, too.
+
+        What was sent to the ``address`` of a table is arguments alone, and the places in errors are places in those.
+        """
         try:
-            return Answer(200, await self._answer(body, session))
+            return Answer(200, await self._answer(body, session, address))
         except DataError as error:
-            return _refusal(error, error.to_body(admin=session.is_admin))
+            told = error.to_body(admin=session.is_admin)
+            return _refusal(error, told if address is None else {**told, "path": place_in_args(told["path"])})
         except (DatabaseUnavailable, CannotConnect) as error:
             # Its own words may name hosts and users: for the log, not for a client.
             message = "the database cannot be reached right now: try again"
@@ -229,8 +234,10 @@ class Engine:
             mapped = _mapped(error, path="$", admin=session.is_admin)
             return _refusal(mapped, mapped.to_body(admin=session.is_admin))
 
-    async def _answer(self, body: bytes, session: Session) -> bytes:
+    async def _answer(self, body: bytes, session: Session, address: TableAddress | None) -> bytes:
         value = decode(body, self._limits)
+        if address is not None:
+            value = with_envelope(address, value)
         shaped, remembered = self._look_up(value, session)
         if shaped is not None and remembered is not None:
             return await self._submit(remembered, remembered.statement, session, values=_values(shaped))
