@@ -96,10 +96,11 @@ def _database_table(number: int, table: dict[str, Any]) -> DatabaseTable:
             DatabaseColumn(
                 column["name"],
                 position,
-                ColumnType(column["type"], column["type"], column["category"]),
+                ColumnType(column["type"], column["type"], column["category"], labels=tuple(column.get("labels", ()))),
                 nullable=column.get("nullable", True),
                 has_default=column.get("has_default", False),
                 generated=column.get("generated", False),
+                comment=column.get("comment"),
             )
             for position, column in enumerate(table["columns"], start=1)
         ),
@@ -111,6 +112,7 @@ def _database_table(number: int, table: dict[str, Any]) -> DatabaseTable:
         ),
         insertable=table.get("kind", "table") == "table",
         updatable=table.get("kind", "table") == "table",
+        comment=table.get("comment"),
     )
 
 

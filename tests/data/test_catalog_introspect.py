@@ -161,6 +161,39 @@ def test_types_are_named_ready_for_a_cast_and_sorted_by_how_json_writes_them(dat
     } == types
 
 
+def test_domains_and_enums_say_what_they_are_made_of(database: str) -> None:
+    """A domain its built-in type, however deep; an enum, a domain over one or an array of them every value."""
+    schema = """
+        create type mood as enum ('good', 'bad'); alter type mood add value 'fair' before 'bad';
+        create domain positive as numeric(9, 2) check (value > 0); create domain price as positive;
+        create domain feeling as mood; create domain scores as int[];
+        create table t (a price, b mood, c mood[], d feeling, e scores, f int, g text[]);
+    """
+    columns = table(found(database, schema), "t").columns
+    moods = ("good", "fair", "bad")
+    assert [(one.type.base, one.type.labels) for one in columns] == [
+        ("numeric", ()),
+        ("", moods),
+        ("", moods),
+        ("mood", moods),
+        ("integer[]", ()),
+        ("", ()),
+        ("", ()),
+    ]
+
+
+def test_comments_are_found(database: str) -> None:
+    """Those of relations and of their columns; where there is none, nothing."""
+    schema = """
+        create table t (a int, b int); comment on table t is 'Things.'; comment on column t.b is 'The second.';
+        create view v as select 1 as a; comment on view v is 'Seen.'; create index i on t (a);
+        comment on index i is 'Not a relation of ours.';
+    """
+    tables = found(database, schema)
+    assert (table(tables, "t").comment, table(tables, "v").comment) == ("Things.", "Seen.")
+    assert [column.comment for column in table(tables, "t").columns] == [None, "The second."]
+
+
 def test_columns_say_what_may_be_written(database: str) -> None:
     """Nullability, defaults, identities and generated columns; dropped columns are gone and numbers stay."""
     schema = """

@@ -21,6 +21,10 @@ class ColumnType:
     sql: str
     name: str
     category: TypeCategory
+    base: str = ""
+    """What a domain is made of; empty for every other type."""
+    labels: tuple[str, ...] = ()
+    """Every value of an enum, in its order; for an array of an enum every value of an element."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,7 @@ class DatabaseColumn:
     has_default: bool
     generated: bool
     """True for GENERATED ALWAYS columns (stored, virtual or identity), which a statement may not write."""
+    comment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,7 @@ class DatabaseTable:
     foreign_keys: tuple[ForeignKey, ...]
     insertable: bool
     updatable: bool
+    comment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

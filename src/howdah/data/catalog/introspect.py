@@ -47,12 +47,16 @@ async def introspect(connection: Submitter) -> Database:
 
 def read_introspection(found: dict[str, Any]) -> Database:
     """The answer of the query as values. Types and names that occur often are made once."""
-    types = {number: ColumnType(sql, name, category) for number, sql, name, category in found["types"] or ()}
-    tables = [_table(row, types) for row in found["tables"] or ()]
+    types = {
+        number: ColumnType(sql, name, category, base, tuple(labels or ()))
+        for number, sql, name, category, base, labels in found["types"] or ()
+    }
+    comments = {(oid, number): text for oid, number, text in found["comments"] or ()}
+    tables = [_table(row, types, comments) for row in found["tables"] or ()]
     return Database({table.name: table for table in sorted(tables, key=lambda table: table.name)})
 
 
-def _table(row: list[Any], types: dict[int, ColumnType]) -> DatabaseTable:
+def _table(row: list[Any], types: dict[int, ColumnType], comments: dict[tuple[int, int], str]) -> DatabaseTable:
     oid, schema, name, kind, insertable, updatable, columns, unique, foreign_keys = row
     constraints = tuple(UniqueConstraint(key, tuple(names)) for key, _, names in unique or ())
     return DatabaseTable(
@@ -60,7 +64,9 @@ def _table(row: list[Any], types: dict[int, ColumnType]) -> DatabaseTable:
         name=TableName(schema, name),
         kind=_KINDS[kind],
         columns=tuple(
-            DatabaseColumn(column, number, types[type_number], nullable, has_default, generated)
+            DatabaseColumn(
+                column, number, types[type_number], nullable, has_default, generated, comments.get((oid, number))
+            )
             for column, number, type_number, nullable, has_default, generated in columns or ()
         ),
         # The query lists the primary key first.
@@ -72,4 +78,5 @@ def _table(row: list[Any], types: dict[int, ColumnType]) -> DatabaseTable:
         ),
         insertable=insertable,
         updatable=updatable,
+        comment=comments.get((oid, 0)),
     )

@@ -45,7 +45,13 @@ types as (
         'double precision'::regtype, 'numeric'::regtype) then 'number'
       when base.typcategory = 'S' then 'text'
       else 'other'
-    end as category
+    end as category,
+    case when base.oid <> t.oid then format_type(base.oid, -1) else '' end as base,
+    (
+      select json_agg(l.enumlabel order by l.enumsortorder)
+      from pg_enum l
+      where l.enumtypid in (base.oid, e.oid)
+    ) as labels
   from bases b
   join pg_type t on t.oid = b.oid
   join pg_namespace tn on tn.oid = t.typnamespace
@@ -100,7 +106,12 @@ foreign_keys as (
   group by f.conrelid
 )
 select json_build_object(
-  'types', (select json_agg(json_build_array(oid::bigint, sql, name, category)) from types),
+  'types', (select json_agg(json_build_array(oid::bigint, sql, name, category, base, labels)) from types),
+  'comments', (
+    select json_agg(json_build_array(d.objoid::bigint, d.objsubid, d.description))
+    from relations r
+    join pg_description d on d.classoid = 'pg_class'::regclass and d.objoid = r.oid
+  ),
   'tables', (
     select json_agg(json_build_array(
       r.oid::bigint, r.nspname, r.relname, r.relkind, (r.events & 8) <> 0, (r.events & 4) <> 0,

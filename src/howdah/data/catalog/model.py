@@ -28,6 +28,7 @@ class Column:
     nullable: bool
     has_default: bool
     writable: bool
+    comment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,7 @@ class Table:
     updatable: bool
     permissions: Mapping[str, Permissions]
     """By role, the administrator's among them."""
+    comment: str | None = None
 
     def visible_columns(self, role: str) -> frozenset[str]:
         """The columns the role may know of because it may read or write them."""

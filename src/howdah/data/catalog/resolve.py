@@ -91,7 +91,12 @@ def _tables(metadata: Metadata, database: Database, problems: list[Problem]) -> 
 def _table(found: DatabaseTable) -> Table:
     columns = {
         column.name: Column(
-            column.name, column.type, column.nullable, column.has_default, writable=not column.generated
+            column.name,
+            column.type,
+            column.nullable,
+            column.has_default,
+            writable=not column.generated,
+            comment=column.comment,
         )
         for column in found.columns
     }
@@ -104,6 +109,7 @@ def _table(found: DatabaseTable) -> Table:
         insertable=found.insertable,
         updatable=found.updatable,
         permissions={ADMIN_ROLE: _everything(columns)},
+        comment=found.comment,
     )
 
 
