@@ -3,6 +3,7 @@
 ::
 
     POST  /v1/query                           a request: {"type", "args"}
+    POST  /v1/query/explain                   the arguments of "explain"
     POST  /api/1/table/<table>/<operation>    the arguments of one, for clients of the time before /v1/query
     GET   /v1/version                         which howdah this is, for the administrator
     GET   /healthz                            whether requests can be answered, as text
@@ -19,7 +20,7 @@ from typing import Any, Final
 from howdah import __version__
 from howdah.data.errors import AccessDenied, DataError, InvalidJson, UnknownAddress
 from howdah.data.execute import Answer, Engine
-from howdah.data.query.address import TableAddress, read_address
+from howdah.data.query.address import Address, read_address
 from howdah.session import ANONYMOUS, Session
 
 Scope = dict[str, Any]
@@ -78,7 +79,7 @@ class DataRoutes:
         else:
             await _send(send, _refusal(UnknownAddress()))
 
-    async def _query(self, scope: Scope, receive: Receive, send: Send, address: TableAddress | None) -> None:
+    async def _query(self, scope: Scope, receive: Receive, send: Send, address: Address | None) -> None:
         """POST: answer one query on behalf of the session."""
         try:
             body = await _body(receive, self._max_body)

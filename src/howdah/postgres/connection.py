@@ -147,6 +147,17 @@ class Connection:
         cell = result.get_value(0, 0)
         return b"null" if cell is None else cell
 
+    async def fetch(self, text: str, parameters: Sequence[bytes | None] = ()) -> Outcome:
+        """Everything one statement returns. It is not kept prepared: for what is rarely asked twice.
+
+        Raises DatabaseError when Postgres refuses, ConnectionLost when it went away.
+        """
+        refuse_nul(parameters)
+        results = await self._run(partial(self._pgconn.send_query_params, text.encode(), parameters))
+        if results[-1].status in _FAILED:
+            raise to_error(results[-1])
+        return _to_outcome(results[-1])
+
     async def script(self, text: str) -> tuple[Outcome, ...]:
         """Run any number of statements by the simple protocol; what each of them did.
 
@@ -184,6 +195,30 @@ class Connection:
         (outcome,) = await self.script("COMMIT")
         if outcome.command != "COMMIT":
             raise DatabaseError("25P02", "The transaction was rolled back because a statement in it had failed.")
+
+    @asynccontextmanager
+    async def rehearsal(self) -> AsyncIterator[Connection]:
+        """A transaction around the block that is rolled back at its end, however that comes.
+
+        All of it sees the database as it was when it began. What Postgres does not roll back stays done: sequences do
+        not count backwards, and what a function told the world outside is told.
+        """
+        await self.script("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        try:
+            yield self
+        finally:
+            if self._pending is None and not self._closed:
+                await self.script("ROLLBACK")
+
+    @asynccontextmanager
+    async def attempt(self) -> AsyncIterator[Connection]:
+        """Part of an open transaction that is taken back at the block's end, and can fail without failing the rest."""
+        await self.script("SAVEPOINT attempt")
+        try:
+            yield self
+        finally:
+            if self._pending is None and not self._closed:
+                await self.script("ROLLBACK TO attempt; RELEASE attempt")
 
     def detach(self) -> tuple[psycopg.AsyncConnection[Any], int]:
         """Leave the open connection to somebody else: what is under it, and how many statements it may keep prepared.

@@ -14,11 +14,12 @@ from howdah.data.catalog.model import Catalog
 from howdah.data.compile import compile_plan
 from howdah.data.errors import AccessDenied, DataError, map_database_error
 from howdah.data.execute.administration import Administration
+from howdah.data.execute.examination import Rehearsal
 from howdah.data.execute.known import NOTHING, Known, LeastPrivilegeMissing, load, share
 from howdah.data.execute.remembered import Remembered, Shape, Statements
 from howdah.data.plan import plan, standpoint
-from howdah.data.query.address import TableAddress, place_in_args, with_envelope
-from howdah.data.query.ast import Bulk, MetadataCall, Query, Request
+from howdah.data.query.address import Address, place_in_args, with_envelope
+from howdah.data.query.ast import Bulk, Explain, MetadataCall, Query, Request
 from howdah.data.query.json import decode
 from howdah.data.query.limits import Limits
 from howdah.data.query.parse import parse_request
@@ -214,10 +215,10 @@ class Engine:
         shaped = split(value, self._limits)
         return shaped, None if shaped is None else self._statements.find(standpoint(session), shaped[0])
 
-    async def answer(self, body: bytes, session: Session, address: TableAddress | None = None) -> Answer:
+    async def answer(self, body: bytes, session: Session, address: Address | None = None) -> Answer:
         """The answer to a request's body on behalf of the session. Raises nothing of ours: errors are answers, too.
 
-        What was sent to the ``address`` of a table is arguments alone, and the places in errors are places in those.
+        What was sent to an ``address`` is arguments alone, and the places in errors are places in those.
         """
         try:
             return Answer(200, await self._answer(body, session, address))
@@ -234,7 +235,7 @@ class Engine:
             mapped = _mapped(error, path="$", admin=session.is_admin)
             return _refusal(mapped, mapped.to_body(admin=session.is_admin))
 
-    async def _answer(self, body: bytes, session: Session, address: TableAddress | None) -> bytes:
+    async def _answer(self, body: bytes, session: Session, address: Address | None) -> bytes:
         value = decode(body, self._limits)
         if address is not None:
             value = with_envelope(address, value)
@@ -245,6 +246,8 @@ class Engine:
         match request:
             case MetadataCall():
                 return await self._administer(request, session)
+            case Explain():
+                return await self._examine(request, session)
             case Bulk():
                 call = _first_call(request)
                 if call is not None:
@@ -264,7 +267,7 @@ class Engine:
     def _remember(self, session: Session, value: Any, shape: Shape, holes: Holes, statement: Statement) -> None:
         def compile_again() -> tuple[Query, Statement]:
             query = parse_request(value, self._limits)
-            assert not isinstance(query, Bulk | MetadataCall), "only queries have a shape"
+            assert not isinstance(query, Bulk | MetadataCall | Explain), "only queries have a shape"
             return query, self._statement(query, session, self.catalog)
 
         self._statements.remember(standpoint(session), shape, holes, statement, compile_again)
@@ -294,12 +297,26 @@ class Engine:
             if isinstance(request, Bulk):
                 answers.append(await self._bulk(request, session, submitter, catalog))
             else:
-                assert not isinstance(request, MetadataCall), "a bulk with metadata calls is administered"
+                assert not isinstance(request, MetadataCall | Explain), "a bulk with calls is administered"
                 statement = self._statement(request, session, catalog)
                 answers.append(await self._submit(request, statement, session, within=submitter, catalog=catalog))
         return b"[" + b",".join(answers) + b"]"
 
     # -- metadata ------------------------------------------------------------------------------------------------------
+
+    async def _examine(self, request: Explain, session: Session) -> bytes:
+        """What is told of the request inside: tried where writes are done, never committed (R64)."""
+        if not session.is_admin:
+            raise AccessDenied(path=request.path)
+        known = self._known
+        async with self._writes.connection() as connection, connection.rehearsal():
+            rehearsal = Rehearsal(
+                connection,
+                known,
+                lambda query, asking: self._statement(query, asking, known.catalog),
+                lambda error, query: _refused(error, query, session, known.catalog),
+            )
+            return await rehearsal.explain(request)
 
     async def _administer(self, request: Request, session: Session, call: MetadataCall | None = None) -> bytes:
         """The answer to a metadata call, or a bulk with one in it: in one transaction as the owner (R64)."""
@@ -321,6 +338,8 @@ class Engine:
             case Bulk():
                 answers = [await self._one(one, session, administration) for one in request.requests]
                 return b"[" + b",".join(answers) + b"]"
+            case Explain():
+                raise AssertionError("an examination stands alone: reading one inside a bulk is refused")
             case _:
                 catalog = administration.known.catalog
                 statement = self._statement(request, session, catalog)

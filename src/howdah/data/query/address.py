@@ -1,14 +1,15 @@
 """Addresses of tables: ``/api/1/table/article/select`` asks what ``/v1/query`` does, with the arguments alone as body.
 
 The text before a name's first dot is its schema (``app.note``); without a dot it is ``public``. So everybody reads an
-address in the same way, without a look at what tables there are.
+address in the same way, without a look at what tables there are. ``/v1/query/explain`` is of the same kind, for one type
+of request about any table.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 from urllib.parse import quote
 
 from howdah.data.errors import UnexpectedPayload
@@ -31,12 +32,17 @@ class TableAddress:
     table: TableName
 
 
-def read_address(path: str) -> TableAddress | None:
-    """The table and operation that a decoded path names; None when it is no address of a table.
+Address: TypeAlias = TableAddress | Literal["explain"]
+
+
+def read_address(path: str) -> Address | None:
+    """The table and operation that a decoded path names, or another type; None when it is no such address.
 
     >>> read_address("/api/1/table/app.note/count")
     TableAddress(operation='count', table=TableName(schema='app', name='note'))
     """
+    if path == "/v1/query/explain":
+        return "explain"
     name, slash, operation = path.removeprefix(_PREFIX).partition("/")
     if not path.startswith(_PREFIX) or not slash or operation not in OPERATIONS:
         return None
@@ -59,11 +65,13 @@ def write_address(address: TableAddress) -> str | None:
     return f"{_PREFIX}{quote(name, safe='')}/{address.operation}"
 
 
-def with_envelope(address: TableAddress, args: Any) -> dict[str, Any]:
+def with_envelope(address: Address, args: Any) -> dict[str, Any]:
     """The request that arguments sent to the address stand for.
 
     They may name the table once more. Raises Unreadable when they are no object, UnexpectedPayload for another table.
     """
+    if address == "explain":
+        return {"type": address, "args": args}
     given = read_object(args, (None, "args"))
     if "table" in given and read_table(given["table"], ((None, "args"), "table")) != address.table:
         raise UnexpectedPayload("the address names another table", path=((None, "args"), "table"))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
 from howdah.data.errors import Path
+from howdah.session import Session
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -301,5 +302,16 @@ class MetadataCall:
     path: Path
 
 
+@dataclass(frozen=True, slots=True)
+class Explain:
+    """How a request is answered on behalf of ``session``; with ``analyze`` it is tried, and taken back."""
+
+    request: Query | Bulk
+    session: Session
+    analyze: bool
+    path: Path
+
+
 Query: TypeAlias = "Select | Insert | Update | Delete | Count | Aggregate"
-Request: TypeAlias = "Query | Bulk | MetadataCall"
+Examination: TypeAlias = Explain
+Request: TypeAlias = "Query | Bulk | MetadataCall | Examination"

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from howdah.data.errors import Path, UnexpectedPayload, Unreadable
+from howdah.data.errors import NotSupported, Path, UnexpectedPayload, Unreadable
 from howdah.data.query.ast import (
     EVERYTHING,
     Aggregate,
@@ -21,6 +21,7 @@ from howdah.data.query.ast import (
     Bulk,
     Count,
     Delete,
+    Examination,
     Insert,
     MetadataCall,
     OnConflict,
@@ -30,6 +31,7 @@ from howdah.data.query.ast import (
     Select,
     Update,
 )
+from howdah.data.query.examination import Read, parse_explain
 from howdah.data.query.limits import DEFAULT_LIMITS, Limits
 from howdah.data.query.predicate import parse_predicate
 from howdah.data.query.reading import (
@@ -112,6 +114,11 @@ def _request(value: Any, path: Path, budget: Budget) -> Request:
     if kind == "bulk":
         items = read_list(args, place, budget)
         return Bulk(tuple([_request(item, (place, index), budget) for index, item in enumerate(items)]), place)
+    examine = _EXAMINATIONS.get(kind)
+    if examine is not None:
+        if path is not None:
+            raise NotSupported(f'"{kind}" stands alone and not inside another request', path=(path, "type"))
+        return examine(read_object(args, place), place, lambda inner, where: _request(inner, where, budget))
     read = _QUERIES.get(kind)
     if read is None:
         raise Unreadable(f'unknown query type "{kind}"', path=(path, "type"))
@@ -225,6 +232,8 @@ _QUERIES: dict[str, Callable[[dict[str, Any], Path, Budget], Query]] = {
     "count": _count,
     "aggregate": _aggregate,
 }
+
+_EXAMINATIONS: dict[str, Callable[[dict[str, Any], Path, Read], Examination]] = {"explain": parse_explain}
 
 _ASSIGNMENTS: dict[str, AssignmentOperator] = {"$set": "set", "values": "set", "$inc": "inc", "$mul": "mul"}
 

@@ -1,0 +1,164 @@
+"""A query, the Catalog and a role → which permission applies at which occurrence of a table.
+
+The query is walked once more, in the order it is planned in. It must have been planned: every name is known to be one
+that the role may use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import assert_never
+
+from howdah.data.catalog.access import NO_PERMISSIONS, Tables, find_related
+from howdah.data.catalog.metadata import Operation
+from howdah.data.catalog.model import Table
+from howdah.data.errors import Path
+from howdah.data.query.ast import (
+    Aggregate,
+    Aggregation,
+    And,
+    BooleanExpression,
+    ColumnIs,
+    ColumnName,
+    Count,
+    Delete,
+    Exists,
+    Insert,
+    Not,
+    Or,
+    OrderBy,
+    Query,
+    Related,
+    RelatedAggregation,
+    RelatedRows,
+    Rows,
+    Select,
+    TableName,
+    Update,
+    Wildcard,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The permission for ``operation`` on ``table`` applies to what the request has at ``path``."""
+
+    table: TableName
+    operation: Operation
+    path: Path
+
+
+def applied(query: Query, tables: Tables, role: str) -> tuple[Applied, ...]:
+    """Every place of the query where a permission of the role applies, each once."""
+    return tuple(dict.fromkeys(_Walk(tables, role).query(query)))
+
+
+class _Walk:
+    """What a walk needs everywhere."""
+
+    def __init__(self, tables: Tables, role: str) -> None:
+        self._tables = tables
+        self._role = role
+
+    def query(self, query: Query) -> Iterator[Applied]:
+        table, path = self._tables[query.table], query.path
+        match query:
+            case Select(rows=rows):
+                yield Applied(table.name, "select", path)
+                yield from self._rows(rows, table)
+            case Count(where=where):
+                yield Applied(table.name, "select", path)
+                yield from self._where(where, table)
+            case Aggregate(aggregation=aggregation):
+                yield Applied(table.name, "select", path)
+                yield from self._aggregation(aggregation, table)
+            case Insert():
+                yield from self._insert(query, table)
+            case Update(where=where):
+                yield Applied(table.name, "update", path)
+                yield Applied(table.name, "select", path)
+                yield from self._where(where, table)
+            case Delete(where=where):
+                yield Applied(table.name, "delete", path)
+                yield Applied(table.name, "select", path)
+                yield from self._where(where, table)
+            case _:
+                assert_never(query)
+
+    def _insert(self, query: Insert, table: Table) -> Iterator[Applied]:
+        yield Applied(table.name, "insert", query.path)
+        conflict = query.on_conflict
+        if conflict is not None and conflict.update:
+            permissions = table.permissions.get(self._role, NO_PERMISSIONS)
+            # The older rule: what may be inserted may be updated, by the insert permission itself.
+            yield Applied(table.name, "insert" if permissions.update is None else "update", conflict.path)
+        if query.returning is not None:
+            yield Applied(table.name, "select", (query.path, "returning"))
+
+    def _rows(self, rows: Rows, table: Table) -> Iterator[Applied]:
+        for entry in rows.columns:
+            match entry:
+                case ColumnName():
+                    pass
+                case Wildcard():
+                    yield from self._wildcard(entry, table)
+                case RelatedRows():
+                    yield from self._related(entry, table)
+                case RelatedAggregation():
+                    yield from self._related(entry, table)
+                case _:
+                    assert_never(entry)
+        yield from self._where(rows.where, table)
+        yield from self._order_by(rows.order_by, table)
+
+    def _wildcard(self, wildcard: Wildcard, table: Table) -> Iterator[Applied]:
+        if wildcard.depth == 1:
+            return
+        for name in table.relationships:
+            found = find_related(table, name, self._tables, self._role)
+            if found is not None:
+                yield Applied(found[1].name, "select", wildcard.path)
+                yield from self._wildcard(Wildcard(wildcard.depth - 1, wildcard.path), found[1])
+
+    def _related(self, entry: RelatedRows | RelatedAggregation, table: Table) -> Iterator[Applied]:
+        target = self._target(table, entry.relationship)
+        yield Applied(target.name, "select", entry.path)
+        if isinstance(entry, RelatedRows):
+            yield from self._rows(entry.rows, target)
+        else:
+            yield from self._aggregation(entry.aggregation, target)
+
+    def _aggregation(self, aggregation: Aggregation, table: Table) -> Iterator[Applied]:
+        yield from self._where(aggregation.where, table)
+
+    def _order_by(self, terms: tuple[OrderBy, ...], table: Table) -> Iterator[Applied]:
+        for term in terms:
+            if term.column not in table.columns:
+                target = table
+                for name in term.column.split(".")[:-1]:
+                    target = self._target(target, name)
+                    yield Applied(target.name, "select", term.path)
+
+    def _where(self, where: BooleanExpression, table: Table) -> Iterator[Applied]:
+        match where:
+            case And(expressions) | Or(expressions):
+                for expression in expressions:
+                    yield from self._where(expression, table)
+            case Not(expression):
+                yield from self._where(expression, table)
+            case ColumnIs():
+                pass
+            case Related(name, expression, path):
+                if name in table.relationships:  # else it is an empty condition on a column
+                    target = self._target(table, name)
+                    yield Applied(target.name, "select", path)
+                    yield from self._where(expression, target)
+            case Exists(name, expression, path):
+                yield Applied(name, "select", path)
+                yield from self._where(expression, self._tables[name])
+            case _:
+                assert_never(where)
+
+    def _target(self, table: Table, relationship: str) -> Table:
+        return self._tables[table.relationships[relationship].target]
