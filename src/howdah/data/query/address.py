@@ -1,8 +1,8 @@
 """Addresses of tables: ``/api/1/table/article/select`` asks what ``/v1/query`` does, with the arguments alone as body.
 
 The text before a name's first dot is its schema (``app.note``); without a dot it is ``public``. So everybody reads an
-address in the same way, without a look at what tables there are. ``/v1/query/explain`` is of the same kind, for one type
-of request about any table.
+address in the same way, without a look at what tables there are. ``/v1/query/explain`` is of the same kind, for one
+type of request about any table.
 """
 
 from __future__ import annotations
