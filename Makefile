@@ -20,6 +20,10 @@ run: $(VENV)/.run ## Install, make the sample project in ./hello on the first ru
 test: $(VENV)/.dev ## Run every test
 	@$(BIN)/python -m pytest -n auto $(TESTS)
 
+.PHONY: test-long
+test-long: $(VENV)/.dev ## Run what is made up at random many times over (some twelve thousand requests; takes a quarter of an hour)
+	@HOWDAH_TEST_EXAMPLES=2000 $(BIN)/python -m pytest -n auto $(or $(TESTS),tests/data)
+
 .PHONY: check
 check: $(VENV)/.dev ## Format, lint, types and import contracts, as CI does
 	$(BIN)/ruff format --check .
