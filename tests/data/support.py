@@ -23,6 +23,7 @@ from howdah.data.catalog.database import (
 )
 from howdah.data.catalog.metadata import (
     OPERATIONS,
+    CustomNames,
     ForeignKeyOn,
     ManualMapping,
     Metadata,
@@ -129,7 +130,13 @@ def _table_metadata(table: dict[str, Any]) -> TableMetadata:
             for operation in OPERATIONS
             for entry in table.get(f"{operation}_permissions", ())
         ),
+        _custom_names(table.get("configuration", {})),
     )
+
+
+def _custom_names(configuration: dict[str, Any]) -> CustomNames:
+    names = configuration.get("custom_column_names", {})
+    return CustomNames(configuration.get("custom_name"), tuple(names.items()))
 
 
 def _using(using: dict[str, Any]) -> ForeignKeyOn | ManualMapping:

@@ -122,8 +122,8 @@ def test_the_constraint_of_the_own_table_is_named() -> None:
 
 def test_a_missing_value_is_named_only_when_the_column_is_visible() -> None:
     """The column that must not be null is told to those who know of it."""
-    known = map_database_error("23502", "...", admin=False, column="title", visible_columns={"title"})
-    hidden = map_database_error("23502", "...", admin=False, column="title", visible_columns={"id"})
+    known = map_database_error("23502", "...", admin=False, column="title", visible_columns={"title": "title"})
+    hidden = map_database_error("23502", "...", admin=False, column="title", visible_columns={"id": "id"})
     assert known.message == 'Not-NULL violation. null value in column "title" violates not-null constraint'
     assert "title" not in hidden.message
 

@@ -205,7 +205,7 @@ def test_names_are_quoted_and_quotes_in_them_doubled(name: str) -> None:
     """A name of the database, whatever is in it, is one quoted identifier wherever it stands."""
     table = TableName(name, name)
     condition = RowExists(table, ((name, name),), Compared(name, "eq", Literal("x", "text"), "text"))
-    tree = compile_plan(SelectPlan(RowsPlan(table, (ColumnOutput(name),), condition, (), None, None)))
+    tree = compile_plan(SelectPlan(RowsPlan(table, (ColumnOutput(name, name),), condition, (), None, None)))
     quoted = '"' + name.replace('"', '""') + '"'
     expected = render(compile_plan(SelectPlan(_named("n", condition="n")))).text.replace('"n"', quoted)
     assert render(tree).text == expected
@@ -214,7 +214,7 @@ def test_names_are_quoted_and_quotes_in_them_doubled(name: str) -> None:
 def _named(name: str, *, condition: str) -> RowsPlan:
     table = TableName(name, name)
     exists = RowExists(table, ((condition, condition),), Compared(name, "eq", Literal("x", "text"), "text"))
-    return RowsPlan(table, (ColumnOutput(name),), exists, (), None, None)
+    return RowsPlan(table, (ColumnOutput(name, name),), exists, (), None, None)
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=15))

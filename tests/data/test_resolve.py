@@ -365,7 +365,7 @@ def test_columns_of_permissions() -> None:
 def test_visible_columns() -> None:
     """A role knows of the columns it may read or write, and of no others."""
     author = fixture_catalog().tables[public("author")]
-    assert author.visible_columns("anonymous") == {"id", "name"}
-    assert author.visible_columns("backend") == {"name"}
-    assert author.visible_columns("nobody") == frozenset()
-    assert author.visible_columns("admin") == set(author.columns)
+    assert set(author.visible_columns("anonymous")) == {"id", "name"}
+    assert set(author.visible_columns("backend")) == {"name"}
+    assert author.visible_columns("nobody") == {}
+    assert set(author.visible_columns("admin")) == set(author.columns)

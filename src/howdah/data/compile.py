@@ -190,7 +190,9 @@ def _rows(
 
 def _column(output: ColumnOutput, alias: str) -> Output:
     column = ColumnOf(alias, output.column)
-    return Output(column, None) if output.cast is None else Output(AsText(column, output.cast), output.column)
+    if output.cast is None:
+        return Output(column, None if output.key == output.column else output.key)
+    return Output(AsText(column, output.cast), output.key)
 
 
 def _related(output: RelatedOutput | RelatedAggregateOutput, alias: str, aliases: _Aliases) -> Scalar:

@@ -30,8 +30,9 @@ The body is ``{"path", "error", "code"}``; an administrator also gets ``internal
 from __future__ import annotations
 
 import re
-from collections.abc import Container
+from collections.abc import Mapping
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, ClassVar, TypeAlias
 
 from howdah.errors import HowdahError
@@ -236,15 +237,15 @@ def map_database_error(
     constraint: str | None = None,
     column: str | None = None,
     own_table: bool = False,
-    visible_columns: Container[str] = (),
+    visible_columns: Mapping[str, str] = MappingProxyType({}),
     path: Path | str = ARGS,
 ) -> DataError:
     """What a failed statement means to the one who asked (R62).
 
     An administrator reads Postgres's own message after the prefix, and all the rest in ``internal``. Anybody else
     reads no value, no detail and no name that permissions may hide: ``constraint`` only when ``own_table`` says that
-    the error is about the table the request names, ``column`` only when it is among ``visible_columns``. So a clash
-    with a row one may not see looks like any other.
+    the error is about the table the request names, ``column`` only when it is among ``visible_columns``, and by what
+    these say that requests call it. So a clash with a row one may not see looks like any other.
     """
     state = sqlstate or ""
     internal = {"error": {"message": message, "status_code": state, "description": detail, "hint": hint}}
@@ -255,7 +256,7 @@ def map_database_error(
         if admin:
             text = message
         elif state == "23502":
-            text = named.format(column) if column is not None and column in visible_columns else plain
+            text = plain if column is None or column not in visible_columns else named.format(visible_columns[column])
         else:
             text = named.format(constraint) if own_table and constraint is not None else plain
         return ConstraintViolation(prefix + text, path=path, internal=internal)

@@ -26,9 +26,12 @@ def is_told_the_truth(role: str | None) -> bool:
 
 
 def find_table(tables: Tables, name: TableName, operation: Operation, role: str | None, path: Path) -> Table:
-    """The tracked table. Raises NotExists; PermissionDenied to those who may not know."""
+    """The tracked table. Raises NotExists; PermissionDenied to those who may not know.
+
+    A rule uses the database's name, a request the one that is exposed: no custom name is another table's name.
+    """
     table = tables.get(name)
-    if table is not None:
+    if table is not None and name == (table.name if role is None else table.exposed_name):
         return table
     if is_told_the_truth(role):
         raise NotExists(f'table "{name}" does not exist', path=path)
@@ -44,7 +47,7 @@ def find_select_permission(table: Table, role: str, path: Path) -> SelectPermiss
     """What the role may read of the table. Raises PermissionDenied when that is nothing."""
     permission = table.permissions.get(role, NO_PERMISSIONS).select
     if permission is None:
-        raise not_allowed("select", table.name, role, path)
+        raise not_allowed("select", table.exposed_name, role, path)
     return permission
 
 
@@ -63,6 +66,11 @@ def unknown_column(name: str, role: str | None, operation: Operation, path: Path
     if is_told_the_truth(role):
         return NotExists(f'column "{name}" does not exist', path=path)
     return PermissionDenied(f'role "{role}" does not have permission to {operation} column "{name}"', path=path)
+
+
+def called(column: Column, role: str | None) -> str:
+    """What whoever named the column calls it: a rule by the database's name, a request by the exposed one."""
+    return column.name if role is None else column.exposed_name
 
 
 def find_related(

@@ -12,9 +12,17 @@ from typing import Any
 
 from howdah.data import errors
 from howdah.data.catalog.database import Database
-from howdah.data.catalog.document import read_comment, read_document, read_using
+from howdah.data.catalog.document import (
+    read_comment,
+    read_custom_column_names,
+    read_custom_names,
+    read_document,
+    read_using,
+    refuse_root_fields,
+)
 from howdah.data.catalog.metadata import (
     OPERATIONS,
+    CustomNames,
     Metadata,
     Operation,
     PermissionMetadata,
@@ -23,6 +31,7 @@ from howdah.data.catalog.metadata import (
     TableMetadata,
 )
 from howdah.data.catalog.model import Catalog, Problem
+from howdah.data.catalog.naming import CUSTOM_SCHEMA
 from howdah.data.catalog.resolve import resolve
 from howdah.data.errors import AlreadyExists, AlreadyTracked, DataError, NotExists, NotSupported, Path, render_path
 from howdah.data.query.ast import MetadataCall, TableName
@@ -83,14 +92,21 @@ def _settled(change: _Change, database: Database, catalog: Catalog, path: Path) 
         if not new:
             return change.metadata
         for problem in new:
-            if (problem.kind, problem.table, problem.name) == (change.kind, change.table, change.name):
-                raise _as_error(problem, path, change.key)
+            if _is_own(problem, change):
+                raise _as_error(problem, path, change.key if problem.kind == change.kind else "configuration")
         if not change.cascade:
             names = ", ".join(_describe(problem) for problem in new)
             message = f"cannot drop due to the following dependent objects: {names}"
             raise DependencyError(message, path=path) if change.kind else _as_error(new[0], path, None)
         for problem in new:
             change = replace(change, metadata=_without(problem, change.metadata))
+
+
+def _is_own(problem: Problem, change: _Change) -> bool:
+    if problem.kind == "custom name":
+        # Of any column: one call names them all. A table that is only now tracked brings its names with it.
+        return problem.table == change.table and change.kind in ("table", "custom name")
+    return (problem.kind, problem.table, problem.name) == (change.kind, change.table, change.name)
 
 
 _Apply = Callable[[Any, Metadata, Path], _Change]
@@ -100,17 +116,21 @@ _Apply = Callable[[Any, Metadata, Path], _Change]
 
 
 def _track_table(args: Any, metadata: Metadata, path: Path) -> _Change:
-    place, reference = path, args
+    place, reference, names = path, args, CustomNames()
     if isinstance(args, dict) and "table" in args:
         refuse_other_keys(args, frozenset({"table", "is_enum", "configuration"}), path)
         place, reference = (path, "table"), args["table"]
-        for key in ("is_enum", "configuration"):
-            if args.get(key):
-                raise NotSupported(f'"{key}" is not supported', path=(path, key))
+        if args.get("is_enum"):
+            raise NotSupported('"is_enum" is not supported', path=(path, "is_enum"))
+        if args.get("configuration") is not None:
+            names = read_custom_names(args["configuration"], (path, "configuration"))
     name = read_table(reference, place)
     if metadata.table(name) is not None:
         raise AlreadyTracked(f'view/table already tracked : "{name}"', path=path)
-    return _Change(metadata.with_table(TableMetadata(name)), "table", name, str(name))
+    for other in metadata.tables:
+        if other.custom_names.table is not None and name == TableName(CUSTOM_SCHEMA, other.custom_names.table):
+            raise AlreadyExists(f'"{name}" is the custom name of table "{other.name}"', path=place)
+    return _Change(metadata.with_table(TableMetadata(name, custom_names=names)), "table", name, str(name))
 
 
 def _untrack_table(args: Any, metadata: Metadata, path: Path) -> _Change:
@@ -120,6 +140,25 @@ def _untrack_table(args: Any, metadata: Metadata, path: Path) -> _Change:
     if metadata.table(name) is None:
         raise AlreadyUntracked(f'view/table already untracked : "{name}"', path=path)
     return _Change(metadata.without_table(name), "table", name, str(name), cascade=_flag(found, "cascade", path))
+
+
+def _set_table_customization(args: Any, metadata: Metadata, path: Path) -> _Change:
+    fields = _fields(args, {"table", "configuration"}, path)
+    table = _tracked(fields, metadata, path)
+    names = read_custom_names(require(fields, "configuration", path), (path, "configuration"))
+    return _renamed(table, names, metadata, "configuration")
+
+
+def _set_table_custom_fields(args: Any, metadata: Metadata, path: Path) -> _Change:
+    fields = _fields(args, {"table", "custom_root_fields", "custom_column_names"}, path)
+    table = _tracked(fields, metadata, path)
+    refuse_root_fields(fields, path)
+    columns = read_custom_column_names(fields.get("custom_column_names"), (path, "custom_column_names"))
+    return _renamed(table, replace(table.custom_names, columns=tuple(columns.items())), metadata, None)
+
+
+def _renamed(table: TableMetadata, names: CustomNames, metadata: Metadata, key: str | None) -> _Change:
+    return _Change(metadata.with_table(replace(table, custom_names=names)), "custom name", table.name, key=key)
 
 
 # -- relationships -----------------------------------------------------------------------------------------------------
@@ -265,6 +304,8 @@ CALLS: Mapping[str, _Apply] = {
     "track_table": _track_table,
     "add_existing_table_or_view": _track_table,
     "untrack_table": _untrack_table,
+    "set_table_customization": _set_table_customization,
+    "set_table_custom_fields": _set_table_custom_fields,
     "create_object_relationship": _create_relationship("object"),
     "create_array_relationship": _create_relationship("array"),
     "drop_relationship": _drop_relationship,
@@ -318,6 +359,8 @@ def _describe(problem: Problem) -> str:
         return f"table {problem.table}"
     if problem.kind == "relationship":
         return f"relationship {problem.table}.{problem.name}"
+    if problem.kind == "custom name":
+        return f"custom name of {problem.table}{problem.name and '.'}{problem.name}"
     role, operation = problem.name.rsplit(" ", 1)
     return f"permission {problem.table}.{role}.{operation}"
 
@@ -329,5 +372,10 @@ def _without(problem: Problem, metadata: Metadata) -> Metadata:
     if problem.kind == "relationship":
         rest = tuple(one for one in table.relationships if one.name != problem.name)
         return metadata.with_table(replace(table, relationships=rest))
+    if problem.kind == "custom name":
+        names = table.custom_names
+        columns = tuple((column, name) for column, name in names.columns if column != problem.name)
+        names = replace(names, columns=columns) if problem.name else replace(names, table=None)
+        return metadata.with_table(replace(table, custom_names=names))
     permissions = tuple(one for one in table.permissions if f"{one.role} {one.operation}" != problem.name)
     return metadata.with_table(replace(table, permissions=permissions))

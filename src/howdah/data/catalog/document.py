@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from howdah.data.catalog.metadata import (
     OPERATIONS,
+    CustomNames,
     ForeignKeyOn,
     ManualMapping,
     Metadata,
@@ -17,7 +18,7 @@ from howdah.data.catalog.metadata import (
     TableMetadata,
     arranged,
 )
-from howdah.data.errors import ParseFailed, Path, UnexpectedPayload
+from howdah.data.errors import NotSupported, ParseFailed, Path, UnexpectedPayload
 from howdah.data.query.ast import TableName
 from howdah.data.query.reading import expected, read_name, read_object, read_table, refuse_other_keys, require
 
@@ -25,7 +26,10 @@ T = TypeVar("T")
 
 
 def to_document(metadata: Metadata) -> dict[str, Any]:
-    """The metadata as JSON: ``{"tables": [{"table", "object_relationships", …, "delete_permissions"}]}``."""
+    """The metadata as JSON: ``{"tables": [{"table", "object_relationships", …, "delete_permissions"}]}``.
+
+    What a table seldom has (``is_enum``, ``configuration``) is there only where it has it.
+    """
     return {"tables": [_from_table(table) for table in metadata.tables]}
 
 
@@ -68,6 +72,52 @@ def read_using(value: Any, kind: RelationshipKind, path: Path) -> ForeignKeyOn |
     return ForeignKeyOn(read_name(require(on, "column", place), (place, "column")), table)
 
 
+def read_custom_names(value: Any, path: Path) -> CustomNames:
+    """A table's ``configuration``: the names that requests use.
+
+    Where newer exports have them, too, in ``column_config``, both must say the same. Raises NotSupported for root
+    fields of GraphQL, UnexpectedPayload and ParseFailed.
+    """
+    fields = read_object(value, path)
+    refuse_other_keys(fields, _CONFIGURATION_KEYS, path)
+    refuse_root_fields(fields, path)
+    table = fields.get("custom_name")
+    columns = read_custom_column_names(fields.get("custom_column_names"), (path, "custom_column_names"))
+    place: Path = (path, "column_config")
+    for column, more in read_object(fields.get("column_config") or {}, place).items():
+        settings = read_object(more, (place, column))
+        refuse_other_keys(settings, frozenset({"custom_name"}), (place, column))
+        name = settings.get("custom_name")
+        if name is not None and columns.setdefault(column, name) != name:
+            message = f'column "{column}" has another name in custom_column_names'
+            raise UnexpectedPayload(message, path=((place, column), "custom_name"))
+    names = tuple((column, read_name(name, (place, column))) for column, name in columns.items())
+    return CustomNames(None if table is None else read_name(table, (path, "custom_name")), names)
+
+
+def read_custom_column_names(value: Any, path: Path) -> dict[str, str]:
+    """Columns and the names that requests use for them; none for null."""
+    names = read_object({} if value is None else value, path)
+    return {read_name(column, path): read_name(name, (path, column)) for column, name in names.items()}
+
+
+def refuse_root_fields(fields: dict[str, Any], path: Path) -> None:
+    """Raises NotSupported where names for the root fields of GraphQL are given: there is no GraphQL."""
+    if fields.get("custom_root_fields"):
+        raise NotSupported('"custom_root_fields" is not supported', path=(path, "custom_root_fields"))
+
+
+_CONFIGURATION_KEYS = frozenset({"custom_name", "custom_column_names", "custom_root_fields", "column_config"})
+
+
+def read_flag(fields: dict[str, Any], key: str, path: Path) -> bool:
+    """The boolean that the object has for the key; false when it has none."""
+    value = fields.get(key, False)
+    if isinstance(value, bool):
+        return value
+    raise expected("Boolean", value, (path, key))
+
+
 def read_comment(value: Any, path: Path) -> str | None:
     """A comment, if there is one."""
     if value is None or isinstance(value, str):
@@ -88,7 +138,14 @@ def _read_manual(value: Any, path: Path) -> ManualMapping:
 
 
 _TABLE_KEYS = frozenset(
-    {"table", "object_relationships", "array_relationships", *(f"{operation}_permissions" for operation in OPERATIONS)}
+    {
+        "table",
+        "is_enum",
+        "configuration",
+        "object_relationships",
+        "array_relationships",
+        *(f"{operation}_permissions" for operation in OPERATIONS),
+    }
 )
 
 
@@ -105,7 +162,9 @@ def _read_table(value: Any, path: Path) -> TableMetadata:
         for permission in _each(fields, f"{operation}_permissions", path, _permission_reader(operation))
     ]
     name = read_table(require(fields, "table", path), (path, "table"))
-    return TableMetadata(name, relationships, tuple(permissions))
+    configuration = fields.get("configuration")
+    names = CustomNames() if configuration is None else read_custom_names(configuration, (path, "configuration"))
+    return TableMetadata(name, relationships, tuple(permissions), names, read_flag(fields, "is_enum", path))
 
 
 def _read_relationship(value: Any, kind: RelationshipKind, path: Path) -> RelationshipMetadata:
@@ -144,6 +203,8 @@ def _each(fields: dict[str, Any], key: str, path: Path, read: Callable[[Any, Pat
 def _from_table(table: TableMetadata) -> dict[str, Any]:
     return {
         "table": table_to_json(table.name),
+        **({"is_enum": True} if table.is_enum else {}),
+        **_from_custom_names(table.custom_names),
         **{
             f"{kind}_relationships": [_from_relationship(one) for one in table.relationships if one.kind == kind]
             for kind in ("object", "array")
@@ -157,6 +218,15 @@ def _from_table(table: TableMetadata) -> dict[str, Any]:
             for operation in OPERATIONS
         },
     }
+
+
+def _from_custom_names(names: CustomNames) -> dict[str, Any]:
+    configuration: dict[str, Any] = {}
+    if names.table is not None:
+        configuration["custom_name"] = names.table
+    if names.columns:
+        configuration["custom_column_names"] = dict(names.columns)
+    return {"configuration": configuration} if configuration else {}
 
 
 def _from_relationship(relationship: RelationshipMetadata) -> dict[str, Any]:

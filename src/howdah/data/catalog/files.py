@@ -19,6 +19,7 @@ from typing import Any
 
 from howdah.data.catalog.metadata import (
     OPERATIONS,
+    CustomNames,
     ForeignKeyOn,
     ManualMapping,
     Metadata,
@@ -121,6 +122,8 @@ def place_of(problem: Problem, files: Files, *, folder: str = "metadata/tables")
         keys: Key = ("table",)
         if problem.kind == "relationship":
             keys = ("relationships", problem.name)
+        elif problem.kind == "custom name":
+            keys = ("custom_column_names", problem.name) if problem.name else ("custom_name",)
         elif problem.kind == "permission":
             keys = ("permissions", *problem.name.rsplit(" ", 1), *_inner_keys(problem.inner))
         lines = key_lines(text)
@@ -148,7 +151,7 @@ _STEP = re.compile(r"""\.([A-Za-z_]\w*)|\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]""")
 
 # -- reading -----------------------------------------------------------------------------------------------------------
 
-_TABLE_KEYS = ("schema", "table", "relationships", "permissions")
+_TABLE_KEYS = ("schema", "table", "is_enum", "custom_name", "custom_column_names", "relationships", "permissions")
 _RELATIONSHIP_KEYS = ("kind", "foreign_key", "remote_table", "columns", "comment")
 RULE_KEYS: Mapping[Operation, tuple[str, ...]] = {
     "insert": ("check", "columns", "set", "allow_upsert", "allow_conflict_update", "backend_only"),
@@ -199,6 +202,8 @@ class _Reading:
             TableName(schema, name),
             tuple(one for one in relationships if one is not None),
             tuple(one for one in permissions if one is not None),
+            self.custom_names(found),
+            self.flag(found, "is_enum"),
         )
 
     def refuse_unknown(self, found: Mapping[str, Any], keys: Key, known: Iterable[str]) -> None:
@@ -223,6 +228,18 @@ class _Reading:
             return value
         self.refuse(keys, f'"{keys[-1]}" must be a name' if keys[-1] in found else f'the key "{keys[-1]}" is missing')
         return None
+
+    def flag(self, found: Mapping[str, Any], key: str) -> bool:
+        value = found.get(key, False)
+        if not isinstance(value, bool):
+            self.refuse((key,), f'"{key}" must be true or false')
+        return value is True
+
+    def custom_names(self, found: Mapping[str, Any]) -> CustomNames:
+        table = self.name(found, ("custom_name",)) if "custom_name" in found else None
+        columns = self.mapping(found, ("custom_column_names",))
+        names = [(column, self.name(columns, ("custom_column_names", column))) for column in columns]
+        return CustomNames(table, tuple((column, name) for column, name in names if name is not None))
 
     def comment(self, found: Mapping[str, Any], keys: tuple[str, ...]) -> str | None:
         return self.name(found, (*keys, "comment")) if "comment" in found else None

@@ -54,12 +54,22 @@ class PermissionMetadata:
 
 
 @dataclass(frozen=True, slots=True)
+class CustomNames:
+    """What requests and answers call the table, and some of its columns: pairs of a column and its name there."""
+
+    table: str | None = None
+    columns: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class TableMetadata:
-    """A tracked table."""
+    """A tracked table. Where ``is_enum``, its rows are the only values that columns referring to it may have."""
 
     name: TableName
     relationships: tuple[RelationshipMetadata, ...] = ()
     permissions: tuple[PermissionMetadata, ...] = ()
+    custom_names: CustomNames = CustomNames()
+    is_enum: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +85,21 @@ class Metadata:
     def with_table(self, table: TableMetadata) -> Metadata:
         """The same with ``table`` in the place of the one of its name, or added."""
         others = [other for other in self.tables if other.name != table.name]
-        return arranged(Metadata((*others, table)))
+        return arranged(replace(self, tables=(*others, table)))
 
     def without_table(self, name: TableName) -> Metadata:
         """The same without the table of this name."""
-        return Metadata(tuple(table for table in self.tables if table.name != name))
+        return replace(self, tables=tuple(table for table in self.tables if table.name != name))
 
 
 def arranged(metadata: Metadata) -> Metadata:
     """The same in the one order that every form of metadata has, so that equal metadata are equal values.
 
-    Tables by name; object relationships before array relationships, by name; permissions by operation and role.
+    Tables by name; object relationships before array relationships, by name; permissions by operation and role;
+    custom names by column.
     """
-    return Metadata(tuple(sorted((_arranged_table(table) for table in metadata.tables), key=lambda table: table.name)))
+    tables = tuple(sorted((_arranged_table(table) for table in metadata.tables), key=lambda table: table.name))
+    return replace(metadata, tables=tables)
 
 
 def _arranged_table(table: TableMetadata) -> TableMetadata:
@@ -95,4 +107,5 @@ def _arranged_table(table: TableMetadata) -> TableMetadata:
         table,
         relationships=tuple(sorted(table.relationships, key=lambda one: (one.kind != "object", one.name))),
         permissions=tuple(sorted(table.permissions, key=lambda one: (OPERATIONS.index(one.operation), one.role))),
+        custom_names=replace(table.custom_names, columns=tuple(sorted(table.custom_names.columns))),
     )

@@ -21,9 +21,13 @@ from howdah.data.sql.statement import Value
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a tracked table. ``writable`` is false for generated columns."""
+    """A column of a tracked table. ``writable`` is false for generated columns.
+
+    ``name`` is the database's, and rules'; ``exposed_name`` is what requests and answers call it.
+    """
 
     name: str
+    exposed_name: str
     type: ColumnType
     nullable: bool
     has_default: bool
@@ -47,7 +51,10 @@ class Relationship:
 
 @dataclass(frozen=True, slots=True)
 class SelectPermission:
-    """Which columns of which rows may be read, and at most how many rows at once."""
+    """Which columns of which rows may be read, and at most how many rows at once.
+
+    Here and in the other permissions ``columns`` is by the names that requests use, ``presets`` by the database's.
+    """
 
     columns: Mapping[str, Column]
     filter: Condition
@@ -98,11 +105,15 @@ class Permissions:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A tracked table, view or other relation."""
+    """A tracked table, view or other relation. ``exposed_name`` is what requests call it."""
 
     name: TableName
+    exposed_name: TableName
     kind: RelationKind
     columns: Mapping[str, Column]
+    """By the database's names."""
+    exposed_columns: Mapping[str, Column]
+    """By the names that requests use; the same object where no column has another."""
     relationships: Mapping[str, Relationship]
     unique_constraints: Mapping[str, tuple[str, ...]]
     insertable: bool
@@ -111,20 +122,25 @@ class Table:
     """By role, the administrator's among them."""
     comment: str | None = None
 
-    def visible_columns(self, role: str) -> frozenset[str]:
-        """The columns the role may know of because it may read or write them."""
+    @property
+    def customized(self) -> bool:
+        """Whether requests call the table, or one of its columns, something else than the database does."""
+        return self.exposed_name != self.name or self.exposed_columns is not self.columns
+
+    def visible_columns(self, role: str) -> dict[str, str]:
+        """The columns the role may know of because it may read or write them, and what requests call them."""
         permissions = self.permissions.get(role)
         if permissions is None:
-            return frozenset()
-        return frozenset(
-            name
+            return {}
+        return {
+            column.name: column.exposed_name
             for part in (permissions.select, permissions.insert, permissions.update)
             if part is not None
-            for name in part.columns
-        )
+            for column in part.columns.values()
+        }
 
 
-ProblemKind = Literal["table", "relationship", "permission"]
+ProblemKind = Literal["table", "custom name", "relationship", "permission"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +148,8 @@ class Problem:
     """Something in the metadata that does not hold, and was left out.
 
     ``path`` says where in all metadata, ``inner`` where in the object itself (``.filter.owner_id``; empty when it is
-    the object as such). ``code`` is the code of the error that a call creating it is refused with.
+    the object as such). The ``name`` of a custom name's problem is the column's, empty where it is the table's.
+    ``code`` is the code of the error that a call creating it is refused with.
     """
 
     kind: ProblemKind
@@ -150,7 +167,15 @@ class Catalog:
 
     version: int
     tables: Mapping[TableName, Table]
-    problems: tuple[Problem, ...] = ()
+    nameable: Mapping[TableName, Table]
+    """The tables by every name, the database's and requests'. `access.find_table` knows who may use which."""
+    problems: tuple[Problem, ...]
 
 
-EMPTY_CATALOG = Catalog(version=0, tables=MappingProxyType({}))
+def catalog_of(version: int, tables: Mapping[TableName, Table], problems: tuple[Problem, ...] = ()) -> Catalog:
+    """The catalog of these tables."""
+    custom = {table.exposed_name: table for table in tables.values() if table.exposed_name != table.name}
+    return Catalog(version, tables, {**tables, **custom} if custom else tables, problems)
+
+
+EMPTY_CATALOG = catalog_of(0, MappingProxyType({}))

@@ -12,6 +12,7 @@ from typing import Any, assert_never
 
 from howdah.data.catalog.access import (
     Tables,
+    called,
     find_column,
     find_related,
     find_select_permission,
@@ -109,10 +110,11 @@ def session_variable(value: Any) -> SessionVariable | None:
     return None
 
 
-def refuse_incomparable(column: Column, path: Path) -> None:
+def refuse_incomparable(column: Column, role: str | None, path: Path) -> None:
     """Raises UnexpectedPayload for type json, whose values Postgres can neither compare nor sort."""
     if column.type.sql == "json":
-        raise UnexpectedPayload(f'column "{column.name}" is of type json, which cannot be compared', path=path)
+        message = f'column "{called(column, role)}" is of type json, which cannot be compared'
+        raise UnexpectedPayload(message, path=path)
 
 
 def _value(value: Any, encoding: Encoding, path: Path, *, stored: bool) -> Value:
@@ -144,7 +146,7 @@ def _comparison(comparison: Comparison, column: Column, columns: Mapping[str, Co
     operand, path = comparison.operand, comparison.path
     if comparison.operator == "is_null":
         return IsNull(column.name, negated=not operand)
-    refuse_incomparable(column, path)
+    refuse_incomparable(column, role, path)
     match comparison.operator:
         case "eq" | "ne" | "gt" | "lt" | "gte" | "lte" as operator:
             if operand is None:
@@ -158,10 +160,11 @@ def _comparison(comparison: Comparison, column: Column, columns: Mapping[str, Co
         case "ceq" | "cne" | "cgt" | "clt" | "cgte" | "clte" as operator:
             other = find_column(columns, operand, role=role, path=path)
             if other.type.sql != column.type.sql:
-                raise UnexpectedPayload(f'columns "{column.name}" and "{other.name}" are of different types', path=path)
+                names = f'"{called(column, role)}" and "{operand}"'
+                raise UnexpectedPayload(f"columns {names} are of different types", path=path)
             return ColumnsCompared(column.name, operator, other.name)
         case "contains" | "contained_in" | "has_key" | "has_keys_any" | "has_keys_all" as operator:
-            return _about_json(column, operator, operand, path, stored=role is None)
+            return _about_json(column, operator, operand, path, role)
         case (
             "ancestor"
             | "ancestor_any"
@@ -171,10 +174,10 @@ def _comparison(comparison: Comparison, column: Column, columns: Mapping[str, Co
             | "matches_any"
             | "matches_fulltext"
         ) as operator:
-            return _about_tree(column, operator, operand, path, stored=role is None)
+            return _about_tree(column, operator, operand, path, role)
         case operator:
             if column.type.category != "text":
-                raise _not_for(column, operator, "text", path)
+                raise _not_for(column, operator, "text", path, role)
             encoding: Encoding = "text" if operator in _LIKE else "pattern"
             # A pattern is text and not of the column's type: a domain's check need not hold for it.
             return Compared(column.name, operator, _value(operand, encoding, path, stored=role is None), "text")
@@ -183,9 +186,10 @@ def _comparison(comparison: Comparison, column: Column, columns: Mapping[str, Co
 _LIKE = frozenset({"like", "nlike", "ilike", "nilike"})
 
 
-def _about_json(column: Column, operator: JsonOperator, operand: Any, path: Path, *, stored: bool) -> Condition:
+def _about_json(column: Column, operator: JsonOperator, operand: Any, path: Path, role: str | None) -> Condition:
+    stored = role is None
     if column.type.sql != "jsonb":
-        raise _not_for(column, operator, "jsonb", path)
+        raise _not_for(column, operator, "jsonb", path, role)
     if operator == "contains" or operator == "contained_in":
         return Compared(column.name, operator, _value(operand, "json", path, stored=stored), "jsonb")
     if operator == "has_key":
@@ -193,10 +197,11 @@ def _about_json(column: Column, operator: JsonOperator, operand: Any, path: Path
     return Compared(column.name, operator, _values(operand, "text", path, stored=stored), "text[]")
 
 
-def _about_tree(column: Column, operator: TreeOperator, operand: Any, path: Path, *, stored: bool) -> Condition:
+def _about_tree(column: Column, operator: TreeOperator, operand: Any, path: Path, role: str | None) -> Condition:
+    stored = role is None
     schema, _, type_ = column.type.sql.rpartition(".")
     if type_ != "ltree":
-        raise _not_for(column, operator, "ltree", path)
+        raise _not_for(column, operator, "ltree", path, role)
     encoding: Encoding = "pattern" if operator in PATTERN_OPERATORS else "text"
     if operator.endswith("_any"):
         value = _values(operand, encoding, path, stored=stored)
@@ -232,10 +237,9 @@ def _values(operand: Any, encoding: Encoding, path: Path, *, stored: bool) -> Va
     return Literal(operand, encoding, path, many=True)
 
 
-def _not_for(column: Column, operator: Operator, types: str, path: Path) -> UnexpectedPayload:
-    return UnexpectedPayload(
-        f'operator "{operator}" is for {types}; column "{column.name}" is {column.type.sql}', path=path
-    )
+def _not_for(column: Column, operator: Operator, types: str, path: Path, role: str | None) -> UnexpectedPayload:
+    name = called(column, role)
+    return UnexpectedPayload(f'operator "{operator}" is for {types}; column "{name}" is {column.type.sql}', path=path)
 
 
 def _among(column: Column, operand: Any, path: Path, *, negated: bool, stored: bool) -> Condition:

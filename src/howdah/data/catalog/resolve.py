@@ -30,7 +30,9 @@ from howdah.data.catalog.model import (
     SelectPermission,
     Table,
     UpdatePermission,
+    catalog_of,
 )
+from howdah.data.catalog.naming import name_columns, name_tables
 from howdah.data.catalog.rule import Rule, resolve_rule
 from howdah.data.errors import (
     AlreadyExists,
@@ -55,7 +57,7 @@ def resolve(metadata: Metadata, database: Database, version: int) -> Catalog:
     tables = _tables(metadata, database, problems)
     tables = _with_relationships(metadata, database, tables, problems)
     tables = _with_permissions(metadata, tables, problems)
-    return Catalog(version, tables, tuple(problems))
+    return catalog_of(version, tables, tuple(problems))
 
 
 def _problem(kind: ProblemKind, table: TableName, name: str, place: Path, error: DataError) -> Problem:
@@ -75,6 +77,9 @@ def _place(table: TableName, *keys: str) -> Path:
 
 def _tables(metadata: Metadata, database: Database, problems: list[Problem]) -> dict[TableName, Table]:
     tables: dict[TableName, Table] = {}
+    names, errors = name_tables(metadata.tables)
+    for table, error in errors:
+        problems.append(_problem("custom name", table, "", _place(table, "configuration"), error))
     for written in metadata.tables:
         found = database.tables.get(written.name)
         if found is None:
@@ -84,14 +89,19 @@ def _tables(metadata: Metadata, database: Database, problems: list[Problem]) -> 
             clash = AlreadyExists(f'table "{written.name}" is listed twice')
             problems.append(_problem("table", written.name, str(written.name), _place(written.name), clash))
         else:
-            tables[written.name] = _table(found)
+            tables[written.name] = _table(written, found, names.get(written.name, written.name), problems)
     return tables
 
 
-def _table(found: DatabaseTable) -> Table:
+def _table(written: TableMetadata, found: DatabaseTable, exposed_name: TableName, problems: list[Problem]) -> Table:
+    relationships = {relationship.name for relationship in written.relationships}
+    exposed, errors = name_columns(written.custom_names, [column.name for column in found.columns], relationships)
+    for name, error in errors:
+        problems.append(_problem("custom name", found.name, name, _place(found.name, "configuration"), error))
     columns = {
         column.name: Column(
             column.name,
+            exposed[column.name],
             column.type,
             column.nullable,
             column.has_default,
@@ -100,15 +110,20 @@ def _table(found: DatabaseTable) -> Table:
         )
         for column in found.columns
     }
+    exposed_columns = columns
+    if any(column.exposed_name != name for name, column in columns.items()):
+        exposed_columns = {column.exposed_name: column for column in columns.values()}
     return Table(
         found.name,
+        exposed_name,
         found.kind,
         columns,
+        exposed_columns,
         relationships={},
         unique_constraints={constraint.name: constraint.columns for constraint in found.unique_constraints},
         insertable=found.insertable,
         updatable=found.updatable,
-        permissions={ADMIN_ROLE: _everything(columns)},
+        permissions={ADMIN_ROLE: _everything(exposed_columns)},
         comment=found.comment,
     )
 
@@ -159,7 +174,7 @@ def _refuse_name(name: str, table: Table, relationships: Mapping[str, Relationsh
         raise InvalidConfiguration(f"the name of a relationship has 1 to {MAX_NAME_BYTES} bytes")
     if name.startswith(("$", "*")):
         raise InvalidConfiguration('the name of a relationship cannot start with "$" or "*"')
-    if name in table.columns:
+    if name in table.exposed_columns:
         raise AlreadyExists(f'column with name "{name}" already exists in table "{table.name}"')
     if name in relationships:
         raise AlreadyExists(f'relationship with name "{name}" already exists in table "{table.name}"')

@@ -81,7 +81,9 @@ class _Reading:
         """The columns of the list, in the order of the table. Without a list an insert may give every column."""
         path: Path = (None, "columns")
         usable = {
-            name: column for name, column in self.table.columns.items() if self.operation == "select" or column.writable
+            name: column
+            for name, column in self.table.exposed_columns.items()
+            if self.operation == "select" or column.writable
         }
         if "columns" not in self.written and self.operation != "insert":
             self.errors.append(Unreadable('key "columns" not found'))
@@ -96,7 +98,7 @@ class _Reading:
                 self.errors.append(expected("String", name, (path, index)))
             elif name not in self.table.columns:
                 self.errors.append(NotExists(f'column "{name}" does not exist', path=(path, index)))
-        return {name: column for name, column in usable.items() if name in names}
+        return {name: column for name, column in usable.items() if column.name in names}
 
     def _condition(self, key: str) -> Condition:
         if key not in self.written:

@@ -40,6 +40,13 @@ def file_name(table: TableName) -> str:
 def to_text(table: TableMetadata) -> str:
     """The text of one table's file. Raises NotWritableAsToml."""
     blocks = [[f"schema = {_string(table.name.schema)}", f"table = {_string(table.name.name)}"]]
+    if table.is_enum:
+        blocks[0].append("is_enum = true")
+    if table.custom_names.table is not None:
+        blocks[0].append(f"custom_name = {_string(table.custom_names.table)}")
+    if table.custom_names.columns:
+        names = [f"{_key(column)} = {_string(name)}" for column, name in table.custom_names.columns]
+        blocks.append(["[custom_column_names]", *names])
     for relationship in table.relationships:
         header = f"[relationships.{_key(relationship.name)}]"
         blocks.append([header, *_relationship(relationship), *_comment(relationship.comment)])

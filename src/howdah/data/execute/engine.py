@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, ClassVar, Protocol
 
 from howdah.data.catalog import store
-from howdah.data.catalog.model import Catalog
+from howdah.data.catalog.model import Catalog, Table
 from howdah.data.compile import compile_plan
 from howdah.data.errors import AccessDenied, DataError, map_database_error
 from howdah.data.execute.administration import Administration
@@ -366,17 +366,24 @@ def _first_call(bulk: Bulk) -> MetadataCall | None:
 
 def _refused(error: DatabaseError, query: Query | Remembered, session: Session, catalog: Catalog) -> DataError:
     """What the caller is told of Postgres's refusal; what is no fault of the caller's is in the log, in full."""
-    table = catalog.tables.get(query.table)
+    table = catalog.nameable.get(query.table)
     mapped = _mapped(
         error,
         path=query.path,
         admin=session.is_admin,
-        own_table=(error.schema, error.table) == (query.table.schema, query.table.name),
-        visible_columns=frozenset() if table is None else table.visible_columns(session.role),
+        own_table=_may_name(table, error),
+        visible_columns={} if table is None else table.visible_columns(session.role),
     )
     if mapped.status >= _FAULT:
         events.emit(StatementFailed(str(query.table), error.sqlstate, error.message))
     return mapped
+
+
+def _may_name(table: Table | None, error: DatabaseError) -> bool:
+    """Whether a constraint may be named: it is the table's own, and does not tell a name that is hidden by another."""
+    if table is None or table.customized:
+        return False
+    return (error.schema, error.table) == (table.name.schema, table.name.name)
 
 
 def _mapped(error: DatabaseError, *, admin: bool, **known: Any) -> DataError:

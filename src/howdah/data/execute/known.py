@@ -10,7 +10,7 @@ from howdah.data.catalog import store
 from howdah.data.catalog.database import Database
 from howdah.data.catalog.introspect import introspect
 from howdah.data.catalog.metadata import Metadata
-from howdah.data.catalog.model import EMPTY_CATALOG, Catalog, Problem
+from howdah.data.catalog.model import EMPTY_CATALOG, Catalog, Problem, catalog_of
 from howdah.data.catalog.resolve import resolve
 from howdah.data.errors import DataError
 from howdah.data.query.ast import TableName
@@ -82,7 +82,7 @@ async def load(connection: Connection) -> Known:
         place = f"{error.path or '$'} of the stored document"
         problem = Problem("table", name, str(name), place, "", error.code, error.message)
         version = await store.read_version(connection)
-        known = Known(Metadata(), database, Catalog(version, EMPTY_CATALOG.tables, (problem,)))
+        known = Known(Metadata(), database, catalog_of(version, EMPTY_CATALOG.tables, (problem,)))
     milliseconds = round((time.perf_counter() - started) * 1000, 1)
     catalog = known.catalog
     events.emit(CatalogLoaded(catalog.version, len(catalog.tables), len(catalog.problems), milliseconds))

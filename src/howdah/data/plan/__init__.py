@@ -33,7 +33,7 @@ def plan(
     The requests of a bulk are planned one after the other by whoever carries them out, because each may change the
     catalog for the next. Raises PermissionDenied, NotExists, NotSupported and UnexpectedPayload.
     """
-    scope = Scope(catalog.tables, session, limits, stringify_numerics=stringify_numerics)
+    scope = Scope(catalog.nameable, session, limits, stringify_numerics=stringify_numerics)
     match query:
         case Select():
             return plan_select(query, scope)

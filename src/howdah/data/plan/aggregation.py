@@ -38,7 +38,9 @@ def plan_aggregation(
     type does not have, a name twice, an order by what is not there).
     """
     if not permission.allow_aggregations:
-        raise PermissionDenied(f'aggregate on "{table.name}" for role "{scope.role}" is not allowed. ', path=path)
+        raise PermissionDenied(
+            f'aggregate on "{table.exposed_name}" for role "{scope.role}" is not allowed. ', path=path
+        )
     outputs: dict[str, ColumnOutput | AggregateOutput] = {}
     for item in aggregation.group_by:
         outputs[item.name] = column_output(_comparable(item, permission, scope), scope)
@@ -91,7 +93,7 @@ def _column(item: ColumnName, permission: SelectPermission, scope: Scope) -> Col
 
 def _comparable(item: ColumnName, permission: SelectPermission, scope: Scope) -> Column:
     column = _column(item, permission, scope)
-    refuse_incomparable(column, item.path)
+    refuse_incomparable(column, scope.role, item.path)
     return column
 
 
@@ -106,5 +108,5 @@ def _order(item: OrderBy, outputs: dict[str, ColumnOutput | AggregateOutput]) ->
 
 def _not_for(entry: AggregateOf, column: Column, types: str, path: Path) -> UnexpectedPayload:
     return UnexpectedPayload(
-        f'"{entry.function}" is for {types}; column "{column.name}" is {column.type.sql}', path=path
+        f'"{entry.function}" is for {types}; column "{column.exposed_name}" is {column.type.sql}', path=path
     )

@@ -38,7 +38,7 @@ def plan_insert(query: Insert, scope: Scope) -> InsertPlan:
                 given[name] = writable_column(
                     table, permission.columns, permission.presets, name, "insert", scope.role, ((place, index), name)
                 )
-    columns = (*given, *permission.presets)
+    columns = (*[column.name for column in given.values()], *permission.presets)
     if len(columns) * len(query.objects) > MAX_PARAMETERS:
         raise NotSupported(f"one insert has at most {MAX_PARAMETERS} values", path=place)
     presets = [Cell(value, table.columns[name].type.sql) for name, value in permission.presets.items()]
@@ -87,13 +87,15 @@ def _on_conflict(
     update = permissions.update
     tells_updated = table.kind == "table"
     if update is not None:
-        columns = tuple([name for name in supplied if name in update.columns and name not in update.presets])
+        updatable = [update.columns[name].name for name in supplied if name in update.columns]
+        columns = tuple([name for name in updatable if name not in update.presets])
         presets = tuple([(name, Cell(value, table.columns[name].type.sql)) for name, value in update.presets.items()])
         changes = ConflictUpdate(columns, presets, update.filter, update.check, tells_updated)
     elif permission.allow_upsert:
         # The older rule knows no update filter. That a row must be the role's own after the update would let it take
         # over somebody else's, so it must be so before as well.
-        changes = ConflictUpdate(tuple(supplied), (), permission.check, TRUE, tells_updated)
+        columns = tuple([permission.columns[name].name for name in supplied])
+        changes = ConflictUpdate(columns, (), permission.check, TRUE, tells_updated)
     else:
         raise PermissionDenied(
             f'upsert is not allowed for role "{scope.role}" since update permissions are not defined',
@@ -108,13 +110,13 @@ def _key(
     known: Mapping[str, Column] = {
         **(permissions.select.columns if permissions.select is not None else {}),
         **permission.columns,
-        **{name: table.columns[name] for name in permission.presets},
+        **{table.columns[name].exposed_name: table.columns[name] for name in permission.presets},
     }
     if conflict.constraint is not None:
         columns = table.unique_constraints.get(conflict.constraint)
-        if columns is None or not known.keys() >= set(columns):
+        if columns is None or not {column.name for column in known.values()} >= set(columns):
             raise UnexpectedPayload(
-                f'constraint "{conflict.constraint}" for table "{table.name}" does not exist',
+                f'constraint "{conflict.constraint}" for table "{table.exposed_name}" does not exist',
                 path=(conflict.path, "constraint"),
             )
         return columns

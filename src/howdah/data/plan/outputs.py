@@ -21,7 +21,7 @@ _ARRAYS: Final = frozenset({"bigint[]", "numeric[]", "real[]", "double precision
 
 def column_output(column: Column, scope: Scope) -> ColumnOutput:
     """The column, as it leaves in this scope."""
-    return ColumnOutput(column.name, text_cast(column.type) if scope.stringify_numerics else None)
+    return ColumnOutput(column.name, column.exposed_name, text_cast(column.type) if scope.stringify_numerics else None)
 
 
 def refuse_too_many(outputs: Sized, path: Path) -> None:

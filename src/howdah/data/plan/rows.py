@@ -59,7 +59,7 @@ def plan_count(query: Count, scope: Scope) -> CountPlan:
         except NotExists as error:
             # The one place where clients know even an administrator's misspelling under this code.
             raise PermissionDenied(error.message, path=item.path) from None
-        refuse_incomparable(column, item.path)
+        refuse_incomparable(column, scope.role, item.path)
         distinct[column.name] = None
     return CountPlan(table.name, tuple(distinct), condition)
 
@@ -128,7 +128,7 @@ def _outputs(
 
 
 def _key(output: RowOutput) -> str:
-    return output.column if isinstance(output, ColumnOutput) else output.key
+    return output.key
 
 
 def _wildcard(
@@ -212,5 +212,5 @@ def _order_term(item: OrderBy, table: Table, permission: SelectPermission, scope
             hops.append(Hop(table.name, relationship.mapping, relationship.unique, target_permission.filter))
             columns = target_permission.columns
     column = find_column(columns, name, role=scope.role, path=item.path)
-    refuse_incomparable(column, item.path)
+    refuse_incomparable(column, scope.role, item.path)
     return OrderTerm(tuple(hops), column.name, item.descending, item.nulls_first)

@@ -56,7 +56,7 @@ class Scope:
 
     def not_allowed(self, operation: Operation, table: Table, path: Path) -> PermissionDenied:
         """The error of a missing permission."""
-        return not_allowed(operation, table.name, self.role, path)
+        return not_allowed(operation, table.exposed_name, self.role, path)
 
     def condition(self, where: BooleanExpression, table: Table, columns: Mapping[str, Column]) -> Condition:
         """What the request's ``where`` means, for this role."""

@@ -29,9 +29,10 @@ def plan_update(query: Update, scope: Scope) -> UpdatePlan:
     refuse_unwritable(table, "update", query.path)
     assignments: dict[str, AssignmentPlan] = {}
     for assignment in query.assignments:
-        if assignment.column in assignments:
+        planned = _assignment(assignment, table, permission, scope)
+        if planned.column in assignments:
             raise UnexpectedPayload(f'column "{assignment.column}" is assigned twice', path=assignment.path)
-        assignments[assignment.column] = _assignment(assignment, table, permission, scope)
+        assignments[planned.column] = planned
     for name, value in permission.presets.items():
         assignments[name] = AssignmentPlan(name, "set", Cell(value, table.columns[name].type.sql))
     if not assignments:
@@ -70,19 +71,20 @@ def _assignment(assignment: Assignment, table: Table, permission: UpdatePermissi
     name, path = assignment.column, assignment.path
     column = writable_column(table, permission.columns, permission.presets, name, "update", scope.role, path)
     if assignment.operator == "default":
-        return AssignmentPlan(name, "default", None)
+        return AssignmentPlan(column.name, "default", None)
     if assignment.operator != "set":
         _refuse_unless_number(column, assignment)
     # A whole number may be multiplied by a fraction; Postgres rounds the product when it is stored.
     fraction = assignment.operator == "mul" and column.type.sql in _WHOLE_NUMBERS
     value = value_of(assignment.value, column.type, path, stored=False)
-    return AssignmentPlan(name, assignment.operator, Cell(value, "numeric" if fraction else column.type.sql))
+    return AssignmentPlan(column.name, assignment.operator, Cell(value, "numeric" if fraction else column.type.sql))
 
 
 def _refuse_unless_number(column: Column, assignment: Assignment) -> None:
     if column.type.category != "number":
         raise UnexpectedPayload(
-            f'${assignment.operator} is for numbers; column "{column.name}" is {column.type.sql}', path=assignment.path
+            f'${assignment.operator} is for numbers; column "{column.exposed_name}" is {column.type.sql}',
+            path=assignment.path,
         )
     if assignment.value is None:
         raise ParseFailed("expected Number, but encountered Null", path=assignment.path)

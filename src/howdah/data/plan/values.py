@@ -13,9 +13,10 @@ from howdah.data.sql.statement import Value
 
 @dataclass(frozen=True, slots=True)
 class ColumnOutput:
-    """A column, under its own name; cast, where its numbers leave as text."""
+    """A column under ``key``; cast, where its numbers leave as text."""
 
     column: str
+    key: str
     cast: TextCast | None = None
 
 

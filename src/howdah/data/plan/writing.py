@@ -13,7 +13,7 @@ from howdah.data.errors import NotSupported, Path, UnexpectedPayload
 def refuse_unwritable(table: Table, operation: Literal["insert", "update", "delete"], path: Path) -> None:
     """Raises NotSupported for a relation that Postgres cannot change."""
     if not (table.insertable if operation == "insert" else table.updatable):
-        raise NotSupported(f'"{table.name}" is a {table.kind} that Postgres cannot {operation}', path=path)
+        raise NotSupported(f'"{table.exposed_name}" is a {table.kind} that Postgres cannot {operation}', path=path)
 
 
 def writable_column(
@@ -29,7 +29,8 @@ def writable_column(
 
     Raises NotSupported for a preset or generated column, and the errors of any unknown column.
     """
-    if name in presets:
+    named = table.exposed_columns.get(name)
+    if named is not None and named.name in presets:
         verb = "insertable" if operation == "insert" else "updatable"
         raise NotSupported(
             f'column "{name}" is not {verb} for role "{role}"; its value is predefined in permission', path=path
@@ -37,7 +38,7 @@ def writable_column(
     column = columns.get(name)
     if column is None:
         if is_told_the_truth(role):
-            if name in table.columns:
+            if named is not None:
                 raise NotSupported(f'column "{name}" is generated and cannot be written', path=path)
             if name in table.relationships:
                 raise UnexpectedPayload(f'"{name}" is a relationship: expected columns', path=path)

@@ -58,6 +58,8 @@ METADATA_CALLS = frozenset(
         "track_table",
         "add_existing_table_or_view",
         "untrack_table",
+        "set_table_customization",
+        "set_table_custom_fields",
         "create_object_relationship",
         "create_array_relationship",
         "drop_relationship",

@@ -44,6 +44,10 @@ _COMPARISONS: dict[str, Operator] = _with_both_prefixes(
 _CONNECTIVES = {prefix + name: name for name in ("and", "or", "not", "exists") for prefix in ("$", "_")}
 
 
+RESERVED = frozenset({*_COMPARISONS, *_CONNECTIVES})
+"""Every key that is an operator: no name can be one."""
+
+
 def parse_predicate(value: Any, path: Path = None, budget: Budget | None = None, nesting: int = 0) -> BooleanExpression:
     """The expression an object stands for; ``{}`` is true.
 
