@@ -25,6 +25,7 @@ from howdah.data.catalog.files import (
 )
 from howdah.data.catalog.metadata import (
     OPERATIONS,
+    CustomNames,
     ForeignKeyOn,
     ManualMapping,
     Metadata,
@@ -77,12 +78,19 @@ RELATIONSHIPS = st.builds(
 PERMISSIONS = st.sampled_from(OPERATIONS).flatmap(
     lambda operation: st.builds(PermissionMetadata, NAMES, st.just(operation), RULES[operation], COMMENTS)
 )
+CUSTOM_NAMES = st.builds(
+    CustomNames,
+    st.one_of(st.none(), NAMES),
+    st.dictionaries(NAMES, NAMES, max_size=3).map(lambda pairs: tuple(pairs.items())),
+)
 METADATA = st.lists(
     st.builds(
         TableMetadata,
         TABLES,
         st.lists(RELATIONSHIPS, max_size=3, unique_by=lambda one: one.name).map(tuple),
         st.lists(PERMISSIONS, max_size=3, unique_by=lambda one: (one.role, one.operation)).map(tuple),
+        CUSTOM_NAMES,
+        st.booleans(),
     ),
     max_size=3,
     unique_by=lambda table: table.name,
@@ -256,6 +264,10 @@ filter.is_published._eq = true
         ('table = "article"', 'tabel = "article"', 1, 'unknown key "tabel"', '"table"'),
         ('table = "article"', "table = 3", 1, '"table" must be a name', None),
         ('table = "article"', "", 1, 'the key "table" is missing', None),
+        ('table = "article"', 'table = "article"\nis_enum = "yes"', 2, '"is_enum" must be true or false', None),
+        ('table = "article"', 'table = "article"\ncustom_name = 3', 2, '"custom_name" must be a name', None),
+        ('table = "article"', 'table = "article"\ncustom_column_names.id = ""', 2, '"id" must be a name', None),
+        ('table = "article"', 'table = "article"\ncustom_column_names = 1', 2, "must be a table", None),
         ('kind = "object"', 'kind = "objekt"', 4, 'is "object" or "array"', None),
         ('kind = "object"', "", 3, 'is "object" or "array"', None),
         ('kind = "object"', 'kind = "array"', 5, '"table.column"', None),

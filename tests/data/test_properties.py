@@ -25,9 +25,9 @@ USER = Session("user", {"x-hasura-user-id": "1"})
 SESSIONS = st.sampled_from([ADMIN, ANONYMOUS, USER, Session("user"), Session("nobody")])
 
 _catalog = fixture_catalog()
-_columns = sorted({column for table in _catalog.tables.values() for column in table.columns})
+_columns = sorted({column for table in _catalog.tables.values() for column in (*table.columns, *table.exposed_columns)})
 _relationships = sorted({name for table in _catalog.tables.values() for name in table.relationships})
-_tables = [str(table) for table in _catalog.tables]
+_tables = [str(table) for table in _catalog.nameable]
 
 # Text that would show in a statement if it ever got there, and text of all kinds.
 MARK = "\N{SNOWMAN}"
