@@ -189,7 +189,7 @@ def test_no_table_of_a_statement_is_without_its_permission(case: Case) -> None:
     request = parse_request(decode(case.request))
     assert not isinstance(request, Bulk | MetadataCall | Explain)
     catalog, role = fixture_catalog(), case.session.role
-    found = applied(request, catalog.tables, role)
+    found = applied(request, catalog.nameable, role)
     looked_into = {table for one in found for table in inside(catalog.tables[one.table].permissions[role])}
     text = (case.folder / "statement.sql").read_text()
     named = set(re.findall(r'(?:FROM|INTO|UPDATE)\s+("(?:[^"]|"")+"\."(?:[^"]|"")+")', text))

@@ -50,7 +50,7 @@ class Applied:
 
 
 def applied(query: Query, tables: Tables, role: str) -> tuple[Applied, ...]:
-    """Every place of the query where a permission of the role applies, each once."""
+    """Every place of the query where a permission of the role applies, each once. ``tables`` are the nameable ones."""
     return tuple(dict.fromkeys(_Walk(tables, role).query(query)))
 
 
@@ -134,7 +134,7 @@ class _Walk:
 
     def _order_by(self, terms: tuple[OrderBy, ...], table: Table) -> Iterator[Applied]:
         for term in terms:
-            if term.column not in table.columns:
+            if term.column not in table.exposed_columns:
                 target = table
                 for name in term.column.split(".")[:-1]:
                     target = self._target(target, name)
@@ -155,8 +155,9 @@ class _Walk:
                     yield Applied(target.name, "select", path)
                     yield from self._where(expression, target)
             case Exists(name, expression, path):
-                yield Applied(name, "select", path)
-                yield from self._where(expression, self._tables[name])
+                target = self._tables[name]
+                yield Applied(target.name, "select", path)
+                yield from self._where(expression, target)
             case _:
                 assert_never(where)
 
