@@ -14,7 +14,7 @@ from tests.support import Cluster, eventually, private_cluster, run, start_postg
 
 from howdah.postgres.connect import ConnectOptions, connect
 from howdah.postgres.errors import DatabaseError, DatabaseUnavailable, DatabaseUnreachable, PoolExhausted
-from howdah.postgres.lane import IN_FLIGHT, Lane
+from howdah.postgres.lane import LARGEST_GROUP, Lane
 
 ONE = "select to_json(1)"
 ECHO = "select to_json($1::text)"
@@ -55,8 +55,113 @@ def test_every_reader_gets_its_own_answer(database: str) -> None:
     with_lane(database, scenario)
 
 
+async def warm(lane: Lane, text: str, parameters: list[bytes]) -> None:
+    """The lane knows the statement well enough to let its reads go together."""
+    for _ in range(5):
+        await lane.submit(text, parameters)
+
+
+def test_reads_that_wait_go_together(database: str) -> None:
+    """Known reads that are there at once share a transaction, so they cost Postgres and us less."""
+
+    async def scenario(lane: Lane) -> None:
+        transaction = "select to_json(now()::text || $1::text)"
+        await warm(lane, transaction, [b""])
+        assert len(set(await asyncio.gather(*(lane.submit(transaction, [b""]) for _ in range(8))))) == 1
+
+    with_lane(database, scenario, size=1)
+
+
+def test_only_reads_of_one_statement_share_a_transaction(database: str) -> None:
+    """Two statements never hold locks on each other's tables: each is a transaction of its own."""
+
+    async def scenario(lane: Lane) -> None:
+        one, other = (f"select to_json(now()::text || $1::text) as n{number}" for number in (1, 2))
+        for text in (one, other):
+            await warm(lane, text, [b""])
+        found = await asyncio.gather(*(lane.submit(text, [b""]) for text in (one, other)))
+        assert found[0] != found[1]
+
+    with_lane(database, scenario, size=1)
+
+
 def test_an_error_ends_only_its_own_read(database: str) -> None:
-    """Failing reads between good ones fail alone: one Sync for each keeps them apart."""
+    """A read that fails fails alone, whoever went together with it: the others get their answers."""
+
+    async def scenario(lane: Lane) -> None:
+        await warm(lane, DIVIDE, [b"1"])
+        for place in range(8):
+            reads = [lane.submit(DIVIDE, [b"0" if number == place else b"1"]) for number in range(8)]
+            results = await asyncio.gather(*reads, return_exceptions=True)
+            failed = results.pop(place)
+            assert isinstance(failed, DatabaseError)
+            assert failed.sqlstate == "22012"
+            assert results == [b"1"] * 7
+
+    with_lane(database, scenario, size=1)
+
+
+def test_a_read_that_cannot_be_read_fails_alone(database: str) -> None:
+    """A value that its type cannot hold (refused before the statement runs) does not concern the other reads."""
+
+    async def scenario(lane: Lane) -> None:
+        await warm(lane, DIVIDE, [b"1"])
+        results = await asyncio.gather(*(lane.submit(DIVIDE, [n]) for n in (b"1", b"x", b"1")), return_exceptions=True)
+        assert results[0] == results[2] == b"1"
+        assert isinstance(results[1], DatabaseError)
+        assert results[1].sqlstate == "22P02"
+
+    with_lane(database, scenario, size=1)
+
+
+def test_a_statement_that_fails_again_and_again_delays_nobody(database: str) -> None:
+    """While a statement keeps failing, its reads are asked once and alone; others are answered meanwhile."""
+
+    async def scenario(lane: Lane) -> None:
+        for text, value in ((DIVIDE, b"1"), (ECHO, b"1")):
+            await warm(lane, text, [value])
+        storm = [lane.submit(DIVIDE, [b"0"]) for _ in range(500)]
+        readers = [lane.submit(ECHO, [b"x"]) for _ in range(50)]
+        assert await asyncio.gather(*readers) == [b'"x"'] * 50
+        assert sum(read.done() for read in storm) < 250
+        results = await asyncio.gather(*storm, return_exceptions=True)
+        assert all(isinstance(result, DatabaseError) for result in results)
+
+    with_lane(database, scenario, size=1)
+
+
+def test_a_failure_leaves_no_statement_behind(database: str) -> None:
+    """A value that fails does not cost the statement its name: Postgres is not made to prepare, and keep, another."""
+
+    async def scenario(lane: Lane) -> None:
+        await asyncio.gather(*(lane.submit(DIVIDE, [b"0"]) for _ in range(100)), return_exceptions=True)
+        await asyncio.gather(*(lane.submit("select nonsense") for _ in range(100)), return_exceptions=True)
+        assert int(await lane.submit("select to_json(count(*)) from pg_prepared_statements")) <= 2
+
+    with_lane(database, scenario, size=1)
+
+
+def test_the_statement_timeout_counts_for_each_read(database: str) -> None:
+    """Reads that go together have the time for a statement each, and one that takes longer fails alone."""
+
+    async def scenario() -> None:
+        options = ConnectOptions(statement_timeout=0.3)
+        lane = Lane(partial(connect, database, options), name="short", size=1)
+        await lane.start()
+        await warm(lane, SLEEP, [b"0"])
+        naps = await asyncio.gather(*(lane.submit(SLEEP, [b"0.1"]) for _ in range(6)))
+        assert naps == [b"1"] * 6
+        results = await asyncio.gather(*(lane.submit(SLEEP, [n]) for n in (b"0", b"2", b"0")), return_exceptions=True)
+        assert results[0] == results[2] == b"1"
+        assert isinstance(results[1], DatabaseError)
+        assert results[1].sqlstate == "57014"
+        await lane.close()
+
+    run(scenario())
+
+
+def test_an_error_ends_only_its_own_read_of_many(database: str) -> None:
+    """Failing reads between good ones fail alone, on every connection at once."""
 
     async def scenario(lane: Lane) -> None:
         numbers = [b"%d" % (number % 3) for number in range(300)]
@@ -149,8 +254,8 @@ def test_more_reads_than_places_wait_their_turn(database: str) -> None:
     """Reads beyond what the connections may have in flight are answered later, none is lost."""
 
     async def scenario(lane: Lane) -> None:
-        answers = await asyncio.gather(*(lane.submit(ECHO, [b"%d" % number]) for number in range(IN_FLIGHT * 8)))
-        assert answers == [b'"%d"' % number for number in range(IN_FLIGHT * 8)]
+        answers = await asyncio.gather(*(lane.submit(ECHO, [b"%d" % number]) for number in range(LARGEST_GROUP * 8)))
+        assert answers == [b'"%d"' % number for number in range(LARGEST_GROUP * 8)]
 
     with_lane(database, scenario, size=1)
 
@@ -159,12 +264,13 @@ def test_waiting_for_a_place_has_an_end(database: str) -> None:
     """Who finds no place in time is told so, and the others still get their answers."""
 
     async def scenario(lane: Lane) -> None:
-        seconds = [b"1", *[b"0"] * (IN_FLIGHT - 1)]
-        sleepers = [asyncio.ensure_future(lane.submit(SLEEP, [each])) for each in seconds]
-        await asyncio.sleep(0)
-        with pytest.raises(PoolExhausted):
-            await lane.submit(ONE)
-        assert await asyncio.gather(*sleepers) == [b"1"] * IN_FLIGHT
+        sleeper = lane.submit(SLEEP, [b"1"])
+        await asyncio.sleep(0.05)
+        late = [lane.submit(ONE) for _ in range(20)]
+        for result in await asyncio.gather(*late, return_exceptions=True):
+            assert isinstance(result, PoolExhausted)
+        assert await sleeper == b"1"
+        assert await lane.submit(ONE) == b"1"
 
     with_lane(database, scenario, size=1, wait_timeout=0.3)
 
@@ -181,6 +287,39 @@ def test_a_reader_that_goes_away_disturbs_nobody(database: str) -> None:
         assert answers == [b'"%d"' % number for number in range(20)]
 
     with_lane(database, scenario, size=1)
+
+
+def test_a_reader_that_leaves_early_costs_nothing(database: str) -> None:
+    """A read that is cancelled before it was sent is never asked."""
+
+    async def scenario(lane: Lane) -> None:
+        async with await connect(database) as owner:
+            await owner.script("create sequence counted")
+        count = "select to_json(nextval('counted'))"
+        assert await lane.submit(count) == b"1"
+        sleeper = lane.submit(SLEEP, [b"0.2"])
+        await asyncio.sleep(0.05)
+        gone = [lane.submit(count) for _ in range(10)]
+        for read in gone:
+            read.cancel()
+        assert await sleeper == b"1"
+        assert await lane.submit(count) == b"2"
+
+    with_lane(database, scenario, size=1)
+
+
+def test_nothing_waits_behind_a_slow_statement(database: str) -> None:
+    """A statement nobody knows yet may take long: reads that come later go to the other connections."""
+
+    async def scenario(lane: Lane) -> None:
+        slow = lane.submit(SLEEP, [b"1"])
+        await asyncio.sleep(0.05)
+        async with asyncio.timeout(0.5):
+            assert await asyncio.gather(*(lane.submit(ECHO, [b"x"]) for _ in range(200))) == [b'"x"'] * 200
+        assert not slow.done()
+        assert await slow == b"1"
+
+    with_lane(database, scenario, size=2)
 
 
 def test_a_lost_connection_costs_no_read(database: str) -> None:

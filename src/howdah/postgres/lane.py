@@ -1,8 +1,10 @@
-"""The read lane: a few pipelined connections behind ``submit``, with the slow statements on a connection of their own.
+"""The read lane: a few pipelined connections behind ``submit``, with slow statements on connections of their own.
 
-Reads are given to the connection with the fewest in flight. A statement that has shown itself slow goes to the slow
-connections, because behind it every other read of its pipeline would have to wait. A lane is for statements that only
-read: what was in flight on a connection that got lost is asked once more on another one.
+Reads wait here and not in the server: whatever connection has nothing to do takes those that wait longest, several of
+one statement as one group. So under load groups form by themselves, a read alone is sent at once, and nothing waits
+behind a slow statement but what was sent with it. A statement that has shown itself slow has no company and goes to the
+slow connections. A lane is for statements that only read: what was in flight on a connection that got lost is asked
+once more on another one.
 """
 
 from __future__ import annotations
@@ -10,26 +12,44 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from time import perf_counter
 from typing import ClassVar
 
 from howdah.observe import events
-from howdah.postgres.connection import Connection
-from howdah.postgres.errors import CannotConnect, ConnectionLost, DatabaseUnavailable, PoolExhausted
-from howdah.postgres.pipeline import PipelinedConnection
+from howdah.postgres.connection import Connection, refuse_nul
+from howdah.postgres.errors import (
+    CannotConnect,
+    ConnectionLost,
+    DatabaseUnavailable,
+    DatabaseUnreachable,
+    PoolExhausted,
+    PostgresError,
+)
+from howdah.postgres.pipeline import Finished, PipelinedConnection, Read
 from howdah.postgres.pool import FIRST_DELAY, LONGEST_DELAY, DatabaseBack, DatabaseLost
 
-IN_FLIGHT = 64
-"""How many reads one connection may have under way; more would only wait in the server instead of here."""
+LARGEST_GROUP = 16
+"""How many reads go together at most."""
+
+LONGEST_GROUP = 0.016
+"""How many seconds Postgres may need for a group: nobody in it has an answer before all have one."""
+
+WORTHWHILE = 4
+"""How many quick reads keep a connection busy for so long that it is worth it to wake another one for the next."""
 
 SLOW_SECONDS = 0.010
 """A statement that takes longer than this on average is slow. Fast ones take well under a millisecond."""
 
+ALONE = 100
+"""How many times a statement has no company after it failed: whoever makes it fail again and again delays nobody."""
+
 REMEMBERED = 1024
-"""For how many statements the average time is kept."""
+"""For how many statements is kept how they fared."""
 
 _WEIGHT = 0.2  # of the newest time in the moving average
+_FEWEST_RUNS = 3  # before anything is known: the first pays for planning and for cold pages
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,29 +61,41 @@ class StatementIsSlow:
     milliseconds: float
 
 
+@dataclass(slots=True)
+class _Statement:
+    """How a statement fared so far."""
+
+    runs: int = 0
+    seconds: float = 0.0
+    alone: int = 0
+
+    def fits(self) -> int:
+        """How many of its reads may be one group."""
+        if self.alone or self.runs < _FEWEST_RUNS:
+            return 1
+        return max(1, min(LARGEST_GROUP, int(LONGEST_GROUP / max(self.seconds, 1e-6))))
+
+
 class _Bundle:
     """Connections that share their work; each is made again, with back-off, when it is lost."""
 
     def __init__(self, size: int) -> None:
         self.live: list[PipelinedConnection] = []
-        self.waiting: deque[asyncio.Future[PipelinedConnection]] = deque()
+        self.waiting: OrderedDict[str, deque[Read]] = OrderedDict()
+        self.expiry: asyncio.TimerHandle | None = None
+        self.scheduled = False
         self.size = size
         self.dialling = 0
 
-    def pick(self) -> PipelinedConnection | None:
-        """The live connection with the fewest reads in flight, if it may take one more."""
-        best: PipelinedConnection | None = None
-        fewest = IN_FLIGHT
-        for connection in self.live:
-            if connection.in_flight < fewest:
-                best, fewest = connection, connection.in_flight
-        return best
+    def free(self) -> list[PipelinedConnection]:
+        """The connections that have nothing to do."""
+        return [connection for connection in self.live if not connection.in_flight]
 
 
 class Lane:
     """``size`` pipelined connections for fast reads and ``slow_size`` for slow ones, made by ``connect``.
 
-    Nobody waits longer than ``wait_timeout`` seconds for a place.
+    Nobody waits longer than ``wait_timeout`` seconds to be sent.
     """
 
     def __init__(
@@ -80,10 +112,11 @@ class Lane:
         self._wait_timeout = wait_timeout
         self._fast = _Bundle(size)
         self._slow = _Bundle(slow_size)
-        self._seconds: OrderedDict[str, float] = OrderedDict()
+        self._statements: OrderedDict[str, _Statement] = OrderedDict()
         self._down_since: float | None = None
         self._closed = False
         self._tasks: set[asyncio.Task[None]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def start(self) -> None:
         """Make every fast connection. Raises CannotConnect."""
@@ -98,10 +131,11 @@ class Lane:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for bundle in (self._fast, self._slow):
-            for waiter in bundle.waiting:
-                if not waiter.done():
-                    waiter.set_exception(DatabaseUnavailable("The server is stopping."))
+            for reads in bundle.waiting.values():
+                _fail(reads, DatabaseUnavailable("The server is stopping."))
             bundle.waiting.clear()
+            if bundle.expiry is not None:
+                bundle.expiry.cancel()
             for connection in tuple(bundle.live):
                 connection.close()
 
@@ -115,74 +149,112 @@ class Lane:
         """Whether the last that was heard of the database is that it answers."""
         return self._down_since is None
 
-    async def submit(self, text: str, parameters: Sequence[bytes | None] = ()) -> bytes:
-        """The only cell ``text`` returns, as Postgres made it; ``null`` for NULL or no row at all.
+    def submit(self, text: str, parameters: Sequence[bytes | None] = ()) -> asyncio.Future[bytes]:
+        """A future of the only cell ``text`` returns, as Postgres made it; ``null`` for NULL or no row at all.
 
-        Raises DatabaseError when Postgres refuses; DatabaseUnavailable when there was no place in time, or when two
-        connections were lost under the statement.
+        It fails with DatabaseError when Postgres refuses; with DatabaseUnavailable when it could not be sent in time,
+        or when two connections were lost under the statement. Cancelling it takes back what was not sent yet. Raises
+        DatabaseError for a parameter with a NUL byte.
         """
-        bundle = self._bundle(text)
-        try:
-            return await (bundle.pick() or await self._wait(bundle)).submit(text, parameters)
-        except ConnectionLost:
-            if self._closed:
-                raise
-        return await (bundle.pick() or await self._wait(bundle)).submit(text, parameters)
-
-    def submit_now(self, text: str, parameters: Sequence[bytes | None]) -> asyncio.Future[bytes] | None:
-        """As `submit`, when there is a place at once; None when there is none. A lost connection fails the future."""
-        connection = self._bundle(text).pick()
-        return None if connection is None else connection.submit(text, parameters)
-
-    def _bundle(self, text: str) -> _Bundle:
-        """Where a statement belongs, as far as is known of it."""
-        return self._slow if self._seconds.get(text, 0.0) > SLOW_SECONDS else self._fast
-
-    # -- places --------------------------------------------------------------------------------------------------------
-
-    async def _wait(self, bundle: _Bundle) -> PipelinedConnection:
-        """A connection of the bundle that may take one more read, when there is one."""
-        loop = asyncio.get_running_loop()
+        refuse_nul(parameters)
+        loop = self._loop or asyncio.get_running_loop()  # asked once: it is a system call on Python 3.11
+        self._loop = loop
+        answer: asyncio.Future[bytes] = loop.create_future()
+        now = loop.time()
         if self._closed:
-            raise DatabaseUnavailable("The server is stopping.")
-        if self._down_since is not None and loop.time() - self._down_since > self._wait_timeout:
-            raise DatabaseUnavailable
-        self._grow(bundle)
-        waiter: asyncio.Future[PipelinedConnection] = loop.create_future()
-        bundle.waiting.append(waiter)
-        timer = loop.call_later(self._wait_timeout, self._expire, waiter)
-        try:
-            return await waiter
-        finally:
-            timer.cancel()
-
-    def _expire(self, waiter: asyncio.Future[PipelinedConnection]) -> None:
-        if not waiter.done():
-            waiter.set_exception(DatabaseUnavailable() if self._down_since is not None else PoolExhausted())
-
-    def _wake(self, bundle: _Bundle) -> None:
-        """Give the free places of the bundle to those who wait longest."""
-        for connection in tuple(bundle.live):
-            for _ in range(IN_FLIGHT - connection.in_flight):
-                waiter = next((waiter for waiter in _drained(bundle.waiting) if not waiter.done()), None)
-                if waiter is None:
-                    return
-                waiter.set_result(connection)
-
-    def _answered(self, bundle: _Bundle, text: str, seconds: float) -> None:
-        known = self._seconds.get(text)
-        if known is None:
-            if len(self._seconds) >= REMEMBERED:
-                self._seconds.popitem(last=False)
-            # The first run pays for planning and for cold pages: it says little.
-            self._seconds[text] = 0.0
+            answer.set_exception(DatabaseUnavailable("The server is stopping."))
+        elif self._down_since is not None and now - self._down_since > self._wait_timeout:
+            answer.set_exception(DatabaseUnavailable())
         else:
-            average = known + _WEIGHT * (seconds - known)
-            if known <= SLOW_SECONDS < average:
+            self._enqueue(Read(text, parameters, answer, now))
+        return answer
+
+    # -- waiting -------------------------------------------------------------------------------------------------------
+
+    def _enqueue(self, read: Read, *, first: bool = False) -> None:
+        statement = self._statements.get(read.text)
+        bundle = self._slow if statement is not None and statement.seconds > SLOW_SECONDS else self._fast
+        reads = bundle.waiting.get(read.text)
+        if reads is None:
+            bundle.waiting[read.text] = deque((read,))
+            if first:
+                bundle.waiting.move_to_end(read.text, last=False)
+        elif first:
+            reads.appendleft(read)
+        else:
+            reads.append(read)
+        if not bundle.scheduled:
+            # At the end of this turn of the loop, when all that came with it is here.
+            bundle.scheduled = True
+            read.answer.get_loop().call_soon(self._end_of_turn, bundle)
+
+    def _end_of_turn(self, bundle: _Bundle) -> None:
+        bundle.scheduled = False
+        self._dispatch(bundle)
+
+    def _dispatch(self, bundle: _Bundle) -> None:
+        """Give what waits to the connections that have nothing to do, until there is no more of either."""
+        free = bundle.free()
+        while bundle.waiting and free:
+            group = self._next_group(bundle, len(free))
+            if group:
+                free.pop(0).send(group)
+        if not bundle.waiting or self._closed:
+            return
+        self._grow(bundle)
+        if bundle.expiry is None:
+            oldest = min((reads[0] for reads in bundle.waiting.values()), key=lambda read: read.asked)
+            when = oldest.asked + self._wait_timeout
+            bundle.expiry = oldest.answer.get_loop().call_at(when, self._expire, bundle, when)
+
+    def _next_group(self, bundle: _Bundle, free: int) -> list[Read]:
+        """Take reads of the statement whose turn it is: as many as may go together and are worth it."""
+        text, reads = next(iter(bundle.waiting.items()))
+        statement = self._statements.get(text)
+        size = 1
+        if statement is not None and not reads[0].alone:
+            size = min(statement.fits(), max(-(-len(reads) // free), WORTHWHILE))  # an even share, if that is enough
+        group: list[Read] = []
+        while reads and len(group) < size and not (group and reads[0].alone):
+            read = reads.popleft()
+            if not read.answer.done():
+                group.append(read)
+        if reads:
+            bundle.waiting.move_to_end(text)
+        else:
+            del bundle.waiting[text]
+        return group
+
+    def _expire(self, bundle: _Bundle, now: float) -> None:
+        """Tell those who have waited for too long, and look again when the next one will have."""
+        bundle.expiry = None
+        for text, reads in tuple(bundle.waiting.items()):
+            while reads and reads[0].asked + self._wait_timeout <= now:
+                _fail((reads.popleft(),), DatabaseUnavailable() if self._down_since is not None else PoolExhausted())
+            if not reads:
+                del bundle.waiting[text]
+        self._dispatch(bundle)
+
+    def _finished(self, bundle: _Bundle, group: Finished) -> None:
+        statement = self._statements.get(group.text)
+        if statement is None:
+            if len(self._statements) >= REMEMBERED:
+                self._statements.popitem(last=False)
+            statement = self._statements[group.text] = _Statement()
+        statement.runs += 1
+        if group.failed:
+            statement.alone = ALONE
+        elif statement.alone:
+            statement.alone -= 1
+        if statement.runs > 1:  # the first run says little
+            average = statement.seconds + _WEIGHT * (group.seconds - statement.seconds)
+            if statement.seconds <= SLOW_SECONDS < average:
                 events.emit(StatementIsSlow(round(average * 1000, 1)))
-            self._seconds[text] = average
+            statement.seconds = average
+        for read in reversed(group.again):
+            self._enqueue(read, first=True)
         if bundle.waiting:
-            self._wake(bundle)
+            self._dispatch(bundle)
 
     # -- making connections --------------------------------------------------------------------------------------------
 
@@ -210,22 +282,32 @@ class Lane:
             bundle.dialling -= 1
 
     async def _dial(self, bundle: _Bundle) -> None:
+        fresh = await self._connect()
         connection = PipelinedConnection(
-            await self._connect(),
-            on_answer=lambda text, seconds: self._answered(bundle, text, seconds),
-            on_lost=lambda lost: self._lost(bundle, lost),
+            fresh,
+            round_trip=await _round_trip(fresh),
+            on_finished=lambda group: self._finished(bundle, group),
+            on_lost=lambda lost, reads: self._lost(bundle, lost, reads),
         )
         bundle.live.append(connection)
         if self._down_since is not None:
             seconds = asyncio.get_running_loop().time() - self._down_since
             self._down_since = None
             events.emit(DatabaseBack(self._name, round(seconds, 3)))
-        self._wake(bundle)
+        self._dispatch(bundle)
 
-    def _lost(self, bundle: _Bundle, connection: PipelinedConnection) -> None:
+    def _lost(self, bundle: _Bundle, connection: PipelinedConnection, reads: Sequence[Read]) -> None:
         bundle.live.remove(connection)
-        if not self._closed:
-            self._grow(bundle)
+        if self._closed:
+            _fail(reads, ConnectionLost("The connection to the database was closed."))
+            return
+        for read in reversed(reads):
+            if read.lost:
+                _fail((read,), ConnectionLost())
+            else:
+                read.lost = True
+                self._enqueue(read, first=True)
+        self._grow(bundle)
 
     def _note_failure(self, error: CannotConnect) -> None:
         if self._down_since is None and not self._fast.live:
@@ -233,6 +315,20 @@ class Lane:
             events.emit(DatabaseLost(self._name, error.message))
 
 
-def _drained(waiting: deque[asyncio.Future[PipelinedConnection]]) -> Iterator[asyncio.Future[PipelinedConnection]]:
-    while waiting:
-        yield waiting.popleft()
+async def _round_trip(connection: Connection) -> float:
+    """How many seconds it takes to hear from the server. Raises DatabaseUnreachable; then the connection is closed."""
+    began = perf_counter()
+    try:
+        await connection.script("")
+    except ConnectionLost:
+        raise DatabaseUnreachable("Postgres ended a connection that had just been made.") from None
+    except BaseException:
+        connection.close()
+        raise
+    return perf_counter() - began
+
+
+def _fail(reads: Iterable[Read], error: PostgresError) -> None:
+    for read in reads:
+        if not read.answer.done():
+            read.answer.set_exception(error)

@@ -1,8 +1,9 @@
-"""One connection in libpq's pipeline mode: many reads in flight, each alone with its error.
+"""One connection in libpq's pipeline mode: reads leave in groups, and each is alone with its error.
 
-Every read is a named prepared statement followed by one Sync, so that Postgres treats each as a transaction of its own:
-an error ends that read only. Answers come in the order of the questions. The wire, TLS and the login are libpq's,
-through ``psycopg.pq``; what is ours is which answer belongs to whom.
+A group is one prepared statement with several sets of parameters and one Sync behind them: one system call here, and
+one transaction in Postgres. When one read of a group fails, Postgres skips those behind it, and they are handed back to
+be asked again; a read has no side effect, so nobody can tell. Answers come in the order of the questions. The wire, TLS
+and the login are libpq's, through ``psycopg.pq``; what is ours is which answer belongs to whom.
 """
 
 from __future__ import annotations
@@ -11,60 +12,100 @@ import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from time import perf_counter
 
 import psycopg
 from psycopg import pq
 
-from howdah.postgres.connection import LOOK_AGAIN_SECONDS, Connection, is_stale_plan, refuse_nul, to_error
-from howdah.postgres.errors import ConnectionLost, DatabaseError, PostgresError
+from howdah.postgres.connection import LOOK_AGAIN_SECONDS, Connection, is_stale_plan, to_error
+from howdah.postgres.errors import ConnectionLost, DatabaseError
 
-_TUPLES = pq.ExecStatus.TUPLES_OK
-_SYNC = pq.ExecStatus.PIPELINE_SYNC
-_FAILED = (pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.BAD_RESPONSE)
+# Plain numbers, because that is what a result has, and comparing those with members of an enumeration is slow.
+_TUPLES = int(pq.ExecStatus.TUPLES_OK)
+_DONE = int(pq.ExecStatus.COMMAND_OK)
+_SYNC = int(pq.ExecStatus.PIPELINE_SYNC)
+_FAILED = (int(pq.ExecStatus.FATAL_ERROR), int(pq.ExecStatus.BAD_RESPONSE))
+
+_CLOSES = pq.version() >= 170000
+"""Whether libpq can close a statement by message, which unlike DEALLOCATE cannot fail and is understood by poolers."""
 
 
 @dataclass(slots=True, eq=False)
-class _Read:
-    """A statement under way: what was asked, who waits, and what has come back so far."""
+class Read:
+    """A statement to run: what is asked, who waits since when, and what has come back so far."""
 
     text: str
     parameters: Sequence[bytes | None]
     answer: asyncio.Future[bytes]
-    name: bytes
-    sent: float
-    retry: bool
+    asked: float
+    alone: bool = False
+    """Whether it is to have no company: it was skipped once because another read failed."""
+    lost: bool = False
+    """Whether a connection was lost under it."""
+    stale: bool = False
+    """Whether it was tried with a plan that the schema had made unusable."""
     cell: bytes | None = None
-    error: PostgresError | None = None
+
+
+@dataclass(slots=True, eq=False)
+class _Group:
+    """Reads of one statement under one Sync, and how far their answers have come."""
+
+    text: str
+    name: bytes
+    reads: Sequence[Read]
+    sent: float
+    idle: bool
+    """Whether nothing else was under way when it was sent."""
+    preamble: int = 0
+    """How many commands in front of the first read have not come back: those that prepare the statement."""
+    answered: int = 0
+    error: DatabaseError | None = None
+    """What ended it: the error of the first read without an answer or, when all have one, of their common end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A group that came back: how long Postgres took for each of its reads, and what the caller has to do next."""
+
+    text: str
+    seconds: float
+    failed: bool
+    again: Sequence[Read]
+    """Reads that have to be sent again, each alone."""
 
 
 class PipelinedConnection:
     """Takes over a fresh Connection, puts it into pipeline mode and keeps it there. Only its event loop may touch it.
 
-    ``on_answer(text, seconds)`` hears how long Postgres worked on each read, without the time that reads ahead of it
-    took; ``on_lost(self)`` is called once when the server ends the connection.
+    ``round_trip`` is how many seconds the server seems to be away. ``on_finished`` hears of every group that came back;
+    ``on_lost`` is called once when the connection ends, with the reads that had no answer yet.
     """
 
     def __init__(
         self,
         connection: Connection,
         *,
-        on_answer: Callable[[str, float], None],
-        on_lost: Callable[[PipelinedConnection], None],
+        round_trip: float,
+        on_finished: Callable[[Finished], None],
+        on_lost: Callable[[PipelinedConnection, Sequence[Read]], None],
     ) -> None:
         self._raw, self._statements_limit = connection.detach()
         self._pgconn = self._raw.pgconn
         self._loop = asyncio.get_running_loop()
         self._socket = self._pgconn.socket
-        self._reads: deque[_Read] = deque()
+        self._groups: deque[_Group] = deque()
         self._names: OrderedDict[str, bytes] = OrderedDict()
+        self._forgotten: list[bytes] = []
         self._names_made = 0
         self._writing = False
         self._closed = False
         self._looking: asyncio.TimerHandle | None = None
         self._last_answer = 0.0
+        self._round_trip = round_trip
         self._refused: tuple[bytes, DatabaseError] | None = None
         """The name whose preparation failed last, and why: those behind it in the pipeline used it in good faith."""
-        self._on_answer = on_answer
+        self._on_finished = on_finished
         self._on_lost = on_lost
         self._pgconn.nonblocking = 1
         self._pgconn.enter_pipeline_mode()
@@ -72,141 +113,175 @@ class PipelinedConnection:
 
     @property
     def in_flight(self) -> int:
-        """How many reads are under way."""
-        return len(self._reads)
+        """How many groups are under way."""
+        return len(self._groups)
 
     @property
     def closed(self) -> bool:
         """Whether the connection is gone, by our doing or the server's."""
         return self._closed
 
-    def submit(self, text: str, parameters: Sequence[bytes | None]) -> asyncio.Future[bytes]:
-        """A future of the first cell of the only row ``text`` returns; ``null`` for NULL or no row.
-
-        It fails with DatabaseError when Postgres refuses and ConnectionLost when it went away. Cancelling it leaves the
-        read to end by itself (the statement timeout bounds that): its answer is dropped.
-        """
-        refuse_nul(parameters)
-        answer: asyncio.Future[bytes] = self._loop.create_future()
-        self._send(_Read(text, parameters, answer, b"", self._loop.time(), retry=True))
-        return answer
-
     def close(self) -> None:
-        """End the connection now; whoever waits on it gets ConnectionLost. May be called again."""
-        self._end(ConnectionLost("The connection to the database was closed."))
+        """End the connection now. May be called again."""
+        self._end()
 
     # -- sending -------------------------------------------------------------------------------------------------------
 
-    def _send(self, read: _Read) -> None:
-        pgconn, names = self._pgconn, self._names
-        name = names.get(read.text)
+    def send(self, reads: Sequence[Read]) -> None:
+        """The reads, all of one statement, are under way as one group.
+
+        The answer of each becomes the first cell of its only row (``null`` for NULL or no row) or a DatabaseError. One
+        that is cancelled leaves its read to end by itself; the statement timeout bounds that.
+        """
+        pgconn, text = self._pgconn, reads[0].text
+        group = _Group(text, b"", reads, perf_counter(), not self._groups)
+        self._groups.append(group)
         try:
+            name = self._names.get(text)
             if name is None:
-                name = self._prepare(read.text)
+                name, group.preamble = self._prepare(text)
             else:
-                names.move_to_end(read.text)
-            read.name = name
-            pgconn.send_query_prepared(name, read.parameters)
+                self._names.move_to_end(text)
+            group.name = name
+            for read in reads:
+                pgconn.send_query_prepared(name, read.parameters)
             pgconn.pipeline_sync()
-            self._reads.append(read)
             if self._looking is None:
                 self._looking = self._loop.call_later(LOOK_AGAIN_SECONDS, self._look_again)
             if pgconn.flush() and not self._writing:
                 self._writing = True
                 self._loop.add_writer(self._socket, self._on_writable)
         except psycopg.OperationalError:
-            if read not in self._reads:
-                self._reads.append(read)
-            self._end(ConnectionLost())
+            self._end()
 
-    def _prepare(self, text: str) -> bytes:
-        """Send what prepares ``text``, in front of its first use and under the same Sync."""
+    def _prepare(self, text: str) -> tuple[bytes, int]:
+        """Send what prepares ``text``, in front of its first use and under the same Sync: its name, and by how much."""
         if len(self._names) >= self._statements_limit:
-            _, forgotten = self._names.popitem(last=False)
-            # Within the same Sync, but its failure must not be this read's: DEALLOCATE of a name we gave cannot fail
-            # unless somebody deallocated it behind our back, and then this read fails with 26000 and is asked again.
-            self._pgconn.send_query_params(b"DEALLOCATE " + forgotten, None)
+            self._forgotten.append(self._names.popitem(last=False)[1])
+        for forgotten in self._forgotten:
+            if _CLOSES:
+                self._pgconn.send_close_prepared(forgotten)
+            else:
+                # Fails only where somebody deallocated behind our back: like a stale plan, it is asked again.
+                self._pgconn.send_query_params(b"DEALLOCATE " + forgotten, None)
+        commands = len(self._forgotten) + 1
+        self._forgotten.clear()
         # A number is never used twice, so what an error or an eviction left behind cannot clash with a later name.
         self._names_made += 1
         name = b"p%d" % self._names_made
         self._names[text] = name
         self._pgconn.send_prepare(name, text.encode())
-        return name
+        return name, commands
 
     def _on_writable(self) -> None:
         try:
             if self._pgconn.flush():
                 return
         except psycopg.OperationalError:
-            self._end(ConnectionLost())
+            self._end()
             return
         self._stop_writing()
 
     # -- receiving -----------------------------------------------------------------------------------------------------
 
     def _on_readable(self) -> None:
-        # Twice as long as somebody waits, for the reason that Connection gives.
-        self._receive()
-        if self._reads and not self._closed:
+        # An event that finished nothing is looked into a second time, for the reason that Connection gives.
+        if not self._receive() and self._groups and not self._closed:
             self._receive()
 
     def _look_again(self) -> None:
         """Look whether something came without an event, for as long as somebody waits: as Connection does."""
         self._looking = None
-        if self._reads:
+        if self._groups:
             self._on_readable()
-        if self._reads:
+        if self._groups:
             self._looking = self._loop.call_later(LOOK_AGAIN_SECONDS, self._look_again)
 
-    def _receive(self) -> None:
-        """Take in what has arrived."""
-        pgconn, reads = self._pgconn, self._reads
+    def _receive(self) -> bool:
+        """Take in what has arrived; whether it finished a group."""
+        pgconn, groups, finished = self._pgconn, self._groups, False
         try:
             pgconn.consume_input()
-            while reads and not pgconn.is_busy():
+            while groups and not pgconn.is_busy():
                 result = pgconn.get_result()
                 if result is None:  # stands between the results of two commands
                     continue
                 status = result.status
+                group = groups[0]
                 if status == _TUPLES:
                     if result.ntuples:
-                        reads[0].cell = result.get_value(0, 0)
+                        group.reads[group.answered].cell = result.get_value(0, 0)
+                    group.answered += 1
                 elif status == _SYNC:
-                    self._finish(reads.popleft())
+                    groups.popleft()
+                    self._finish(group)
+                    if self._closed:
+                        return True
+                    finished = True
+                elif status == _DONE:
+                    group.preamble -= 1
                 elif status in _FAILED:
-                    self._fail(reads[0], to_error(result))
-                if self._closed:
-                    return
-            if not reads:
+                    error = to_error(result)
+                    if isinstance(error, ConnectionLost):
+                        self._end()
+                        return finished
+                    group.error = error
+            if not groups:
                 pgconn.is_busy()  # parses what came unasked: parameter changes, notices, the server's last words
         except psycopg.OperationalError:
-            self._end(ConnectionLost())
+            self._end()
+        return finished
 
-    def _fail(self, read: _Read, error: DatabaseError | ConnectionLost) -> None:
-        read.error = error
-        if isinstance(error, ConnectionLost):
-            self._end(error)
-            return
-        if self._names.get(read.text) == read.name:
-            # It may be the PREPARE that failed, or the plan that is stale: either way the name is of no more use.
-            del self._names[read.text]
-            self._refused = (read.name, error)
-        elif self._refused is not None and self._refused[0] == read.name and is_stale_plan(error):
-            read.error = self._refused[1]
-
-    def _finish(self, read: _Read) -> None:
-        now = self._loop.time()
-        self._on_answer(read.text, now - max(read.sent, self._last_answer))
+    def _finish(self, group: _Group) -> None:
+        """Everybody in the group whose turn it was has an answer; the others are handed back."""
+        now, reads = perf_counter(), group.reads
+        if group.idle:
+            self._round_trip = min(self._round_trip * 1.0001, now - group.sent)  # rises, in case the way got longer
+        # The shortest round trip of all is about the way there and back: the rest is what Postgres worked.
+        seconds = max(0.0, now - max(group.sent + self._round_trip, self._last_answer)) / len(reads)
         self._last_answer = now
-        if read.answer.done():
-            return
-        if read.error is None:
-            read.answer.set_result(b"null" if read.cell is None else read.cell)
-        elif read.retry and isinstance(read.error, DatabaseError) and is_stale_plan(read.error):
-            read.retry, read.error, read.cell = False, None, None
-            self._send(read)
-        else:
-            read.answer.set_exception(read.error)
+        again: Sequence[Read] = ()
+        if group.error is not None:
+            reads, again = self._sort_out(group, group.error)
+        for read in reads:
+            if not read.answer.done():
+                read.answer.set_result(b"null" if read.cell is None else read.cell)
+        self._on_finished(Finished(group.text, seconds, group.error is not None, again))
+
+    def _sort_out(self, group: _Group, error: DatabaseError) -> tuple[Sequence[Read], Sequence[Read]]:
+        """Which reads of a failed group have an answer, and which are to be sent again; who is to blame is told."""
+        reads, at = group.reads, group.answered
+        blamed: Sequence[Read] = reads[at : at + 1]
+        if is_stale_plan(error):
+            if self._refused is not None and self._refused[0] == group.name:
+                blamed, error = reads, self._refused[1]
+            else:
+                self._forget(group, close=True)
+                blamed = [read for read in blamed if read.stale]
+                for read in reads[at : at + 1]:
+                    read.stale = True
+        elif group.preamble:
+            self._forget(group, close=False)
+            self._refused = (group.name, error)
+            blamed = reads  # what cannot be prepared fails whatever the values are
+        elif at == len(reads) == 1:
+            blamed = reads  # it failed when its transaction was to end
+        if at == len(reads):
+            at = 0
+        for read in blamed:
+            if not read.answer.done():
+                read.answer.set_exception(error)
+        again = [read for read in reads[at:] if not read.answer.done()]
+        for read in again:
+            read.alone, read.cell = True, None
+        return reads[:at], again
+
+    def _forget(self, group: _Group, *, close: bool) -> None:
+        """The name of the group's statement is used no more."""
+        if self._names.get(group.text) == group.name:
+            del self._names[group.text]
+            if close:
+                self._forgotten.append(group.name)
 
     # -- ending --------------------------------------------------------------------------------------------------------
 
@@ -215,7 +290,7 @@ class PipelinedConnection:
             self._writing = False
             self._loop.remove_writer(self._socket)
 
-    def _end(self, reason: PostgresError) -> None:
+    def _end(self) -> None:
         if self._closed:
             return
         self._closed = True
@@ -225,8 +300,5 @@ class PipelinedConnection:
         if self._looking is not None:
             self._looking.cancel()
         self._pgconn.finish()
-        reads, self._reads = self._reads, deque()
-        for read in reads:
-            if not read.answer.done():
-                read.answer.set_exception(reason)
-        self._on_lost(self)
+        groups, self._groups = self._groups, deque()
+        self._on_lost(self, [read for group in groups for read in group.reads if not read.answer.done()])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, Protocol
@@ -69,7 +69,7 @@ class Answer:
 class Submitter(Protocol):
     """Whatever runs a statement: the read lane, the write pool, a transaction."""
 
-    async def submit(self, text: str, parameters: Sequence[bytes | None] = ()) -> bytes:
+    def submit(self, text: str, parameters: Sequence[bytes | None] = ()) -> Awaitable[bytes]:
         """The only cell of the statement."""
 
 
@@ -189,7 +189,7 @@ class Engine:
     # -- answers -------------------------------------------------------------------------------------------------------
 
     def submit(self, body: bytes, session: Session) -> asyncio.Future[bytes] | None:
-        """A future of the answer, if it takes one read of a known shape and there is a place for it; else None.
+        """A future of the answer, if it takes one read of a known shape; else None.
 
         What the future fails with is for `explain`.
         """
@@ -198,12 +198,14 @@ class Engine:
             if shaped is None or found is None or found.statement.writes:
                 return None
             parameters = bind(found.statement, session, _values(shaped))
-            return self._reads.submit_now(found.statement.text, parameters)
+            return self._reads.submit(found.statement.text, parameters)
         except (DataError, DatabaseError):
             return None
 
     def explain(self, error: BaseException | None, body: bytes, session: Session) -> Answer | None:
-        """What to answer when the future of `submit` failed with the error; None when the read is to be asked again."""
+        """What to answer when the future of `submit` failed with the error; None when `answer` is to be asked."""
+        if isinstance(error, DatabaseUnavailable):
+            return _unavailable(error)
         _, found = self._look_up(decode(body, self._limits), session)
         if found is None or not isinstance(error, DatabaseError):
             return None
@@ -226,11 +228,7 @@ class Engine:
             told = error.to_body(admin=session.is_admin)
             return _refusal(error, told if address is None else {**told, "path": place_in_args(told["path"])})
         except (DatabaseUnavailable, CannotConnect) as error:
-            # Its own words may name hosts and users: for the log, not for a client.
-            message = "the database cannot be reached right now: try again"
-            if isinstance(error, DatabaseUnavailable):
-                message = error.message
-            return _refusal(error, {"path": "$", "error": message, "code": "postgres-error"})
+            return _unavailable(error)
         except DatabaseError as error:
             mapped = _mapped(error, path="$", admin=session.is_admin)
             return _refusal(mapped, mapped.to_body(admin=session.is_admin))
@@ -397,6 +395,14 @@ def _mapped(error: DatabaseError, *, admin: bool, **known: Any) -> DataError:
         column=error.column,
         **known,
     )
+
+
+def _unavailable(error: DatabaseUnavailable | CannotConnect) -> Answer:
+    """503; the words of a CannotConnect may name hosts and users, and are for the log and not for a client."""
+    message = "the database cannot be reached right now: try again"
+    if isinstance(error, DatabaseUnavailable):
+        message = error.message
+    return _refusal(error, {"path": "$", "error": message, "code": "postgres-error"})
 
 
 def _refusal(error: HowdahError, body: dict[str, Any]) -> Answer:
