@@ -41,9 +41,10 @@ bench: $(VENV)/.dev ## Compare `howdah serve` with pgbench on the four queries (
 	@$(BIN)/python -m bench.run $(BENCH)
 
 .PHONY: test-deps
-test-deps: ## As root: install what the bench and a few tests use (wrk, chromium)
+test-deps: ## As root: install what the bench and a few tests use (wrk, chromium, PostGIS)
 	@test "$$(id -u)" = 0 || { echo "make test-deps installs distribution packages: run it as root"; exit 1; }
-	apt-get update -qq && apt-get install -y -qq --no-install-recommends wrk chromium
+	apt-get update -qq && apt-get install -y -qq --no-install-recommends wrk chromium \
+	  "$$(apt-cache pkgnames postgresql- | grep -E '^postgresql-[0-9]+-postgis-3$$' | sort -V | tail -1)"
 
 .PHONY: lock
 lock: $(VENV)/.dev ## Pin the newest allowed versions into requirements*.lock

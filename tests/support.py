@@ -78,6 +78,8 @@ class Cluster:
     """A Postgres server in a directory: ``data`` inside it is the data directory, and the socket is beside that."""
 
     directory: Path
+    binaries: Path | None = None
+    """The folder of its programs, where it is not the wheel's."""
 
     def dsn(self, database: str = "postgres", *, user: str = "postgres", password: str | None = None) -> str:
         """The connection string of a database."""
@@ -153,14 +155,14 @@ def as_user() -> dict[str, Any]:
     return {} if user is None else {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": [], "cwd": "/"}
 
 
-def make_cluster(directory: Path) -> Cluster:
-    """A new, stopped cluster in a new directory."""
+def make_cluster(directory: Path, binaries: Path | None = None) -> Cluster:
+    """A new, stopped cluster in a new directory, of the wheel's Postgres or the one in the folder ``binaries``."""
     directory.mkdir(mode=0o755)
     if (user := _user()) is not None:
         os.chown(directory, user.pw_uid, user.pw_gid)
     subprocess.run(
         [
-            programs() / "initdb",
+            (binaries or programs()) / "initdb",
             "-D",
             directory / "data",
             "-U",
@@ -175,7 +177,7 @@ def make_cluster(directory: Path) -> Cluster:
         stdout=subprocess.DEVNULL,
         **as_user(),
     )
-    return Cluster(directory)
+    return Cluster(directory, binaries)
 
 
 def start_postgres(cluster: Cluster) -> subprocess.Popen[bytes]:
@@ -183,7 +185,14 @@ def start_postgres(cluster: Cluster) -> subprocess.Popen[bytes]:
     options = [f"--{name}={value}" for name, value in SETTINGS.items()]
     with (cluster.directory / "log").open("ab") as log:
         process = subprocess.Popen(
-            [programs() / "postgres", "-D", cluster.directory / "data", "-k", cluster.directory, *options],
+            [
+                (cluster.binaries or programs()) / "postgres",
+                "-D",
+                cluster.directory / "data",
+                "-k",
+                cluster.directory,
+                *options,
+            ],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -209,17 +218,17 @@ def stop_postgres(process: subprocess.Popen[bytes], number: signal.Signals = sig
 
 
 @contextmanager
-def private_cluster() -> Iterator[tuple[Cluster, subprocess.Popen[bytes]]]:
-    """A running cluster that nobody else uses, for tests that stop or break it."""
+def private_cluster(binaries: Path | None = None) -> Iterator[tuple[Cluster, subprocess.Popen[bytes]]]:
+    """A running cluster that nobody else uses, for tests that stop or break it, or need another Postgres."""
     holder = Path(tempfile.mkdtemp(prefix="hwd-"))
     holder.chmod(0o755)
-    cluster = make_cluster(holder / "pg")
+    cluster = make_cluster(holder / "pg", binaries)
     process = start_postgres(cluster)
     try:
         yield cluster, process
     finally:
         subprocess.run(
-            [programs() / "pg_ctl", "-D", cluster.directory / "data", "-m", "immediate", "stop"],
+            [(binaries or programs()) / "pg_ctl", "-D", cluster.directory / "data", "-m", "immediate", "stop"],
             check=False,
             capture_output=True,
             **as_user(),

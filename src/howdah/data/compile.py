@@ -20,7 +20,9 @@ from howdah.data.catalog.condition import (
     Flagged,
     IsNull,
     Negation,
+    Operand,
     RowExists,
+    Spatial,
 )
 from howdah.data.plan.values import (
     AggregateOutput,
@@ -47,11 +49,11 @@ from howdah.data.sql.ast import (
     AnyElement,
     AnyOfList,
     Assignment,
-    AsText,
     Binary,
     BinaryOperator,
     Call,
     Case,
+    Cast,
     ColumnOf,
     Connected,
     CountDistinct,
@@ -59,6 +61,7 @@ from howdah.data.sql.ast import (
     Exists,
     Expression,
     Insert,
+    Invoke,
     Not,
     NullTest,
     OnConflict,
@@ -192,7 +195,7 @@ def _column(output: ColumnOutput, alias: str) -> Output:
     column = ColumnOf(alias, output.column)
     if output.cast is None:
         return Output(column, None if output.key == output.column else output.key)
-    return Output(AsText(column, output.cast), output.key)
+    return Output(Cast(column, output.cast), output.key)
 
 
 def _related(output: RelatedOutput | RelatedAggregateOutput, alias: str, aliases: _Aliases) -> Scalar:
@@ -268,7 +271,7 @@ def _aggregation(plan: AggregationPlan, joined_to: tuple[tuple[ColumnOf, str], .
 
 def _aggregate(output: AggregateOutput, alias: str) -> Expression:
     value = _aggregated(output, alias)
-    return value if output.cast is None else AsText(value, output.cast)
+    return value if output.cast is None else Cast(value, output.cast)
 
 
 def _aggregated(output: AggregateOutput, alias: str) -> Expression:
@@ -422,10 +425,10 @@ def _condition(condition: Condition, alias: str, aliases: _Aliases) -> Expressio
     if isinstance(condition, Compared):
         operator = _VALUE_OPERATORS[condition.operator]
         operand = Parameter(condition.value, condition.type)
-        return Binary(ColumnOf(alias, condition.column), operator, operand, condition.schema)
+        return Binary(_operand(condition.column, alias), operator, operand, condition.schema)
     match condition:
         case Flagged(column, flag):
-            return Binary(ColumnOf(alias, column), "=", Word("true" if flag else "false"))
+            return Binary(_operand(column, alias), "=", Word("true" if flag else "false"))
         case AllOf(conditions):
             return _all_of([_condition(part, alias, aliases) for part in conditions])
         case AnyOf(conditions):
@@ -440,17 +443,26 @@ def _condition(condition: Condition, alias: str, aliases: _Aliases) -> Expressio
         case Negation(inner):
             return Not(_condition(inner, alias, aliases))
         case IsNull(column, negated):
-            return NullTest(ColumnOf(alias, column), negated)
+            return NullTest(_operand(column, alias), negated)
         case AmongArray(column, negated, value, type_):
-            return AnyElement(ColumnOf(alias, column), negated, Parameter(value, type_))
+            return AnyElement(_operand(column, alias), negated, Parameter(value, type_))
         case Among(column, negated, values, type_):
             if not values:
                 return _TRUE if negated else Word("false")
-            return AnyOfList(ColumnOf(alias, column), negated, tuple([Parameter(value, type_) for value in values]))
+            return AnyOfList(_operand(column, alias), negated, tuple([Parameter(value, type_) for value in values]))
         case ColumnsCompared(left, column_operator, right):
-            return Binary(ColumnOf(alias, left), _COLUMN_OPERATORS[column_operator], ColumnOf(alias, right))
+            return Binary(_operand(left, alias), _COLUMN_OPERATORS[column_operator], _operand(right, alias))
+        case Spatial(column, function, schema, arguments):
+            parameters = tuple([Parameter(value, type_) for value, type_ in arguments])
+            return Invoke(schema, function, (_operand(column, alias), *parameters))
         case RowExists(table, mapping, inner):
             target = aliases.table()
             joins = tuple([Binary(ColumnOf(target, theirs), "=", ColumnOf(alias, ours)) for ours, theirs in mapping])
             return Exists(Select((_ONE,), _source(table, target), _where(inner, target, aliases, joins)))
     assert_never(condition)
+
+
+def _operand(operand: Operand, alias: str) -> Expression:
+    return (
+        ColumnOf(alias, operand) if isinstance(operand, str) else Cast(_operand(operand.operand, alias), operand.type)
+    )

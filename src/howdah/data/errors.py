@@ -236,6 +236,7 @@ def map_database_error(
     hint: str | None = None,
     constraint: str | None = None,
     column: str | None = None,
+    routine: str | None = None,
     own_table: bool = False,
     visible_columns: Mapping[str, str] = MappingProxyType({}),
     path: Path | str = ARGS,
@@ -267,6 +268,13 @@ def map_database_error(
     if state == "42601" and not message.startswith("syntax error"):
         # So ltree complains of a path or pattern; what Postgres says of SQL is about ours, and nobody's fault but ours.
         return DatabaseRefused("a value has not the syntax of its type", path=path, internal=internal)
+    if state == "XX000" and routine in _POSTGIS_COMPLAINS:
+        # To PostGIS every value that it cannot use is an internal error.
+        return DatabaseRefused(
+            message if admin else "PostGIS cannot use a geometry, or not together with another",
+            path=path,
+            internal=internal,
+        )
     if state in _MESSAGE_IS_MEANT_FOR_CLIENTS:
         text = message if admin or state == "P0001" else _without_value(message)
         return DatabaseRefused(text, path=path, internal=internal)
@@ -312,6 +320,8 @@ _VIOLATIONS: dict[str, tuple[str, str, str]] = {
 _MESSAGE_IS_MEANT_FOR_CLIENTS = frozenset(
     {"22P02", "22023", "42704", "22007", "22008", "22001", "2201B", "22025", "P0001"}
 )
+
+_POSTGIS_COMPLAINS = frozenset({"pg_error", "pg_parser_errhint"})
 
 _BY_STATE: dict[str, tuple[type[DataError], str | None]] = {
     "22003": (DatabaseRefused, "a value is out of the range of its type"),

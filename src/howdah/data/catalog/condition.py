@@ -7,10 +7,22 @@ this form, and compiling one cannot fail.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias, assert_never
+from typing import Literal, TypeAlias, assert_never
 
 from howdah.data.query.ast import PATTERN_OPERATORS, ColumnOperator, TableName, ValueOperator
 from howdah.data.sql.statement import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """What the operand is in another type, by its full name."""
+
+    operand: Operand
+    type: str
+
+
+Operand: TypeAlias = "str | Cast"
+"""A column, by name, or what is made of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +53,7 @@ class Compared:
     The operators of an extension are in its ``schema``, quoted; it need not be one that Postgres searches.
     """
 
-    column: str
+    column: Operand
     operator: ValueOperator
     value: Value
     type: str
@@ -52,7 +64,7 @@ class Compared:
 class Flagged:
     """The boolean column has this value, which a stored rule knows: as text in SQL it serves partial indexes."""
 
-    column: str
+    column: Operand
     value: bool
 
 
@@ -60,7 +72,7 @@ class Flagged:
 class Among:
     """The column is one of the values (or none of them), which all are cast to ``type``."""
 
-    column: str
+    column: Operand
     negated: bool
     values: tuple[Value, ...]
     type: str
@@ -70,7 +82,7 @@ class Among:
 class AmongArray:
     """The column is an element (or none) of one array parameter of ``type``."""
 
-    column: str
+    column: Operand
     negated: bool
     value: Value
     type: str
@@ -80,7 +92,7 @@ class AmongArray:
 class IsNull:
     """The column is (or is not) NULL."""
 
-    column: str
+    column: Operand
     negated: bool
 
 
@@ -88,9 +100,33 @@ class IsNull:
 class ColumnsCompared:
     """Two columns of the same row against each other."""
 
-    left: str
+    left: Operand
     operator: ColumnOperator
-    right: str
+    right: Operand
+
+
+SpatialFunction = Literal[
+    "st_3ddwithin",
+    "st_3dintersects",
+    "st_contains",
+    "st_crosses",
+    "st_dwithin",
+    "st_equals",
+    "st_intersects",
+    "st_overlaps",
+    "st_touches",
+    "st_within",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Spatial:
+    """A function of PostGIS, which is in ``schema``, holds for the column and the arguments: values and their types."""
+
+    column: Operand
+    function: SpatialFunction
+    schema: str
+    arguments: tuple[tuple[Value, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +147,8 @@ class Behind:
 
 
 Condition: TypeAlias = (
-    "AllOf | AnyOf | Negation | Compared | Flagged | Among | AmongArray | IsNull | ColumnsCompared | RowExists | Behind"
+    "AllOf | AnyOf | Negation | Compared | Flagged | Among | AmongArray | IsNull | ColumnsCompared | Spatial"
+    " | RowExists | Behind"
 )
 
 TRUE = AllOf(())
@@ -129,15 +166,15 @@ def both(first: Condition, second: Condition) -> Condition:
 def visible(filter_: Condition, where: Condition) -> Condition:
     """Of the rows that the filter lets through, those that fulfil a request's ``where``.
 
-    Postgres evaluates conditions in the order of their costs, and a pattern can fail or take long, which would tell of
-    a row that the filter hides. So patterns are only tried on rows the filter has let through.
+    Postgres evaluates conditions in the order of their costs, and a pattern, a cast or a function can fail or take
+    long, which would tell of a row that the filter hides. So these are only tried on rows the filter has let through.
     """
-    if filter_ == TRUE or not _has_pattern(where):
+    if filter_ == TRUE or not _tells(where):
         return both(filter_, where)
     parts = _conjuncts(where)
-    harmless = [part for part in parts if not _has_pattern(part)]
-    patterns = [part for part in parts if _has_pattern(part)]
-    return AllOf((filter_, *harmless, Behind(filter_, patterns[0] if len(patterns) == 1 else AllOf(tuple(patterns)))))
+    harmless = [part for part in parts if not _tells(part)]
+    telling = [part for part in parts if _tells(part)]
+    return AllOf((filter_, *harmless, Behind(filter_, telling[0] if len(telling) == 1 else AllOf(tuple(telling)))))
 
 
 def _conjuncts(condition: Condition) -> list[Condition]:
@@ -146,16 +183,19 @@ def _conjuncts(condition: Condition) -> list[Condition]:
     return [condition]
 
 
-def _has_pattern(condition: Condition) -> bool:
+def _tells(condition: Condition) -> bool:
+    """Whether to evaluate the condition for a row may itself tell something of the row."""
     match condition:
-        case Compared(_, operator, _, _):
-            return operator in PATTERN_OPERATORS
+        case Compared(operand, operator, _, _):
+            return operator in PATTERN_OPERATORS or not isinstance(operand, str)
+        case Flagged(operand) | Among(operand) | AmongArray(operand) | IsNull(operand):
+            return not isinstance(operand, str)
+        case ColumnsCompared(left, _, right):
+            return not (isinstance(left, str) and isinstance(right, str))
         case AllOf(conditions) | AnyOf(conditions):
-            return any(_has_pattern(part) for part in conditions)
+            return any(_tells(part) for part in conditions)
         case Negation(inner) | RowExists(_, _, inner):
-            return _has_pattern(inner)
-        case Behind():
+            return _tells(inner)
+        case Behind() | Spatial():
             return True
-        case Flagged() | Among() | AmongArray() | IsNull() | ColumnsCompared():
-            return False
     assert_never(condition)

@@ -10,8 +10,13 @@ from howdah.data.query.ast import TableName
 
 RelationKind = Literal["table", "view", "materialized view", "foreign table", "partitioned table"]
 
-TypeCategory = Literal["array", "boolean", "datetime", "json", "number", "text", "other"]
-"""How JSON of a type is written: ``text`` takes text operators, ``json`` goes inline, ``other`` is text to us."""
+TypeCategory = Literal[
+    "array", "boolean", "datetime", "geography", "geometry", "json", "number", "raster", "text", "other"
+]
+"""How JSON of a type is written: ``text`` takes text operators, ``json`` goes inline, ``other`` is text to us.
+
+``geography``, ``geometry`` and ``raster`` are the types of PostGIS, and their schema is that of its functions.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,11 @@ class ColumnType:
     """What a domain is made of; empty for every other type."""
     labels: tuple[str, ...] = ()
     """Every value of an enum, in its order; for an array of an enum every value of an element."""
+
+    @property
+    def geometry(self) -> str:
+        """The type geometry beside this type of PostGIS."""
+        return self.sql.rpartition(".")[0] + ".geometry"
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,11 @@ types as (
       when base.oid in ('smallint'::regtype, 'integer'::regtype, 'bigint'::regtype, 'real'::regtype,
         'double precision'::regtype, 'numeric'::regtype) then 'number'
       when base.typcategory = 'S' then 'text'
+      when base.oid = t.oid and base.typname in ('geography', 'geometry', 'raster') and exists (
+        select from pg_depend d join pg_extension x on x.oid = d.refobjid
+        where d.classid = 'pg_type'::regclass and d.objid = t.oid and d.deptype = 'e'
+          and d.refclassid = 'pg_extension'::regclass and x.extname in ('postgis', 'postgis_raster')
+      ) then base.typname::text
       else 'other'
     end as category,
     case when base.oid <> t.oid then format_type(base.oid, -1) else '' end as base,

@@ -8,54 +8,21 @@ variable (R63).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, assert_never
+from typing import assert_never
 
 from howdah.data.catalog.access import (
     Tables,
-    called,
-    find_column,
     find_related,
     find_select_permission,
     find_table,
     unknown_column,
     unknown_relationship,
 )
-from howdah.data.catalog.condition import (
-    TRUE,
-    AllOf,
-    Among,
-    AmongArray,
-    AnyOf,
-    ColumnsCompared,
-    Compared,
-    Condition,
-    Flagged,
-    IsNull,
-    Negation,
-    RowExists,
-    visible,
-)
-from howdah.data.catalog.database import ColumnType
+from howdah.data.catalog.comparison import compare, subject_of
+from howdah.data.catalog.condition import TRUE, AllOf, AnyOf, Condition, Negation, RowExists, visible
 from howdah.data.catalog.model import Column, Table
-from howdah.data.errors import ParseFailed, Path, UnexpectedPayload
-from howdah.data.query.ast import (
-    EVERYTHING,
-    PATTERN_OPERATORS,
-    And,
-    BooleanExpression,
-    ColumnIs,
-    Comparison,
-    Exists,
-    JsonOperator,
-    Not,
-    Operator,
-    Or,
-    Related,
-    TreeOperator,
-)
-from howdah.data.sql.encode import Encoding, encode, encode_list
-from howdah.data.sql.statement import Literal, SessionVariable, Value
-from howdah.session import IDENTITY_PREFIX, USER_ID_HEADER
+from howdah.data.errors import Path, UnexpectedPayload
+from howdah.data.query.ast import EVERYTHING, And, BooleanExpression, ColumnIs, Exists, Not, Or, Related
 
 
 def resolve_predicate(
@@ -84,48 +51,6 @@ def resolve_predicate(
     assert_never(expression)
 
 
-def value_of(value: Any, type_: ColumnType, path: Path, *, stored: bool) -> Value:
-    """A JSON value for a column of this type; in a stored rule perhaps a session variable.
-
-    Raises ParseFailed for a stored value that the type cannot be written with.
-    """
-    return _value(value, encoding_of(type_), path, stored=stored)
-
-
-def encoding_of(type_: ColumnType) -> Encoding:
-    """How JSON is written for the type."""
-    if type_.category == "array" and type_.sql in {"json[]", "jsonb[]"}:
-        return "json array"
-    return type_.category
-
-
-def session_variable(value: Any) -> SessionVariable | None:
-    """The session variable that a string in a stored rule names: ``X-Hasura-…`` in any case, or ``REQ_USER_ID``."""
-    if isinstance(value, str):
-        name = value.lower()
-        if name.startswith(IDENTITY_PREFIX):
-            return SessionVariable(name)
-        if name == "req_user_id":
-            return SessionVariable(USER_ID_HEADER)
-    return None
-
-
-def refuse_incomparable(column: Column, role: str | None, path: Path) -> None:
-    """Raises UnexpectedPayload for type json, whose values Postgres can neither compare nor sort."""
-    if column.type.sql == "json":
-        message = f'column "{called(column, role)}" is of type json, which cannot be compared'
-        raise UnexpectedPayload(message, path=path)
-
-
-def _value(value: Any, encoding: Encoding, path: Path, *, stored: bool) -> Value:
-    if stored:
-        variable = session_variable(value)
-        if variable is not None:
-            return variable
-        encode(value, encoding, path)
-    return Literal(value, encoding, path)
-
-
 def _column_is(
     expression: ColumnIs, table: Table, columns: Mapping[str, Column], tables: Tables, role: str | None
 ) -> Condition:
@@ -137,125 +62,10 @@ def _column_is(
             )
         raise unknown_column(expression.column, role, "select", expression.path)
     comparisons = expression.comparisons
+    subject = subject_of(column, role)
     if len(comparisons) == 1:
-        return _comparison(comparisons[0], column, columns, role)
-    return AllOf(tuple([_comparison(comparison, column, columns, role) for comparison in comparisons]))
-
-
-def _comparison(comparison: Comparison, column: Column, columns: Mapping[str, Column], role: str | None) -> Condition:
-    operand, path = comparison.operand, comparison.path
-    if comparison.operator == "is_null":
-        return IsNull(column.name, negated=not operand)
-    refuse_incomparable(column, role, path)
-    match comparison.operator:
-        case "eq" | "ne" | "gt" | "lt" | "gte" | "lte" as operator:
-            if operand is None:
-                return IsNull(column.name, negated=operator == "ne")
-            if role is None and operator == "eq" and isinstance(operand, bool) and column.type.category == "boolean":
-                return Flagged(column.name, operand)
-            value = value_of(operand, column.type, path, stored=role is None)
-            return Compared(column.name, operator, value, column.type.sql)
-        case "in" | "nin" as operator:
-            return _among(column, operand, path, negated=operator == "nin", stored=role is None)
-        case "ceq" | "cne" | "cgt" | "clt" | "cgte" | "clte" as operator:
-            other = find_column(columns, operand, role=role, path=path)
-            if other.type.sql != column.type.sql:
-                names = f'"{called(column, role)}" and "{operand}"'
-                raise UnexpectedPayload(f"columns {names} are of different types", path=path)
-            return ColumnsCompared(column.name, operator, other.name)
-        case "contains" | "contained_in" | "has_key" | "has_keys_any" | "has_keys_all" as operator:
-            return _about_json(column, operator, operand, path, role)
-        case (
-            "ancestor"
-            | "ancestor_any"
-            | "descendant"
-            | "descendant_any"
-            | "matches"
-            | "matches_any"
-            | "matches_fulltext"
-        ) as operator:
-            return _about_tree(column, operator, operand, path, role)
-        case operator:
-            if column.type.category != "text":
-                raise _not_for(column, operator, "text", path, role)
-            encoding: Encoding = "text" if operator in _LIKE else "pattern"
-            # A pattern is text and not of the column's type: a domain's check need not hold for it.
-            return Compared(column.name, operator, _value(operand, encoding, path, stored=role is None), "text")
-
-
-_LIKE = frozenset({"like", "nlike", "ilike", "nilike"})
-
-
-def _about_json(column: Column, operator: JsonOperator, operand: Any, path: Path, role: str | None) -> Condition:
-    stored = role is None
-    if column.type.sql != "jsonb":
-        raise _not_for(column, operator, "jsonb", path, role)
-    if operator == "contains" or operator == "contained_in":
-        return Compared(column.name, operator, _value(operand, "json", path, stored=stored), "jsonb")
-    if operator == "has_key":
-        return Compared(column.name, operator, _value(operand, "text", path, stored=stored), "text")
-    return Compared(column.name, operator, _values(operand, "text", path, stored=stored), "text[]")
-
-
-def _about_tree(column: Column, operator: TreeOperator, operand: Any, path: Path, role: str | None) -> Condition:
-    stored = role is None
-    schema, _, type_ = column.type.sql.rpartition(".")
-    if type_ != "ltree":
-        raise _not_for(column, operator, "ltree", path, role)
-    encoding: Encoding = "pattern" if operator in PATTERN_OPERATORS else "text"
-    if operator.endswith("_any"):
-        value = _values(operand, encoding, path, stored=stored)
-    else:
-        value = _value(operand, encoding, path, stored=stored)
-    return Compared(column.name, operator, value, f"{schema}.{_TREE_OPERANDS[operator]}", schema)
-
-
-_TREE_OPERANDS: dict[TreeOperator, str] = {
-    "ancestor": "ltree",
-    "ancestor_any": "ltree[]",
-    "descendant": "ltree",
-    "descendant_any": "ltree[]",
-    "matches": "lquery",
-    "matches_any": "lquery[]",
-    "matches_fulltext": "ltxtquery",
-}
-
-
-def _values(operand: Any, encoding: Encoding, path: Path, *, stored: bool) -> Value:
-    """A list as one array parameter; in a stored rule perhaps the one session variable that is an array."""
-    if isinstance(operand, str):
-        variable = session_variable(operand) if stored else None
-        if variable is None:
-            raise ParseFailed("expected Array, but encountered String", path=path)
-        return variable
-    if stored:
-        for index, item in enumerate(operand):
-            if session_variable(item) is not None:
-                message = "a session variable stands for the whole list here: give it alone, its value like {a,b}"
-                raise ParseFailed(message, path=(path, index))
-        encode_list(operand, encoding, path)
-    return Literal(operand, encoding, path, many=True)
-
-
-def _not_for(column: Column, operator: Operator, types: str, path: Path, role: str | None) -> UnexpectedPayload:
-    name = called(column, role)
-    return UnexpectedPayload(f'operator "{operator}" is for {types}; column "{name}" is {column.type.sql}', path=path)
-
-
-def _among(column: Column, operand: Any, path: Path, *, negated: bool, stored: bool) -> Condition:
-    encoding, is_array = encoding_of(column.type), column.type.category == "array"
-    if isinstance(operand, str):
-        variable = session_variable(operand) if stored else None
-        if variable is None or is_array:
-            raise ParseFailed("expected Array, but encountered String", path=path)
-        return AmongArray(column.name, negated, variable, column.type.sql + "[]")
-    if is_array or (stored and any(session_variable(item) is not None for item in operand)):
-        values = [_value(item, encoding, (path, index), stored=stored) for index, item in enumerate(operand)]
-        return Among(column.name, negated, tuple(values), column.type.sql)
-    if stored:
-        encode_list(operand, encoding, path)
-    literal = Literal(operand, encoding, path, many=True)
-    return AmongArray(column.name, negated, literal, column.type.sql + "[]")
+        return compare(comparisons[0], subject, columns, role)
+    return AllOf(tuple([compare(comparison, subject, columns, role) for comparison in comparisons]))
 
 
 def _related(

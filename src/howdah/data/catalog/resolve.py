@@ -242,7 +242,7 @@ def _manual_mapping(pairs: tuple[tuple[str, str], ...], table: Table, target: Ta
         same = our_column.type.sql == their_column.type.sql
         if not same and (
             our_column.type.category != their_column.type.category
-            or our_column.type.category in {"other", "json", "array"}
+            or our_column.type.category not in {"boolean", "datetime", "number", "text"}
         ):
             raise InvalidConfiguration(
                 f'columns "{ours}" and "{theirs}" are of types that cannot be compared', path=path

@@ -16,7 +16,8 @@ from howdah.data.catalog.model import (
     Table,
     UpdatePermission,
 )
-from howdah.data.catalog.predicate import resolve_predicate, value_of
+from howdah.data.catalog.predicate import resolve_predicate
+from howdah.data.catalog.values import value_of
 from howdah.data.errors import DataError, NotExists, NotSupported, Path, Unreadable
 from howdah.data.query.predicate import parse_predicate
 from howdah.data.query.reading import expected, refuse_other_keys

@@ -393,6 +393,7 @@ def _mapped(error: DatabaseError, *, admin: bool, **known: Any) -> DataError:
         hint=error.hint,
         constraint=error.constraint,
         column=error.column,
+        routine=error.routine,
         **known,
     )
 

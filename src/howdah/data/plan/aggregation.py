@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Final
 
 from howdah.data.catalog.access import find_column
+from howdah.data.catalog.comparison import refuse_incomparable
 from howdah.data.catalog.condition import visible
 from howdah.data.catalog.model import Column, SelectPermission, Table
-from howdah.data.catalog.predicate import refuse_incomparable
 from howdah.data.errors import Path, PermissionDenied, UnexpectedPayload
 from howdah.data.plan.outputs import column_output, refuse_too_many, smaller, text_cast
 from howdah.data.plan.scope import Scope

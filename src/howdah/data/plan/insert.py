@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from howdah.data.catalog.access import find_column
 from howdah.data.catalog.condition import TRUE
 from howdah.data.catalog.model import Column, InsertPermission, Permissions, Table
-from howdah.data.catalog.predicate import value_of
+from howdah.data.catalog.values import value_of
 from howdah.data.errors import NotSupported, Path, PermissionDenied, UnexpectedPayload
 from howdah.data.plan.rows import plan_returning
 from howdah.data.plan.scope import Scope

@@ -10,7 +10,6 @@ from howdah.data.catalog.model import Column
 from howdah.data.errors import Path, UnexpectedPayload
 from howdah.data.plan.scope import Scope
 from howdah.data.plan.values import ColumnOutput
-from howdah.data.sql.ast import TextCast
 
 MOST_OUTPUTS: Final = 1600
 """Values in one row: Postgres has room for a few more, and a table has no more columns."""
@@ -21,7 +20,11 @@ _ARRAYS: Final = frozenset({"bigint[]", "numeric[]", "real[]", "double precision
 
 def column_output(column: Column, scope: Scope) -> ColumnOutput:
     """The column, as it leaves in this scope."""
-    return ColumnOutput(column.name, column.exposed_name, text_cast(column.type) if scope.stringify_numerics else None)
+    cast = text_cast(column.type) if scope.stringify_numerics else None
+    if column.type.category == "geography":
+        # Postgres knows the GeoJSON of a geometry, and of a geography only its bytes.
+        cast = column.type.geometry
+    return ColumnOutput(column.name, column.exposed_name, cast)
 
 
 def refuse_too_many(outputs: Sized, path: Path) -> None:
@@ -37,7 +40,7 @@ def smaller(limit: int | None, allowed: int | None) -> int | None:
     return min(limit, allowed)
 
 
-def text_cast(type_: ColumnType) -> TextCast | None:
+def text_cast(type_: ColumnType) -> str | None:
     """What a type is cast to where numbers leave as strings; None for what a float holds exactly, and for no numbers.
 
     A domain counts as a number that may be large, whatever it is made of.

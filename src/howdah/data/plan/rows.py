@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from howdah.data.catalog.access import find_column, find_related, unknown_column, unknown_relationship
+from howdah.data.catalog.comparison import refuse_incomparable
 from howdah.data.catalog.condition import visible
 from howdah.data.catalog.model import Column, Relationship, SelectPermission, Table
-from howdah.data.catalog.predicate import refuse_incomparable
 from howdah.data.errors import NotExists, Path, PermissionDenied, UnexpectedPayload
 from howdah.data.plan.aggregation import plan_aggregation
 from howdah.data.plan.outputs import column_output, refuse_too_many, smaller

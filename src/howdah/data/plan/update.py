@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from howdah.data.catalog.condition import Condition, both, visible
 from howdah.data.catalog.model import Column, SelectPermission, Table, UpdatePermission
-from howdah.data.catalog.predicate import value_of
+from howdah.data.catalog.values import value_of
 from howdah.data.errors import ParseFailed, UnexpectedPayload
 from howdah.data.plan.rows import plan_returning
 from howdah.data.plan.scope import Scope

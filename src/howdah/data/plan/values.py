@@ -7,17 +7,16 @@ from typing import TypeAlias
 
 from howdah.data.catalog.condition import Condition
 from howdah.data.query.ast import AggregateFunction, AssignmentOperator, TableName
-from howdah.data.sql.ast import TextCast
 from howdah.data.sql.statement import Value
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnOutput:
-    """A column under ``key``; cast, where its numbers leave as text."""
+    """A column under ``key``; cast, where its numbers leave as text or only another type leaves as JSON."""
 
     column: str
     key: str
-    cast: TextCast | None = None
+    cast: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ class AggregateOutput:
     function: AggregateFunction
     columns: tuple[str, ...]
     distinct: bool
-    cast: TextCast | None
+    cast: str | None
 
 
 @dataclass(frozen=True, slots=True)

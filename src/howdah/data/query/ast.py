@@ -33,11 +33,26 @@ TextOperator = Literal[
 JsonOperator = Literal["contains", "contained_in", "has_key", "has_keys_any", "has_keys_all"]
 TreeMatchOperator = Literal["matches", "matches_any", "matches_fulltext"]
 TreeOperator = Literal["ancestor", "ancestor_any", "descendant", "descendant_any", TreeMatchOperator]
+SpatialOperator = Literal[
+    "st_contains",
+    "st_crosses",
+    "st_equals",
+    "st_intersects",
+    "st_overlaps",
+    "st_touches",
+    "st_within",
+    "st_3d_intersects",
+    "st_d_within",
+    "st_3d_d_within",
+    "st_intersects_rast",
+    "st_intersects_geom_nband",
+    "st_intersects_nband_geom",
+]
 PATTERN_OPERATORS: frozenset[str] = frozenset(get_args(TextOperator) + get_args(TreeMatchOperator))
 ListOperator = Literal["in", "nin"]
 ColumnOperator = Literal["ceq", "cne", "cgt", "clt", "cgte", "clte"]
 ValueOperator = Literal[EqualityOperator, TextOperator, JsonOperator, TreeOperator]
-Operator = Literal[ValueOperator, ListOperator, ColumnOperator, "is_null"]
+Operator = Literal[ValueOperator, SpatialOperator, ListOperator, ColumnOperator, "is_null"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +86,20 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
+class CastIs:
+    """Every comparison holds for the value as it is in another type."""
+
+    type: str
+    comparisons: tuple[Comparison | CastIs, ...]
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
 class ColumnIs:
     """Every comparison holds for the column."""
 
     column: str
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[Comparison | CastIs, ...]
     path: Path
 
 

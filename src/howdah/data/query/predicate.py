@@ -14,6 +14,7 @@ from howdah.data.query.ast import (
     EVERYTHING,
     And,
     BooleanExpression,
+    CastIs,
     ColumnIs,
     Comparison,
     Exists,
@@ -96,13 +97,34 @@ def _exists(value: Any, path: Path, budget: Budget, nesting: int) -> Exists:
 def _field(name: str, value: Any, path: Path, budget: Budget, nesting: int) -> ColumnIs | Related:
     if not isinstance(value, dict):
         return ColumnIs(name, (Comparison("eq", value, path),), path)
-    if any(key in _COMPARISONS for key in value):
-        return ColumnIs(name, tuple([_comparison(key, item, (path, key), budget) for key, item in value.items()]), path)
+    if any(key in _COMPARISONS or key in _CASTS for key in value):
+        return ColumnIs(name, _comparisons(value, path, budget), path)
     for key in value:
         if key.startswith("$") and key not in _CONNECTIVES:
             raise _unknown_operator(key, (path, key))
     budget.check_nesting(nesting + 1, path)
     return Related(name, _expression(value, path, budget, nesting + 1), path)
+
+
+def _comparisons(value: dict[str, Any], path: Path, budget: Budget) -> tuple[Comparison | CastIs, ...]:
+    found: list[Comparison | CastIs] = []
+    for key, operand in value.items():
+        place = (path, key)
+        if key not in _CASTS:
+            found.append(_comparison(key, operand, place, budget))
+            continue
+        if not isinstance(operand, dict):
+            raise _wrong_operand("Object", operand, place)
+        if not operand:
+            raise ParseFailed('expected types, like {"text": {"$like": "a%"}}', path=place)
+        for type_, below in operand.items():
+            budget.spend(place)
+            under = (place, type_)
+            if isinstance(below, dict):
+                found.append(CastIs(type_, _comparisons(below, under, budget), under))
+            else:
+                found.append(CastIs(type_, (Comparison("eq", below, under),), under))
+    return tuple(found)
 
 
 def _comparison(key: str, value: Any, path: Path, budget: Budget) -> Comparison:
@@ -124,11 +146,34 @@ def _comparison(key: str, value: Any, path: Path, budget: Budget) -> Comparison:
     elif operator in _COLUMN_OPERATORS:
         if not isinstance(value, str):
             raise _wrong_operand("String", value, path)
+    elif operator in _WITH_FIELDS:
+        _check_fields(*_WITH_FIELDS[operator], value, path)
     elif value is None and operator not in _NULL_SAFE:
         raise ParseFailed(f"{key} cannot compare with null: use $is_null", path=path)
     return Comparison(operator, value, path)
 
 
+def _check_fields(required: frozenset[str], optional: frozenset[str], value: Any, path: Path) -> None:
+    if not isinstance(value, dict):
+        raise _wrong_operand("Object", value, path)
+    refuse_other_keys(value, required | optional, path)
+    for key in sorted(required):
+        if key not in value:
+            raise ParseFailed(f'key "{key}" not found', path=path)
+        if value[key] is None:
+            raise ParseFailed(f'"{key}" cannot be null', path=(path, key))
+
+
+_DISTANCE = frozenset({"distance", "from"})
+_BAND = frozenset({"geommin", "nband"})
+_WITH_FIELDS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
+    "st_d_within": (_DISTANCE, frozenset({"use_spheroid"})),
+    "st_3d_d_within": (_DISTANCE, frozenset()),
+    "st_intersects_geom_nband": (frozenset({"geommin"}), frozenset({"nband"})),
+    "st_intersects_nband_geom": (_BAND, frozenset()),
+}
+"""Operators whose operand is an object: the keys that it must have, and those that it may have."""
+_CASTS = frozenset({"$cast", "_cast"})
 _LIST_OPERATORS = frozenset(
     {"in", "nin", "has_keys_any", "has_keys_all", "ancestor_any", "descendant_any", "matches_any"}
 )

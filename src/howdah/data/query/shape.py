@@ -28,7 +28,7 @@ _LOGICAL: Final = frozenset({"$and", "$or", "$not", "_and", "_or", "_not"})
 _SHAPING: Final = frozenset(
     prefix + name
     for prefix in "$_"
-    for name in ("is_null", "exists", "ceq", "cne", "cneq", "cgt", "clt", "cgte", "clte", "cast", "st_d_within")
+    for name in ("is_null", "exists", "ceq", "cne", "cneq", "cgt", "clt", "cgte", "clte")
 )
 """Operators whose operand decides the statement's text."""
 _LISTS: Final = frozenset(
@@ -36,8 +36,31 @@ _LISTS: Final = frozenset(
     for prefix in "$_"
     for name in ("in", "nin", "has_keys_any", "has_keys_all", "ancestor_any", "descendant_any", "matches_any")
 )
-_WHOLE: Final = frozenset({"$contains", "$contained_in", "_contains", "_contained_in"})
+_WHOLE: Final = frozenset(
+    {
+        prefix + name
+        for prefix in "$_"
+        for name in (
+            "contains",
+            "contained_in",
+            "st_contains",
+            "st_crosses",
+            "st_equals",
+            "st_intersects",
+            "st_overlaps",
+            "st_touches",
+            "st_within",
+            "st_3d_intersects",
+        )
+    }
+)
 """Operators whose operand, an object or a list, is one value."""
+_WITH_FIELDS: Final = frozenset(
+    prefix + name
+    for prefix in "$_"
+    for name in ("st_d_within", "st_3d_d_within", "st_intersects_geom_nband", "st_intersects_nband_geom")
+)
+"""Operators whose operand is an object of values."""
 _WRITTEN: Final = frozenset({"$set", "_set", "values", "$inc", "_inc", "$mul", "_mul"})
 _QUERIES: Final = frozenset({"select", "count", "aggregate", "insert", "update", "delete"})
 _SCALARS: Final = frozenset({str, int, Decimal})
@@ -177,6 +200,8 @@ class _Walk:
                 if key in _WHOLE:
                     tokens.append(kind)
                     self.holes.append((condition, key))
+                elif key in _WITH_FIELDS:
+                    self.row(value)
                 else:
                     self.condition(value)
             elif kind is list:

@@ -41,7 +41,6 @@ BinaryOperator = Literal[
 FunctionName = Literal[
     "avg", "coalesce", "count", "howdah.check_violation", "json_agg", "max", "min", "row_to_json", "sum"
 ]
-TextCast = Literal["text", "text[]"]
 Keyword = Literal["'[]'", "*", "0", "1", "DEFAULT", "false", "true"]
 
 # Expressions.
@@ -71,11 +70,11 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
-class AsText:
-    """A value, or each element of an array, as text."""
+class Cast:
+    """A value in another type: a type name from the database's own catalog."""
 
     operand: Expression
-    type: TextCast
+    type: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +145,15 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Invoke:
+    """A function of the database's own catalog, by schema (quoted) and name."""
+
+    schema: str
+    function: str
+    arguments: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CountDistinct:
     """``count(DISTINCT ROW(...))``: tuples in which something is NULL count, too."""
 
@@ -176,8 +184,8 @@ class Scalar:
 
 
 Expression: TypeAlias = (
-    "ColumnOf | RowOf | Parameter | AsText | Word | Binary | NullTest | AnyElement | AnyOfList | Not | Connected | Call"
-    " | CountDistinct | Case | Exists | Scalar"
+    "ColumnOf | RowOf | Parameter | Cast | Word | Binary | NullTest | AnyElement | AnyOfList | Not | Connected | Call"
+    " | Invoke | CountDistinct | Case | Exists | Scalar"
 )
 
 # Relations.

@@ -7,8 +7,11 @@ from json.encoder import encode_basestring
 from typing import Any, Literal
 
 from howdah.data.errors import ParseFailed, Path, wrong_kind
+from howdah.data.sql.geojson import to_wkt
 
-Encoding = Literal["array", "boolean", "datetime", "json", "json array", "number", "text", "pattern", "other"]
+Encoding = Literal[
+    "array", "boolean", "datetime", "geometry", "json", "json array", "number", "text", "pattern", "other"
+]
 """How JSON is written for a column: by the category of its type. A ``pattern`` is text with a bounded length."""
 
 MAX_PATTERN = 1000
@@ -87,11 +90,13 @@ def _text(value: Any, encoding: Encoding, path: Path) -> str:
             if isinstance(value, str):
                 return value
             raise _wrong_kind("Array", value, path)
+        case "geometry":
+            if isinstance(value, str):  # as PostGIS writes it: WKT or hexadecimal
+                return value
+            return to_wkt(value, path)
         case "other":
             if isinstance(value, str):
                 return value
-            if isinstance(value, dict):  # GeoJSON, which PostGIS reads as text
-                return to_json(value)
             if isinstance(value, int | Decimal | float) and not isinstance(value, bool):
                 return str(value)
             raise _wrong_kind("String", value, path)

@@ -12,10 +12,10 @@ from howdah.data.sql.ast import (
     AnyElement,
     AnyOfList,
     Assignment,
-    AsText,
     Binary,
     Call,
     Case,
+    Cast,
     ColumnOf,
     Connected,
     CountDistinct,
@@ -23,6 +23,7 @@ from howdah.data.sql.ast import (
     Exists,
     Expression,
     Insert,
+    Invoke,
     Not,
     NullTest,
     OnConflict,
@@ -240,7 +241,7 @@ def _expression(expression: Expression, writer: _Writer) -> None:
             # With the star it cannot be taken for a column of that name.
             writer.name(alias)
             writer.syntax(".*")
-        case AsText(operand, type_):
+        case Cast(operand, type_):
             _expression(operand, writer)
             writer.syntax("::")
             writer.syntax(type_)
@@ -269,6 +270,13 @@ def _expression(expression: Expression, writer: _Writer) -> None:
                 writer.syntax(" FILTER (WHERE ")
                 _expression(only, writer)
                 writer.syntax(")")
+        case Invoke(schema, name, arguments):
+            writer.syntax(schema)
+            writer.syntax(".")
+            writer.name(name)
+            writer.syntax("(")
+            _expressions(arguments, ", ", writer)
+            writer.syntax(")")
         case CountDistinct(operands):
             writer.syntax("count(DISTINCT ROW(")
             _expressions(operands, ", ", writer)
