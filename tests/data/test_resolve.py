@@ -214,7 +214,7 @@ RULES: list[tuple[str, dict[str, Any], list[tuple[str, str, str]]]] = [
             (
                 '.filter.title["$contains"]',
                 "unexpected-payload",
-                'operator "contains" is for jsonb; column "title" is text',
+                'operator "contains" is for jsonb and arrays; column "title" is text',
             )
         ],
     ),

@@ -43,9 +43,9 @@ _COMPARISONS: dict[str, Operator] = _with_both_prefixes(
     {name: name for name in get_args(Operator)} | {"neq": "ne", "cneq": "cne"}
 )
 _CONNECTIVES = {prefix + name: name for name in ("and", "or", "not", "exists") for prefix in ("$", "_")}
+_CASTS = frozenset({"$cast", "_cast"})
 
-
-RESERVED = frozenset({*_COMPARISONS, *_CONNECTIVES})
+RESERVED = frozenset({*_COMPARISONS, *_CONNECTIVES, *_CASTS})
 """Every key that is an operator: no name can be one."""
 
 
@@ -173,7 +173,6 @@ _WITH_FIELDS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "st_intersects_nband_geom": (_BAND, frozenset()),
 }
 """Operators whose operand is an object: the keys that it must have, and those that it may have."""
-_CASTS = frozenset({"$cast", "_cast"})
 _LIST_OPERATORS = frozenset(
     {"in", "nin", "has_keys_any", "has_keys_all", "ancestor_any", "descendant_any", "matches_any"}
 )
