@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
+from typing import Literal as OneOf
 
 from howdah.data.catalog.database import (
     ColumnType,
@@ -35,12 +36,14 @@ from howdah.data.catalog.model import Catalog
 from howdah.data.catalog.resolve import resolve
 from howdah.data.compile import compile_plan
 from howdah.data.errors import DataError
+from howdah.data.execute.transaction import Operation, prepare_transaction
 from howdah.data.plan import plan
-from howdah.data.query.ast import Bulk, MetadataCall, TableName
+from howdah.data.query.ast import Bulk, ColumnName, MetadataCall, Query, TableName, Transaction
 from howdah.data.query.json import decode
 from howdah.data.query.parse import parse_request
+from howdah.data.query.references import Reference
 from howdah.data.sql.render import render
-from howdah.data.sql.statement import Statement, bind
+from howdah.data.sql.statement import Literal, Statement, bind
 from howdah.session import Session
 
 FIXTURE = Path(__file__).parent / "fixture"
@@ -195,7 +198,7 @@ class Case:
 OUTCOMES = ("statement.sql", "parameters.json", "error.json")
 
 
-def cases(kind: Literal["all", "allowed", "refused"] = "all") -> list[Case]:
+def cases(kind: OneOf["all", "allowed", "refused"] = "all") -> list[Case]:
     """The cases of ``cases/``, by name."""
     found = [Case(folder) for folder in sorted(CASES.iterdir()) if (folder / "request.json").exists()]
     return [case for case in found if kind == "all" or case.allowed == (kind == "allowed")]
@@ -204,22 +207,52 @@ def cases(kind: Literal["all", "allowed", "refused"] = "all") -> list[Case]:
 def compiled(body: bytes, session: Session, catalog: Catalog) -> Statement:
     """The statement that a request becomes."""
     request = parse_request(decode(body))
-    assert not isinstance(request, Bulk | MetadataCall)
+    assert not isinstance(request, Bulk | Transaction | MetadataCall)
     return render(compile_plan(plan(request, catalog, session)))
+
+
+def _operations(transaction: Transaction, session: Session) -> tuple[Operation, ...]:
+    """The operations of a transaction, whose parameters have not been looked up."""
+
+    def prepare(query: Query, kept: tuple[ColumnName, ...]) -> Statement:
+        return render(compile_plan(plan(query, fixture_catalog(), session, kept=kept)))
+
+    return prepare_transaction(transaction, prepare)
 
 
 def outcome_of(case: Case) -> dict[str, str]:
     """What becomes of the case without a database: a statement and its parameters, or an error; by file name."""
     try:
+        request = parse_request(decode(case.request))
+        if isinstance(request, Transaction):
+            statements = [operation.statement for operation in _operations(request, case.session)]
+            return {
+                "statement.sql": "\n\n".join([pretty(statement.text) for statement in statements]) + "\n",
+                "parameters.json": "".join([_shown(statement, case.session) for statement in statements]),
+            }
         statement = compiled(case.request, case.session, fixture_catalog())
-        parameters = bind(statement, case.session)
+        return {"statement.sql": pretty(statement.text) + "\n", "parameters.json": _shown(statement, case.session)}
     except DataError as error:
         return {"error.json": json.dumps(error.to_body(), indent=2) + "\n"}
-    texts = [None if value is None else value.decode() for value in parameters]
-    return {
-        "statement.sql": pretty(statement.text) + "\n",
-        "parameters.json": json.dumps(texts, ensure_ascii=False) + "\n",
-    }
+
+
+def _shown(statement: Statement, session: Session) -> str:
+    """The parameters as Postgres reads them; what is only known once other statements were answered as what it is."""
+    shown: list[str | None] = []
+    for parameter in statement.parameters:
+        if isinstance(parameter, Literal) and (late := _late(parameter)) is not None:
+            shown.append(late)
+            continue
+        (value,) = bind(replace(statement, parameters=(parameter,)), session)
+        shown.append(None if value is None else value.decode())
+    return json.dumps(shown, ensure_ascii=False) + "\n"
+
+
+def _late(parameter: Literal) -> str | None:
+    values = parameter.value if isinstance(parameter.value, list) else [parameter.value]
+    if not any(isinstance(value, Reference) for value in values):
+        return None
+    return ", ".join([f"<{value}>" if isinstance(value, Reference) else str(value) for value in values])
 
 
 def pretty(text: str) -> str:

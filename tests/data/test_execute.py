@@ -494,6 +494,45 @@ def test_a_bulk_is_all_or_nothing(tables: str, with_metadata: bool) -> None:
     with_engine(tables, scenario)
 
 
+def referring(name: str) -> dict[str, Any]:
+    count = {"type": "count", "args": {"table": "author", "where": {"id": {"$ref": "0.id"}}}}
+    return {"type": "transaction", "args": [insert(name), count]}
+
+
+def test_a_transaction_stands_alone_or_in_a_bulk(tables: str) -> None:
+    """A transaction is answered alone, in a bulk, and in a bulk with metadata calls."""
+
+    async def scenario(engine: Engine) -> None:
+        await ask(engine, "bulk", TRACK_ALL)
+        expected = [{"affected_rows": 1}, {"count": 1}]
+        assert await ask(engine, "transaction", []) == []
+        assert await ask(engine, "transaction", referring("Cleo")["args"]) == expected
+        nested = [referring("Dan"), {"type": "bulk", "args": [referring("Eve")]}]
+        assert await ask(engine, "bulk", nested) == [expected, [expected]]
+        export = {"type": "export_metadata", "args": {}}
+        assert (await ask(engine, "bulk", [export, referring("Flo")]))[1] == expected
+        assert await names(engine) == ["Ann", "Bob", "Cleo", "Dan", "Eve", "Flo"]
+
+    with_engine(tables, scenario)
+
+
+def test_a_transaction_is_all_or_nothing(tables: str) -> None:
+    """What fails late undoes what was done, and what can be refused beforehand is refused beforehand (R61)."""
+
+    async def scenario(engine: Engine) -> None:
+        await ask(engine, "bulk", TRACK_ALL)
+        for last, path in (
+            ({"type": "count", "args": {"table": "author", "where": {"id": {"$ref": "0[7].id"}}}}, 'where.id["$ref"]'),
+            (insert("Ann"), None),
+            (select("author", "nosuch"), "columns[0]"),
+        ):
+            error = await ask(engine, "transaction", [insert("Cleo"), last], status=400)
+            assert error["path"] == "$.args[1].args" + ("" if path is None else f".{path}")
+            assert await names(engine) == ["Ann", "Bob"]
+
+    with_engine(tables, scenario)
+
+
 def test_a_bulk_can_make_track_and_fill_a_table(database: str) -> None:
     """SQL, tracking, permissions and rows in one transaction, as older migrations are written."""
 

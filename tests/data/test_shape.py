@@ -17,7 +17,7 @@ from howdah.data.compile import compile_plan
 from howdah.data.errors import DataError
 from howdah.data.execute.remembered import Remembered, Statements
 from howdah.data.plan import plan, standpoint
-from howdah.data.query.ast import Bulk, MetadataCall, Query
+from howdah.data.query.ast import Bulk, MetadataCall, Query, Transaction
 from howdah.data.query.json import decode
 from howdah.data.query.limits import DEFAULT_LIMITS, Limits
 from howdah.data.query.parse import parse_request
@@ -40,7 +40,7 @@ _catalog = fixture_catalog()
 def fresh(value: Any, session: Session, limits: Limits = DEFAULT_LIMITS) -> tuple[Query, Statement]:
     """The statement, compiled. Raises DataError."""
     query = parse_request(value, limits)
-    assert not isinstance(query, Bulk | MetadataCall)
+    assert not isinstance(query, Bulk | MetadataCall | Transaction)
     return query, render(compile_plan(plan(query, _catalog, session, limits)))
 
 

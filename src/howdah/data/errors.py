@@ -21,6 +21,7 @@
     ├── ParseFailed                 parse-failed
     │   └── Unreadable              parse-failed
     ├── PermissionDenied            permission-denied
+    ├── ReferenceFailed             invalid-reference
     ├── UnexpectedPayload           unexpected-payload
     └── UnknownAddress              not-found            404
 
@@ -212,6 +213,12 @@ class PermissionDenied(DataError):
     """The role may not do this."""
 
     code = "permission-denied"
+
+
+class ReferenceFailed(DataError):
+    """A reference of a transaction leads to nothing."""
+
+    code = "invalid-reference"
 
 
 class UnexpectedPayload(DataError):

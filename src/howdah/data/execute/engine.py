@@ -17,9 +17,10 @@ from howdah.data.execute.administration import Administration
 from howdah.data.execute.examination import Rehearsal
 from howdah.data.execute.known import NOTHING, Known, LeastPrivilegeMissing, load, share
 from howdah.data.execute.remembered import Remembered, Shape, Statements
+from howdah.data.execute.transaction import carry_out, prepare_transaction
 from howdah.data.plan import plan, standpoint
 from howdah.data.query.address import Address, place_in_args, with_envelope
-from howdah.data.query.ast import Bulk, Explain, MetadataCall, Query, Request
+from howdah.data.query.ast import Bulk, ColumnName, Explain, MetadataCall, Query, Request, Transaction
 from howdah.data.query.json import decode
 from howdah.data.query.limits import Limits
 from howdah.data.query.parse import parse_request
@@ -252,20 +253,26 @@ class Engine:
                     return await self._administer(request, session, call)
                 async with self._writes.transaction() as transaction:
                     return await self._bulk(request, session, transaction, self.catalog)
+            case Transaction():
+                async with self._writes.transaction() as transaction:
+                    return await self._transaction(request, session, transaction, self.catalog)
             case _:
                 statement = self._statement(request, session, self.catalog)
                 if shaped is not None:
                     self._remember(session, value, *shaped, statement)
                 return await self._submit(request, statement, session)
 
-    def _statement(self, query: Query, session: Session, catalog: Catalog) -> Statement:
-        planned = plan(query, catalog, session, self._limits, stringify_numerics=self._stringify_numerics)
+    def _statement(
+        self, query: Query, session: Session, catalog: Catalog, kept: tuple[ColumnName, ...] = ()
+    ) -> Statement:
+        stringify = self._stringify_numerics
+        planned = plan(query, catalog, session, self._limits, stringify_numerics=stringify, kept=kept)
         return render(compile_plan(planned))
 
     def _remember(self, session: Session, value: Any, shape: Shape, holes: Holes, statement: Statement) -> None:
         def compile_again() -> tuple[Query, Statement]:
             query = parse_request(value, self._limits)
-            assert not isinstance(query, Bulk | MetadataCall | Explain), "only queries have a shape"
+            assert not isinstance(query, Bulk | Transaction | MetadataCall | Explain), "only queries have a shape"
             return query, self._statement(query, session, self.catalog)
 
         self._statements.remember(standpoint(session), shape, holes, statement, compile_again)
@@ -294,11 +301,22 @@ class Engine:
         for request in bulk.requests:
             if isinstance(request, Bulk):
                 answers.append(await self._bulk(request, session, submitter, catalog))
+            elif isinstance(request, Transaction):
+                answers.append(await self._transaction(request, session, submitter, catalog))
             else:
                 assert not isinstance(request, MetadataCall | Explain), "a bulk with calls is administered"
                 statement = self._statement(request, session, catalog)
                 answers.append(await self._submit(request, statement, session, within=submitter, catalog=catalog))
         return b"[" + b",".join(answers) + b"]"
+
+    async def _transaction(
+        self, transaction: Transaction, session: Session, submitter: Submitter, catalog: Catalog
+    ) -> bytes:
+        async def submit(query: Query, statement: Statement) -> bytes:
+            return await self._submit(query, statement, session, within=submitter, catalog=catalog)
+
+        prepared = prepare_transaction(transaction, lambda query, kept: self._statement(query, session, catalog, kept))
+        return await carry_out(prepared, submit)
 
     # -- metadata ------------------------------------------------------------------------------------------------------
 
@@ -338,6 +356,11 @@ class Engine:
                 return b"[" + b",".join(answers) + b"]"
             case Explain():
                 raise AssertionError("an examination stands alone: reading one inside a bulk is refused")
+            case Transaction():
+                catalog = administration.known.catalog
+                return await administration.as_role(
+                    lambda connection: self._transaction(request, session, connection, catalog)
+                )
             case _:
                 catalog = administration.known.catalog
                 statement = self._statement(request, session, catalog)

@@ -15,7 +15,7 @@ from howdah.data.plan.rows import plan_count, plan_select
 from howdah.data.plan.scope import Scope, Standpoint, standpoint
 from howdah.data.plan.update import plan_delete, plan_update
 from howdah.data.plan.values import Plan
-from howdah.data.query.ast import Aggregate, Count, Delete, Insert, Query, Select, Update
+from howdah.data.query.ast import Aggregate, ColumnName, Count, Delete, Insert, Query, Select, Update
 from howdah.data.query.limits import DEFAULT_LIMITS, Limits
 from howdah.session import Session
 
@@ -27,8 +27,11 @@ def plan(
     limits: Limits = DEFAULT_LIMITS,
     *,
     stringify_numerics: bool = False,
+    kept: tuple[ColumnName, ...] = (),
 ) -> Plan:
     """What the query means for this session; with ``stringify_numerics``, large and fractional numbers leave as text.
+
+    ``kept`` are columns of the rows it writes that later queries of its transaction need.
 
     The requests of a bulk are planned one after the other by whoever carries them out, because each may change the
     catalog for the next. Raises PermissionDenied, NotExists, NotSupported and UnexpectedPayload.
@@ -38,11 +41,11 @@ def plan(
         case Select():
             return plan_select(query, scope)
         case Insert():
-            return plan_insert(query, scope)
+            return plan_insert(query, scope, kept)
         case Update():
-            return plan_update(query, scope)
+            return plan_update(query, scope, kept)
         case Delete():
-            return plan_delete(query, scope)
+            return plan_delete(query, scope, kept)
         case Count():
             return plan_count(query, scope)
         case Aggregate():

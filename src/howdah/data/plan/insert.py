@@ -13,13 +13,13 @@ from howdah.data.plan.rows import plan_returning
 from howdah.data.plan.scope import Scope
 from howdah.data.plan.values import Cell, ConflictPlan, ConflictUpdate, InsertPlan
 from howdah.data.plan.writing import refuse_unwritable, writable_column
-from howdah.data.query.ast import Insert, OnConflict
+from howdah.data.query.ast import ColumnName, Insert, OnConflict
 
 MAX_PARAMETERS = 65_535
 """Postgres counts the parameters of one statement in 16 bits."""
 
 
-def plan_insert(query: Insert, scope: Scope) -> InsertPlan:
+def plan_insert(query: Insert, scope: Scope, kept: tuple[ColumnName, ...] = ()) -> InsertPlan:
     """The rows of an insert.
 
     Raises PermissionDenied, NotExists, NotSupported (a preset column is given, a relation cannot be inserted into, too
@@ -64,6 +64,7 @@ def plan_insert(query: Insert, scope: Scope) -> InsertPlan:
         on_conflict,
         permission.check,
         plan_returning(query.returning, permissions.select, table, scope, query.path),
+        plan_returning(kept or None, permissions.select, table, scope, kept[0].path if kept else None),
     )
 
 

@@ -10,12 +10,12 @@ from howdah.data.plan.rows import plan_returning
 from howdah.data.plan.scope import Scope
 from howdah.data.plan.values import AssignmentPlan, Cell, DeletePlan, UpdatePlan
 from howdah.data.plan.writing import refuse_unwritable, writable_column
-from howdah.data.query.ast import Assignment, BooleanExpression, Delete, Update
+from howdah.data.query.ast import Assignment, BooleanExpression, ColumnName, Delete, Update
 
 _WHOLE_NUMBERS = frozenset({"smallint", "integer", "bigint"})
 
 
-def plan_update(query: Update, scope: Scope) -> UpdatePlan:
+def plan_update(query: Update, scope: Scope, kept: tuple[ColumnName, ...] = ()) -> UpdatePlan:
     """The new values of an update, and of which rows.
 
     Raises PermissionDenied, NotExists, NotSupported (a preset column, a relation that cannot be updated),
@@ -43,10 +43,11 @@ def plan_update(query: Update, scope: Scope) -> UpdatePlan:
         _condition(permission.filter, query.where, table, readable, scope),
         permission.check,
         plan_returning(query.returning, readable, table, scope, query.path),
+        plan_returning(kept or None, readable, table, scope, query.path),
     )
 
 
-def plan_delete(query: Delete, scope: Scope) -> DeletePlan:
+def plan_delete(query: Delete, scope: Scope, kept: tuple[ColumnName, ...] = ()) -> DeletePlan:
     """The rows of a delete. Raises PermissionDenied, NotExists, NotSupported and UnexpectedPayload."""
     table, permissions = scope.table(query.table, "delete", query.path)
     if permissions.delete is None:
@@ -57,6 +58,7 @@ def plan_delete(query: Delete, scope: Scope) -> DeletePlan:
         table.name,
         _condition(permissions.delete.filter, query.where, table, readable, scope),
         plan_returning(query.returning, readable, table, scope, query.path),
+        plan_returning(kept or None, readable, table, scope, query.path),
     )
 
 

@@ -128,7 +128,10 @@ class CountPlan:
 
 @dataclass(frozen=True, slots=True)
 class ReturningPlan:
-    """What to tell of the changed rows, and of which of them: the role may not be able to read every row it wrote."""
+    """What to tell of the changed rows, and of which of them: the role may not be able to read every row it wrote.
+
+    What a plan has as ``kept`` is for later queries of its transaction and stands before the answer, not in it.
+    """
 
     columns: tuple[ColumnOutput, ...]
     visible: Condition
@@ -175,6 +178,7 @@ class InsertPlan:
     on_conflict: ConflictPlan | None
     check: Condition
     returning: ReturningPlan | None
+    kept: ReturningPlan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +199,7 @@ class UpdatePlan:
     condition: Condition
     check: Condition
     returning: ReturningPlan | None
+    kept: ReturningPlan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +209,7 @@ class DeletePlan:
     table: TableName
     condition: Condition
     returning: ReturningPlan | None
+    kept: ReturningPlan | None = None
 
 
 Plan: TypeAlias = SelectPlan | CountPlan | AggregationPlan | InsertPlan | UpdatePlan | DeletePlan

@@ -318,6 +318,14 @@ class Bulk:
 
 
 @dataclass(frozen=True, slots=True)
+class Transaction:
+    """Queries to be answered one after the other in one transaction; values may refer to answers before them."""
+
+    queries: tuple[Query, ...]
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
 class MetadataCall:
     """A change of, or a question about, the metadata. Its arguments are read by whoever carries it out."""
 
@@ -338,4 +346,4 @@ class Explain:
 
 Query: TypeAlias = "Select | Insert | Update | Delete | Count | Aggregate"
 Examination: TypeAlias = Explain
-Request: TypeAlias = "Query | Bulk | MetadataCall | Examination"
+Request: TypeAlias = "Query | Bulk | Transaction | MetadataCall | Examination"

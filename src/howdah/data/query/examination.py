@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from howdah.data.errors import NotSupported, Path, UnexpectedPayload
-from howdah.data.query.ast import Bulk, Explain, MetadataCall, Query, Request
+from howdah.data.query.ast import Bulk, Explain, MetadataCall, Query, Request, Transaction
 from howdah.data.query.reading import expected, read_object, refuse_other_keys, require
 from howdah.session import ADMIN_ROLE, IDENTITY_PREFIX, ROLE_HEADER, Session
 
@@ -30,6 +30,9 @@ def _without_calls(request: Request, path: Path) -> Query | Bulk:
     """The request, in which nothing is a call that becomes no statement."""
     if isinstance(request, MetadataCall | Explain):
         raise NotSupported("only requests that read or write rows can be examined", path=(path, "type"))
+    if isinstance(request, Transaction):
+        message = "a transaction cannot be examined: what it asks depends on what it is answered on the way"
+        raise NotSupported(message, path=(path, "type"))
     if isinstance(request, Bulk):
         for index, one in enumerate(request.requests):
             _without_calls(one, ((path, "args"), index))

@@ -2,8 +2,8 @@
 
 Two kinds of refusal, two kinds of path: what has not the form of the language (``Unreadable``) is placed from the
 arguments on (``$.limit``), what was read and means something impossible is placed from the request on
-(``$.args.limit``). So did the servers that clients of this language grew up with. Inside a bulk both are placed from
-the request on. Keys that mean nothing are refused, not ignored.
+(``$.args.limit``). So did the servers that clients of this language grew up with. Inside a bulk or a transaction both
+are placed from the request on. Keys that mean nothing are refused, not ignored.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from howdah.data.query.ast import (
     Count,
     Delete,
     Examination,
+    Explain,
     Insert,
     MetadataCall,
     OnConflict,
@@ -29,6 +30,7 @@ from howdah.data.query.ast import (
     Request,
     Returning,
     Select,
+    Transaction,
     Update,
 )
 from howdah.data.query.examination import Read, parse_explain
@@ -92,7 +94,7 @@ def parse_request(value: Any, limits: Limits = DEFAULT_LIMITS) -> Request:
     try:
         return _request(value, None, Budget(limits))
     except Unreadable as error:
-        if isinstance(value, dict) and value.get("type") != "bulk" and error.path is not None:
+        if isinstance(value, dict) and value.get("type") not in _SEVERAL and error.path is not None:
             for start in ("$.args.", "$.args["):
                 if error.path.startswith(start):
                     error.path = "$" + error.path.removeprefix("$.args")
@@ -121,10 +123,25 @@ def _request(value: Any, path: Path, budget: Budget) -> Request:
         if path is not None:
             raise NotSupported(f'"{kind}" stands alone and not inside another request', path=(path, "type"))
         return examine(read_object(args, place), place, lambda inner, where: _request(inner, where, budget))
+    if kind == "transaction":
+        return _transaction(args, place, budget)
     read = _QUERIES.get(kind)
     if read is None:
         raise Unreadable(f'unknown query type "{kind}"', path=(path, "type"))
     return read(read_object(args, place), place, budget)
+
+
+def _transaction(args: Any, path: Path, budget: Budget) -> Transaction:
+    budget.references = True
+    queries: list[Query] = []
+    for index, item in enumerate(read_list(args, path, budget)):
+        place = (path, index)
+        request = _request(item, place, budget)
+        if isinstance(request, Bulk | Transaction | MetadataCall | Explain):
+            raise UnexpectedPayload("a transaction is made of queries that read and write rows", path=(place, "type"))
+        queries.append(request)
+    budget.references = False
+    return Transaction(tuple(queries), path)
 
 
 def _select(args: dict[str, Any], path: Path, budget: Budget) -> Select:
@@ -239,6 +256,7 @@ _EXAMINATIONS: dict[str, Callable[[dict[str, Any], Path, Read], Examination]] = 
 
 _ASSIGNMENTS: dict[str, AssignmentOperator] = {"$set": "set", "values": "set", "$inc": "inc", "$mul": "mul"}
 
+_SEVERAL = frozenset({"bulk", "transaction"})
 _ENVELOPE_KEYS = frozenset({"type", "args", "version"})
 _SELECT_KEYS = ROWS_KEYS | {"table"}
 _INSERT_KEYS = frozenset({"table", "objects", "on_conflict", "returning"})

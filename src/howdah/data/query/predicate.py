@@ -33,6 +33,7 @@ from howdah.data.query.reading import (
     refuse_other_keys,
     require,
 )
+from howdah.data.query.references import stands_for_another
 
 
 def _with_both_prefixes(names: dict[str, Operator]) -> dict[str, Operator]:
@@ -99,6 +100,8 @@ def _field(name: str, value: Any, path: Path, budget: Budget, nesting: int) -> C
         return ColumnIs(name, (Comparison("eq", value, path),), path)
     if any(key in _COMPARISONS or key in _CASTS for key in value):
         return ColumnIs(name, _comparisons(value, path, budget), path)
+    if budget.references and stands_for_another(value):
+        return ColumnIs(name, (Comparison("eq", value, path),), path)
     for key in value:
         if key.startswith("$") and key not in _CONNECTIVES:
             raise _unknown_operator(key, (path, key))
@@ -138,7 +141,7 @@ def _comparison(key: str, value: Any, path: Path, budget: Budget) -> Comparison:
         # A string may be a session variable, in a rule: the catalog decides.
         if isinstance(value, list):
             budget.check_length(value, path)
-        elif not isinstance(value, str):
+        elif not isinstance(value, str) and not (budget.references and stands_for_another(value)):
             raise _wrong_operand("Array", value, path)
     elif operator == "is_null":
         if not isinstance(value, bool):

@@ -10,13 +10,17 @@ from howdah.data.query.limits import Limits
 
 
 class Budget:
-    """What is left of a request's limits. Mutable: one per request, handed down while it is read."""
+    """What is left of a request's limits. Mutable: one per request, handed down while it is read.
 
-    __slots__ = ("_nodes", "limits")
+    ``references`` says that a value may be ``{"$ref": …}`` here, because a transaction is being read.
+    """
+
+    __slots__ = ("_nodes", "limits", "references")
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self._nodes = limits.nodes
+        self.references = False
 
     def spend(self, path: Path) -> None:
         """One more node. Raises UnexpectedPayload when there are too many."""

@@ -39,7 +39,16 @@ BinaryOperator = Literal[
     "*",
 ]
 FunctionName = Literal[
-    "avg", "coalesce", "count", "howdah.check_violation", "json_agg", "max", "min", "row_to_json", "sum"
+    "avg",
+    "coalesce",
+    "count",
+    "howdah.check_violation",
+    "json_agg",
+    "json_build_array",
+    "max",
+    "min",
+    "row_to_json",
+    "sum",
 ]
 Keyword = Literal["'[]'", "*", "0", "1", "DEFAULT", "false", "true"]
 

@@ -6,7 +6,7 @@ in the select list, the limit beside the base table's ORDER BY.
 
 from __future__ import annotations
 
-from typing import assert_never
+from typing import TypeAlias, assert_never
 
 from howdah.data.catalog.condition import (
     AllOf,
@@ -85,6 +85,8 @@ _EMPTY_LIST = Word("'[]'")
 _ONE = Output(Word("1"), None)
 _COUNT = Call("count", (Word("*"),))
 _WRITTEN = "written"
+
+Change: TypeAlias = "InsertPlan | UpdatePlan | DeletePlan"
 
 _VALUE_OPERATORS: dict[ValueOperator, BinaryOperator] = {
     "eq": "=",
@@ -315,9 +317,9 @@ def _insert(plan: InsertPlan, aliases: _Aliases) -> Writing:
         plan.columns,
         tuple([tuple([Word("DEFAULT") if cell is None else _cell(cell) for cell in row]) for row in plan.rows]),
         conflict,
-        _returning(plan.returning, _all_of(checks), alias, aliases),
+        _returning(plan, _all_of(checks), alias, aliases),
     )
-    return _answer(change, plan.returning, aliases)
+    return _answer(change, plan, aliases)
 
 
 def _on_conflict(plan: ConflictPlan, alias: str, aliases: _Aliases) -> OnConflict:
@@ -335,9 +337,9 @@ def _update(plan: UpdatePlan, aliases: _Aliases) -> Writing:
         _source(plan.table, alias),
         tuple([_assignment(assignment, alias) for assignment in plan.assignments]),
         _where(plan.condition, alias, aliases),
-        _returning(plan.returning, _condition(plan.check, alias, aliases), alias, aliases),
+        _returning(plan, _condition(plan.check, alias, aliases), alias, aliases),
     )
-    return _answer(change, plan.returning, aliases)
+    return _answer(change, plan, aliases)
 
 
 def _assignment(plan: AssignmentPlan, alias: str) -> Assignment:
@@ -356,37 +358,51 @@ def _delete(plan: DeletePlan, aliases: _Aliases) -> Writing:
     change = Delete(
         _source(plan.table, alias),
         _where(plan.condition, alias, aliases),
-        _returning(plan.returning, _TRUE, alias, aliases),
+        _returning(plan, _TRUE, alias, aliases),
     )
-    return _answer(change, plan.returning, aliases)
+    return _answer(change, plan, aliases)
 
 
-def _returning(plan: ReturningPlan | None, check: Expression, alias: str, aliases: _Aliases) -> tuple[Output, ...]:
+def _returning(plan: Change, check: Expression, alias: str, aliases: _Aliases) -> tuple[Output, ...]:
     """The changed row as JSON, whether it may be shown, and the check, which ends the statement when it fails."""
     outputs: list[Output] = []
-    if plan is not None:
-        row = aliases.row()
-        columns = tuple([_column(output, alias) for output in plan.columns])
-        as_json = Select((Output(Call("row_to_json", (RowOf(row),)), None),), SelectSource(Select(columns, None), row))
-        outputs.append(Output(Scalar(as_json), "row"))
-        visible = _condition(plan.visible, alias, aliases)
-        if visible != _TRUE:
-            outputs.append(Output(visible, "visible"))
+    if plan.returning is not None:
+        outputs.append(Output(_row_of(plan.returning, alias, aliases), "row"))
+    if plan.kept is not None:
+        outputs.append(Output(_row_of(plan.kept, alias, aliases), "kept"))
+    shown = plan.returning or plan.kept
+    visible = _TRUE if shown is None else _condition(shown.visible, alias, aliases)
+    if visible != _TRUE:
+        outputs.append(Output(visible, "visible"))
     if check != _TRUE:
         outputs.append(Output(Case(check, _TRUE, Call("howdah.check_violation", ())), "checked"))
     return tuple(outputs) or (_ONE,)
 
 
-def _answer(change: Insert | Update | Delete, returning: ReturningPlan | None, aliases: _Aliases) -> Writing:
+def _row_of(plan: ReturningPlan, alias: str, aliases: _Aliases) -> Scalar:
+    row = aliases.row()
+    columns = tuple([_column(output, alias) for output in plan.columns])
+    return Scalar(Select((Output(Call("row_to_json", (RowOf(row),)), None),), SelectSource(Select(columns, None), row)))
+
+
+def _answer(change: Insert | Update | Delete, plan: Change, aliases: _Aliases) -> Writing:
+    """How many rows there are, and what is returned of them; before it, in a list, what is kept."""
+    filtered = any(output.name == "visible" for output in change.returning)
+    only = ColumnOf(_WRITTEN, "visible") if filtered else None
     outputs = [Output(_COUNT, "affected_rows")]
-    if returning is not None:
-        filtered = any(output.name == "visible" for output in change.returning)
-        only = ColumnOf(_WRITTEN, "visible") if filtered else None
-        rows = Call("json_agg", (ColumnOf(_WRITTEN, "row"),), only)
-        outputs.append(Output(Call("coalesce", (rows, _EMPTY_LIST)), "returning"))
+    if plan.returning is not None:
+        outputs.append(Output(_written("row", only), "returning"))
     row = aliases.row()
     answer = SelectSource(Select(tuple(outputs), WithSource(_WRITTEN)), row)
-    return Writing(_WRITTEN, change, Select((Output(Call("row_to_json", (RowOf(row),)), None),), answer))
+    select = Select((Output(Call("row_to_json", (RowOf(row),)), None),), answer)
+    if plan.kept is not None:
+        kept = Select((Output(_written("kept", only), None),), WithSource(_WRITTEN))
+        select = Select((Output(Call("json_build_array", (Scalar(kept), Scalar(select))), None),), None)
+    return Writing(_WRITTEN, change, select)
+
+
+def _written(column: str, only: Expression | None) -> Expression:
+    return Call("coalesce", (Call("json_agg", (ColumnOf(_WRITTEN, column),), only), _EMPTY_LIST))
 
 
 def _cell(cell: Cell) -> Parameter:

@@ -1,0 +1,5 @@
+"""A Plan → a tree of SQL. Total: a plan is already valid. Knows no roles and looks nothing up."""
+
+from howdah.data.compile.statements import compile_plan
+
+__all__ = ["compile_plan"]

@@ -1,0 +1,143 @@
+"""Queries that use each other's answers, one after the other in one transaction.
+
+All of them are planned before the first is carried out, so what can be refused is refused before anything is done.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any, Final, TypeAlias
+
+from howdah.data.errors import ReferenceFailed
+from howdah.data.query.ast import ColumnName, Delete, Insert, Query, Transaction, Update
+from howdah.data.query.references import Reference, needed_column, read_value, resolve_reference
+from howdah.data.sql.statement import Literal, Statement, Value
+
+Prepare: TypeAlias = Callable[[Query, tuple[ColumnName, ...]], Statement]
+"""The statement of a query, and of the rows it writes keep these columns. Raises DataError."""
+
+Submit: TypeAlias = Callable[[Query, Statement], Awaitable[bytes]]
+"""What the statement of a query answers. Raises DataError."""
+
+_DECODER: Final = json.JSONDecoder(parse_float=Decimal)
+_WRITTEN: Final = frozenset({"objects", "$set", "values", "$inc", "$mul"})
+"""Where a value is written: it may be null there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A query of a transaction, whose parameters may have references for values."""
+
+    query: Query
+    statement: Statement
+    referred: bool
+    """Whether a later query refers to its answer."""
+    keeps: bool
+    """Whether its answer comes in a list, behind what is kept."""
+
+
+def prepare_transaction(transaction: Transaction, prepare: Prepare) -> tuple[Operation, ...]:
+    """The operations of the transaction. Raises DataError, ReferenceFailed among them."""
+    queries = transaction.queries
+    statements = [_with_references(prepare(query, ())) for query in queries]
+    kept: dict[int, dict[str, ColumnName]] = {}
+    for place, statement in enumerate(statements):
+        for reference in _references(statement):
+            if reference.index >= place:
+                message = f'the reference "{reference}" is to none of the queries before this one, which is {place}'
+                raise ReferenceFailed(message, path=reference.path)
+            column = needed_column(reference, queries[reference.index])
+            needed = kept.setdefault(reference.index, {})
+            if column is not None:
+                needed.setdefault(column.name, column)
+    operations = []
+    for place, (query, statement) in enumerate(zip(queries, statements, strict=True)):
+        columns = kept.get(place, {})
+        if columns:
+            statement = _with_references(prepare(query, tuple(columns.values())))
+        operations.append(Operation(query, statement, place in kept, bool(columns)))
+    return tuple(operations)
+
+
+async def carry_out(operations: tuple[Operation, ...], submit: Submit) -> bytes:
+    """The answers of the operations, as a list. Raises DataError."""
+    answers: list[bytes] = []
+    results: dict[int, Any] = {}
+
+    def look_up(reference: Reference) -> Any:
+        return resolve_reference(reference, results[reference.index], operations[reference.index].query)
+
+    for place, operation in enumerate(operations):
+        answer = await submit(operation.query, _filled(operation, look_up))
+        if operation.referred:
+            text = answer.decode()
+            if operation.keeps:
+                # `[kept, answer]`: the answer leaves as Postgres made it.
+                rows, end = _DECODER.raw_decode(text, 1)
+                text = text[end:].strip()[1:-1].strip()
+                answer = text.encode()
+                results[place] = (rows, _DECODER.decode(text))
+            elif isinstance(operation.query, Insert | Update | Delete):
+                results[place] = ([], _DECODER.decode(text))
+            else:
+                results[place] = _DECODER.decode(text)
+        answers.append(answer)
+    return b"[" + b",".join(answers) + b"]"
+
+
+def _with_references(statement: Statement) -> Statement:
+    """The statement with References for the values that are some."""
+    return replace(statement, parameters=tuple([_read(parameter) for parameter in statement.parameters]))
+
+
+def _read(parameter: Value) -> Value:
+    if not isinstance(parameter, Literal):
+        return parameter
+    if parameter.many and isinstance(parameter.value, list):
+        members = [read_value(item, (parameter.path, index)) for index, item in enumerate(parameter.value)]
+        return replace(parameter, value=members)
+    return replace(parameter, value=read_value(parameter.value, parameter.path))
+
+
+def _references(statement: Statement) -> list[Reference]:
+    found: list[Reference] = []
+    for parameter in statement.parameters:
+        if isinstance(parameter, Literal):
+            values = parameter.value if parameter.many and isinstance(parameter.value, list) else [parameter.value]
+            found.extend([value for value in values if isinstance(value, Reference)])
+    return found
+
+
+def _filled(operation: Operation, look_up: Callable[[Reference], Any]) -> Statement:
+    """The operation's statement with what its references lead to."""
+
+    def fill(parameter: Value) -> Value:
+        if not isinstance(parameter, Literal):
+            return parameter
+        if isinstance(parameter.value, Reference):
+            reference = parameter.value
+            value = look_up(reference)
+            if value is None and not _is_written(parameter, operation.query):
+                raise ReferenceFailed(
+                    f'the reference "{reference}" leads to null, which cannot be compared with', path=reference.path
+                )
+            if parameter.many and not isinstance(value, list):
+                raise ReferenceFailed(f'the reference "{reference}" does not lead to a list', path=reference.path)
+            return replace(parameter, value=value)
+        if parameter.many:
+            members = [look_up(item) if isinstance(item, Reference) else item for item in parameter.value]
+            return replace(parameter, value=members)
+        return parameter
+
+    return replace(operation.statement, parameters=tuple([fill(item) for item in operation.statement.parameters]))
+
+
+def _is_written(parameter: Literal, query: Query) -> bool:
+    """Whether the value is written and not compared with: by the key of the query's arguments it stands below."""
+    path = parameter.path
+    while path is not None and path[0] != query.path:
+        path = path[0]
+    return path is not None and path[1] in _WRITTEN

@@ -1,0 +1,14 @@
+WITH "written" AS (INSERT INTO "public"."article" AS "t1" ("title", "published", "author_id") VALUES
+($1::text, $2::boolean, $3::integer) RETURNING (SELECT row_to_json("r1".*) FROM (SELECT "t1"."title") AS "r1")
+AS "row", (SELECT row_to_json("r2".*) FROM (SELECT "t1"."id") AS "r2") AS "kept", (("t1"."published" = true)
+OR ("t1"."author_id" = $4::integer)) AS "visible", CASE WHEN (("t1"."rating" IS NULL) OR ("t1"."rating" <=
+$5::smallint)) THEN true ELSE howdah.check_violation() END AS "checked") SELECT json_build_array((SELECT
+coalesce(json_agg("written"."kept") FILTER (WHERE "written"."visible"), '[]') FROM "written"), (SELECT
+row_to_json("r3".*) FROM (SELECT count(*) AS "affected_rows", coalesce(json_agg("written"."row") FILTER (WHERE
+"written"."visible"), '[]') AS "returning" FROM "written") AS "r3"))
+
+WITH "written" AS (INSERT INTO "public"."comment" AS "t1" ("article_id", "text", "user_id") VALUES
+($1::integer, $2::text, $3::integer) RETURNING CASE WHEN (EXISTS (SELECT 1 FROM "public"."article" AS "t2"
+WHERE (("t2"."id" = "t1"."article_id") AND ("t2"."published" = true))) AND ("t1"."user_id" = $4::integer))
+THEN true ELSE howdah.check_violation() END AS "checked") SELECT row_to_json("r1".*) FROM (SELECT count(*) AS
+"affected_rows" FROM "written") AS "r1"

@@ -1,0 +1,5 @@
+SELECT coalesce(json_agg("r1".*), '[]') FROM (SELECT "t1"."name" FROM "public"."author" AS "t1" WHERE
+("t1"."id" = $1::integer)) AS "r1"
+
+SELECT row_to_json("r1".*) FROM (SELECT count(*) AS "count" FROM "public"."author" AS "t1" WHERE ("t1"."id" =
+$1::integer)) AS "r1"
