@@ -31,7 +31,11 @@ SCHEMA = "howdah"
 
 @dataclass(frozen=True, slots=True)
 class ConnectOptions:
-    """How to connect; times in seconds, zero for no limit. ``role`` is assumed from the first statement on."""
+    """How to connect; times in seconds, zero for no limit. ``role`` is assumed from the first statement on.
+
+    ``answer_timeout`` is how long a statement may go without any answer before its connection counts as lost: the
+    server ends statements by itself, unless nothing of it reaches us any more.
+    """
 
     application_name: str = "howdah"
     role: str | None = None
@@ -39,6 +43,7 @@ class ConnectOptions:
     statement_timeout: float = 30.0
     lock_timeout: float = 10.0
     idle_in_transaction_timeout: float = 60.0
+    answer_timeout: float = 0.0
     prepared_statements: int = PREPARED_STATEMENTS
 
 
@@ -56,6 +61,7 @@ async def connect(dsn: str, options: ConnectOptions | None = None) -> Connection
         raise InvalidDatabaseUrl(hint="It should look like postgresql://user:password@host:5432/database.") from None
     parameters = make_conninfo(
         dsn,
+        **{name: value for name, value in _KEEPALIVES.items() if name not in given},
         application_name=given.get("application_name") or options.application_name,
         client_encoding="utf8",
         options=f"{given.get('options') or ''} {_server_settings(options, _user(given))}".strip(),
@@ -69,8 +75,16 @@ async def connect(dsn: str, options: ConnectOptions | None = None) -> Connection
         ) from None
     except (psycopg.Error, OSError) as error:
         raise _explain(str(error), given) from None
-    return Connection(raw, prepared_statements=options.prepared_statements)
+    return Connection(raw, prepared_statements=options.prepared_statements, answer_timeout=options.answer_timeout)
 
+
+# A host that vanished is noticed within half a minute, where the system would take hours; the URL may say otherwise.
+_KEEPALIVES = {
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
 
 # What libpq says around the reason: an address, which we say ourselves, and a question, which is our hint.
 _PREAMBLE = re.compile(r"connection failed: |connection to server at .*? failed: |\s*Is the server running .*?\?")

@@ -68,8 +68,15 @@ class Outcome:
 class Connection:
     """A connection that runs one statement at a time. Only its event loop may touch it."""
 
-    def __init__(self, raw: psycopg.AsyncConnection[Any], *, prepared_statements: int = PREPARED_STATEMENTS) -> None:
+    def __init__(
+        self,
+        raw: psycopg.AsyncConnection[Any],
+        *,
+        prepared_statements: int = PREPARED_STATEMENTS,
+        answer_timeout: float = 0.0,
+    ) -> None:
         self._raw = raw
+        self._answer_timeout = answer_timeout
         self._pgconn = raw.pgconn
         self._loop = asyncio.get_running_loop()
         self._socket = raw.pgconn.socket
@@ -81,6 +88,7 @@ class Connection:
         self._writing = False
         self._closed = False
         self._looking: asyncio.TimerHandle | None = None
+        self._silence = 0.0
         self.on_notification: Callable[[Notification], None] | None = None
         self.on_lost: Callable[[Connection], None] | None = None
         """Called once, when the server ends the connection while nobody waits on it."""
@@ -220,15 +228,16 @@ class Connection:
             if self._pending is None and not self._closed:
                 await self.script("ROLLBACK TO attempt; RELEASE attempt")
 
-    def detach(self) -> tuple[psycopg.AsyncConnection[Any], int]:
-        """Leave the open connection to somebody else: what is under it, and how many statements it may keep prepared.
+    def detach(self) -> tuple[psycopg.AsyncConnection[Any], int, float]:
+        """Leave the open connection to somebody else: what is under it, and its two bounds.
 
+        Those are how many statements it may keep prepared, and how many seconds it may go without an answer.
         To us it is closed from now on, and ``on_lost`` is not called.
         """
         assert self.ready, "Only a connection that does nothing can be handed over."
         self._closed = True
         self._loop.remove_reader(self._socket)
-        return self._raw, self._names_limit
+        return self._raw, self._names_limit, self._answer_timeout
 
     async def recover(self) -> bool:
         """End whatever a cancelled caller left behind, statement and transaction; whether the connection is usable."""
@@ -295,7 +304,7 @@ class Connection:
             raise ConnectionLost from cause
         self._results = []
         pending: asyncio.Future[list[PGresult]] = self._loop.create_future()
-        self._pending = pending
+        self._pending, self._silence = pending, 0.0
         if self._looking is None:
             self._looking = self._loop.call_later(LOOK_AGAIN_SECONDS, self._look_again)
         return await pending
@@ -322,6 +331,10 @@ class Connection:
         if self._pending is not None:
             self._on_readable()
         if self._pending is not None:
+            self._silence += LOOK_AGAIN_SECONDS
+            if 0 < self._answer_timeout < self._silence:
+                self._end(ConnectionLost())
+                return
             self._looking = self._loop.call_later(LOOK_AGAIN_SECONDS, self._look_again)
 
     def _receive(self) -> bool:

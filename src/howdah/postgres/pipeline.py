@@ -90,7 +90,7 @@ class PipelinedConnection:
         on_finished: Callable[[Finished], None],
         on_lost: Callable[[PipelinedConnection, Sequence[Read]], None],
     ) -> None:
-        self._raw, self._statements_limit = connection.detach()
+        self._raw, self._statements_limit, self._answer_timeout = connection.detach()
         self._pgconn = self._raw.pgconn
         self._loop = asyncio.get_running_loop()
         self._socket = self._pgconn.socket
@@ -101,6 +101,8 @@ class PipelinedConnection:
         self._writing = False
         self._closed = False
         self._looking: asyncio.TimerHandle | None = None
+        self._silence = 0.0
+        self._heard: tuple[_Group, int] | None = None
         self._last_answer = 0.0
         self._round_trip = round_trip
         self._refused: tuple[bytes, DatabaseError] | None = None
@@ -195,6 +197,12 @@ class PipelinedConnection:
         if self._groups:
             self._on_readable()
         if self._groups:
+            heard = (self._groups[0], self._groups[0].answered)
+            self._silence = self._silence + LOOK_AGAIN_SECONDS if heard == self._heard else 0.0
+            self._heard = heard
+            if 0 < self._answer_timeout < self._silence:
+                self._end()
+                return
             self._looking = self._loop.call_later(LOOK_AGAIN_SECONDS, self._look_again)
 
     def _receive(self) -> bool:

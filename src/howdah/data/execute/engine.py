@@ -43,6 +43,7 @@ READINESS_SECONDS = 2.0
 
 _PIPELINED = 4  # connections: more gain nothing for fast reads, and slow ones have their own
 _CONTROL = 2
+_GRACE_SECONDS = 3.0  # for the server's word that it ended a statement to arrive
 
 Shaped = tuple[Shape, Holes]
 
@@ -105,7 +106,10 @@ class Engine:
         self._running = False
 
     def _lanes(self, role: str | None) -> tuple[Lane, Pool]:
-        dial = partial(connect, self._dsn, replace(self._owner, application_name="howdah data", role=role))
+        options = replace(self._owner, application_name="howdah data", role=role)
+        if options.statement_timeout:
+            options = replace(options, answer_timeout=options.statement_timeout + _GRACE_SECONDS)
+        dial = partial(connect, self._dsn, options)
         size = self._section.pool_size
         fast = min(size, _PIPELINED)
         reads = Lane(dial, name="reads", size=fast, slow_size=max(1, size - fast))
