@@ -256,7 +256,7 @@ _EXAMINATIONS: dict[str, Callable[[dict[str, Any], Path, Read], Examination]] = 
 
 _ASSIGNMENTS: dict[str, AssignmentOperator] = {"$set": "set", "values": "set", "$inc": "inc", "$mul": "mul"}
 
-_SEVERAL = frozenset({"bulk", "transaction"})
+_SEVERAL = ("bulk", "transaction")  # a type may be anything, also what has no hash
 _ENVELOPE_KEYS = frozenset({"type", "args", "version"})
 _SELECT_KEYS = ROWS_KEYS | {"table"}
 _INSERT_KEYS = frozenset({"table", "objects", "on_conflict", "returning"})
