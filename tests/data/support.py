@@ -211,11 +211,11 @@ def compiled(body: bytes, session: Session, catalog: Catalog) -> Statement:
     return render(compile_plan(plan(request, catalog, session)))
 
 
-def _operations(transaction: Transaction, session: Session) -> tuple[Operation, ...]:
+def operations(transaction: Transaction, session: Session, catalog: Catalog) -> tuple[Operation, ...]:
     """The operations of a transaction, whose parameters have not been looked up."""
 
     def prepare(query: Query, kept: tuple[ColumnName, ...]) -> Statement:
-        return render(compile_plan(plan(query, fixture_catalog(), session, kept=kept)))
+        return render(compile_plan(plan(query, catalog, session, kept=kept)))
 
     return prepare_transaction(transaction, prepare)
 
@@ -225,7 +225,7 @@ def outcome_of(case: Case) -> dict[str, str]:
     try:
         request = parse_request(decode(case.request))
         if isinstance(request, Transaction):
-            statements = [operation.statement for operation in _operations(request, case.session)]
+            statements = [operation.statement for operation in operations(request, case.session, fixture_catalog())]
             return {
                 "statement.sql": "\n\n".join([pretty(statement.text) for statement in statements]) + "\n",
                 "parameters.json": "".join([_shown(statement, case.session) for statement in statements]),

@@ -7,14 +7,14 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.data.support import cases, compiled, fixture_catalog
+from tests.data.support import cases, compiled, fixture_catalog, operations
 
 from howdah.data.catalog.condition import Compared, RowExists
 from howdah.data.compile import compile_plan
 from howdah.data.errors import DataError
 from howdah.data.plan import plan
 from howdah.data.plan.values import ColumnOutput, RowsPlan, SelectPlan
-from howdah.data.query.ast import Bulk, MetadataCall, TableName
+from howdah.data.query.ast import Bulk, Explain, MetadataCall, TableName, Transaction
 from howdah.data.query.json import decode
 from howdah.data.query.parse import parse_request
 from howdah.data.sql.render import render
@@ -141,7 +141,10 @@ def answered(body: bytes, session: Session) -> Statement | None:
     """The statement of a request, bound; None for a DataError, and for what only a database can answer."""
     try:
         request = parse_request(decode(body))
-        if isinstance(request, Bulk | MetadataCall):
+        if isinstance(request, Bulk | MetadataCall | Explain):
+            return None
+        if isinstance(request, Transaction):
+            operations(request, session, _catalog)
             return None
         statement = render(compile_plan(plan(request, _catalog, session)))
         bind(statement, session)
