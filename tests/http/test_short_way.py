@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -19,13 +21,16 @@ from tests.support import Cluster
 
 from howdah.data.execute import Engine
 from howdah.gateway.edge import EdgeLimits
+from howdah.gateway.errors import InvalidToken
 from howdah.gateway.events import RequestServed
+from howdah.gateway.hot import REMEMBERED_HEADS
+from howdah.gateway.match import RequestHead
 from howdah.gateway.serving import server_config
 from howdah.observe import events
 from howdah.observe.secret import Secret
 from howdah.project.sections import DatabaseSection, DataSection, Project, Secrets
 from howdah.server import Application, build
-from howdah.session import ADMIN
+from howdah.session import ADMIN, Session
 from howdah.supervisor.listen import bind
 
 SECRET = "k8Qz-Xw3v-P1ns-7Rty-Lm5c"
@@ -160,8 +165,6 @@ class Quiet(uvicorn.Server):
         """None."""
 
     def capture_signals(self):  # type: ignore[no-untyped-def]
-        import contextlib
-
         return contextlib.nullcontext()
 
 
@@ -273,10 +276,83 @@ def steady(answers: bytes) -> list[bytes]:
 def test_both_ways_answer_alike(ways: tuple[Served, Served], name: str) -> None:
     """Status, header fields and body are the same with and without the short way, first time and second."""
     short, long = ways
-    for _ in range(2):
-        expected = steady(long.send(*REQUESTS[name]))
+    # Heads that were read before are known, unless a request id makes each one new.
+    without_id = tuple(request.replace(b"X-Request-Id: fixed\r\n", b"") for request in REQUESTS[name])
+    for requests in (REQUESTS[name], REQUESTS[name], without_id, without_id):
+        expected = steady(long.send(*requests))
         assert expected
-        assert steady(short.send(*REQUESTS[name])) == expected
+        assert steady(short.send(*requests)) == expected
+
+
+KNOWN = post(ROWS).replace(b"X-Request-Id: fixed\r\n", b"")
+SEGMENTS = {
+    "one after the other": (KNOWN, KNOWN),
+    "two in one": (KNOWN + KNOWN,),
+    "the body later": (KNOWN[:-40], KNOWN[-40:]),
+    "the head in pieces": (KNOWN[:20], KNOWN[20:]),
+    "empty lines between": (KNOWN + b"\r\n", b"\r\n" + KNOWN, b"\r", KNOWN),
+    "more than the body": (KNOWN + b"GET /-/live HTTP/1.1\r\nHost: a\r\n\r\n",),
+    "more than a request": (KNOWN + b"nonsense",),
+    "in the middle of a body": (post(None, raw=KNOWN)[: -len(KNOWN)], KNOWN),
+    "in the middle of a head": (b"GET / HTTP/1.1\r\nHost: localhost\r\nX: ", KNOWN),
+    "after a refusal": (b"GET / HTTP/1.1\r\n\r\n", KNOWN),
+    "after the last request": (KNOWN.replace(b"Host:", b"Connection: close\r\nHost:"), KNOWN),
+    "while another is answered": (b"GET /-/ready HTTP/1.1\r\nHost: localhost\r\n\r\n", KNOWN),
+}
+
+
+@pytest.mark.parametrize("name", SEGMENTS)
+@pytest.mark.parametrize("pause", [0.0, 0.05])
+def test_a_known_head_is_read_as_at_first(ways: tuple[Served, Served], name: str, pause: float) -> None:
+    """Wherever the bytes of a known request turn up, in one segment or many, they mean what they would mean if new."""
+    short, long = ways
+    short.send(KNOWN)
+    short.send(KNOWN)
+    assert steady(sent_apart(short.port, SEGMENTS[name], pause)) == steady(sent_apart(long.port, SEGMENTS[name], pause))
+
+
+def sent_apart(port: int, segments: tuple[bytes, ...], pause: float) -> bytes:
+    """What comes back until the server has nothing more to say."""
+    found = b""
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.settimeout(0.5)
+        with contextlib.suppress(OSError):  # closed in the middle: what was answered before counts
+            for segment in segments:
+                connection.sendall(segment)
+                time.sleep(pause)
+        with contextlib.suppress(OSError):
+            while piece := connection.recv(65536):
+                found += piece
+    return found
+
+
+def test_a_known_head_is_asked_for_its_session_each_time(ways: tuple[Served, Served]) -> None:
+    """What is kept is how bytes are read, and never whether they open anything."""
+    short, _ = ways
+    hot = short.application.hot
+    assert KNOWN[: KNOWN.index(b"\r\n\r\n") + 4] in hot.known or short.send(KNOWN)
+    asked: list[RequestHead] = []
+
+    class Watching:
+        def resolve(self, head: RequestHead) -> Session:
+            asked.append(head)
+            raise InvalidToken
+
+    object.__setattr__(hot, "resolver", Watching())
+    try:
+        short.send(KNOWN)
+        assert len(asked) == 2  # for the known head; then the parser has read it, and is refused too
+    finally:
+        object.__setattr__(hot, "resolver", short.application.gateway._resolver)
+
+
+def test_known_heads_are_bounded(ways: tuple[Served, Served]) -> None:
+    """A client that never sends the same head twice does not fill the memory."""
+    short, _ = ways
+    for number in range(REMEMBERED_HEADS + 10):
+        short.send(KNOWN.replace(b"Host:", b"X-Other: %d\r\nHost:" % number))
+    assert 0 < len(short.application.hot.known) <= REMEMBERED_HEADS
 
 
 def test_the_log_is_the_same(ways: tuple[Served, Served]) -> None:

@@ -110,6 +110,8 @@ class EdgeProtocol(HttpToolsProtocol):
         self._linger_timer: asyncio.TimerHandle | None = None
         self._running: RequestResponseCycle | None = None
         self._hot: HotRequest | None = None  # the running request, while its body arrives on the short way
+        self._segment: bytes | None = None  # what is being parsed, if it began with a request; None once one is seen
+        self._last = False  # no request may follow the one received last
         self._gone: Callable[[], None] | None = None
         self._refused = False
         self._refusal_in_turn: GatewayError | None = None
@@ -179,6 +181,12 @@ class EdgeProtocol(HttpToolsProtocol):
         """Parse what came; refuse the request it belongs to if it cannot be one."""
         if self._refused:
             return
+        if self._state == _BETWEEN:
+            if self._take_known(data):
+                return
+            self._segment = data
+        else:
+            self._segment = None
         self._head_began_here = False
         try:
             self.parser.feed_data(data)
@@ -195,6 +203,27 @@ class EdgeProtocol(HttpToolsProtocol):
                 self._body_incomplete()
             elif self._running is None or self._running.response_complete:
                 self._watch_idleness()
+
+    def _take_known(self, data: bytes) -> bool:
+        """Whether the bytes are a whole request whose head was read before, which then is being answered.
+
+        The parser is between two requests, where it keeps nothing of the one before, so it need not see this one.
+        """
+        hot = type(self).hot
+        if hot is None or self._last or not (self._running is None or self._running.response_complete):
+            return False
+        end = data.find(b"\r\n\r\n") + 4
+        recognised = hot.known.get(data[:end])
+        if recognised is None or len(data) != end + recognised.length or self.limit_concurrency is not None:
+            return False
+        request = hot.begin(recognised, self, keep_alive=True)
+        if request is None:
+            return False
+        self.cycle = self._running = cast("RequestResponseCycle", request)
+        request.body = data[end:]
+        request.more_body = False
+        request.complete()
+        return True
 
     def _head_incomplete(self, data: bytes) -> None:
         # A field that never ends reaches no callback, so the bytes are counted too. The segment in which the head
@@ -373,9 +402,15 @@ class EdgeProtocol(HttpToolsProtocol):
         scope = cast("dict[str, Any]", self.scope)
         if hot is None or scope["method"] != "POST" or version != "1.1" or self.expect_100_continue:
             return False
-        request = hot.begin(scope["path"], self.headers, self, keep_alive=self.parser.should_keep_alive())
+        recognised = hot.recognise(scope["path"], self.headers)
+        if recognised is None:
+            return False
+        keep_alive = self.parser.should_keep_alive()
+        request = hot.begin(recognised, self, keep_alive=keep_alive)
         if request is None:
             return False
+        if keep_alive and self._segment is not None and self._segment.startswith(b"POST "):
+            hot.remember(self._segment[: self._segment.find(b"\r\n\r\n") + 4], recognised)
         self._hot = request
         self.cycle = self._running = cast("RequestResponseCycle", request)  # as far as anybody here looks at it
         return True
@@ -408,6 +443,8 @@ class EdgeProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """The body is whole."""
         self._state = _BETWEEN
+        self._segment = None
+        self._last = not self.parser.should_keep_alive()
         if self._body_timer is not None:
             self._body_timer.cancel()
             self._body_timer = None

@@ -3,13 +3,15 @@
 Everything that is out of the ordinary goes the long way instead: another method or path, a body that is large or
 without a length, a session that is refused, a second request on the same connection while the first is being answered.
 Both ways give the same answer; this one only leaves out what nobody looks at.
+
+Clients send the same header again and again. One that was read before, byte for byte, is not read again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from time import perf_counter
 from typing import TYPE_CHECKING, Final, Protocol
@@ -60,6 +62,19 @@ class QueryEngine(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Recognised:
+    """The head of a request on the short way: what its bytes say, and who asks where of the body is still to come."""
+
+    head: RequestHead
+    length: int
+    request_id: str | None
+
+
+REMEMBERED_HEADS: Final = 512
+LONGEST_HEAD: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
 class HotRoute:
     """Which requests take the short way: those of ``part`` at ``path``, with at most ``max_body`` bytes."""
 
@@ -70,11 +85,11 @@ class HotRoute:
     routes: RouteTable
     resolver: Resolver
     emit: Callable[[object], None]
+    known: dict[bytes, Recognised] = field(default_factory=dict, repr=False)  # it holds secrets that clients sent
+    """Heads that were read and found in order. All that is decided from one is decided by its bytes alone."""
 
-    def begin(
-        self, path: str, headers: list[tuple[bytes, bytes]], connection: Connection, *, keep_alive: bool
-    ) -> HotRequest | None:
-        """The request, if it takes the short way. ``headers`` are lower-case and checked by the edge."""
+    def recognise(self, path: str, headers: list[tuple[bytes, bytes]]) -> Recognised | None:
+        """What a head says that takes the short way. ``headers`` are lower-case and checked by the edge."""
         if not path.endswith(self.path):
             return None
         host, length = b"", -1
@@ -94,13 +109,28 @@ class HotRoute:
         head = RequestHead("POST", host.decode("latin-1"), path, tuple(headers))
         try:
             target = self.routes.match(head)
-            if target.kind != "part" or target.name != self.part or strip_prefix(path, target.prefix) != self.path:
-                return None
-            session = self.resolver.resolve(head)
         except HowdahError:
             return None  # the long way explains why
-        given = answer.accepted_request_id(request_ids[0]) if len(request_ids) == 1 else None
-        return HotRequest(self, connection, session, path, given or answer.new_request_id(), keep_alive=keep_alive)
+        if target.kind != "part" or target.name != self.part or strip_prefix(path, target.prefix) != self.path:
+            return None
+        return Recognised(head, length, answer.accepted_request_id(request_ids[0]) if len(request_ids) == 1 else None)
+
+    def begin(self, recognised: Recognised, connection: Connection, *, keep_alive: bool) -> HotRequest | None:
+        """The request of the head; None when its session is refused, which the long way explains."""
+        try:
+            session = self.resolver.resolve(recognised.head)
+        except HowdahError:
+            return None
+        request_id = recognised.request_id or answer.new_request_id()
+        return HotRequest(self, connection, session, recognised.head.path, request_id, keep_alive=keep_alive)
+
+    def remember(self, raw: bytes, recognised: Recognised) -> None:
+        """Requests whose head has these bytes need not be read by a parser again."""
+        if len(raw) > LONGEST_HEAD or recognised.request_id is not None:  # an id of its own comes only once
+            return
+        if len(self.known) >= REMEMBERED_HEADS:
+            self.known.clear()
+        self.known[raw] = recognised
 
 
 class Connection(Protocol):
@@ -108,7 +138,7 @@ class Connection(Protocol):
 
     @property
     def default_fields(self) -> list[tuple[bytes, bytes]]:
-        """Header fields of every answer, such as Date."""
+        """Header fields of every answer, such as Date. A list that is never changed, only replaced."""
         ...
 
     def write(self, data: bytes) -> None:
@@ -125,18 +155,28 @@ class Connection(Protocol):
 
 
 _FIELDS: Final = b"".join(b"%s: %s\r\n" % field for field in (answer.JSON_TYPE, *answer.SECURITY_HEADERS))
-_PHRASES: Final = {int(status): status.phrase.encode() for status in HTTPStatus}
+_STATUS_LINES: Final = {int(status): b"HTTP/1.1 %d %s\r\n" % (status, status.phrase.encode()) for status in HTTPStatus}
 CLIENT_GONE: Final = 499
 
 
-class _Deaf:
-    """Stands for the event with which uvicorn wakes a cycle that reads its body piece by piece; ours reads none."""
+class _DefaultFields:
+    """The default header fields as bytes: made anew when the server has new ones, which is every second."""
 
-    def set(self) -> None:
-        """Nothing waits."""
+    __slots__ = ("_bytes", "_fields")
+
+    def __init__(self) -> None:
+        self._fields: list[tuple[bytes, bytes]] = []
+        self._bytes = b""
+
+    def of(self, fields: list[tuple[bytes, bytes]]) -> bytes:
+        """The bytes of the fields."""
+        if fields is not self._fields:
+            self._fields = fields
+            self._bytes = b"".join([b"%s: %s\r\n" % each for each in fields])
+        return self._bytes
 
 
-_DEAF: Final = _Deaf()
+_default_fields: Final = _DefaultFields()
 
 
 class HotRequest:
@@ -146,6 +186,7 @@ class HotRequest:
         "_began",
         "_connection",
         "_path",
+        "_pending",
         "_request_id",
         "_route",
         "_session",
@@ -156,8 +197,6 @@ class HotRequest:
         "response_complete",
         "response_started",
     )
-
-    message_event: Final = _DEAF
 
     def __init__(
         self,
@@ -175,17 +214,28 @@ class HotRequest:
         self._path = path
         self._request_id = request_id
         self._began = perf_counter()
-        self.body = bytearray()
+        self._pending: asyncio.Future[bytes] | None = None
+        self.body: bytes | bytearray = bytearray()
         self.more_body = True
         self.keep_alive = keep_alive
         self.disconnected = False
         self.response_started = False
         self.response_complete = False
 
+    @property
+    def message_event(self) -> HotRequest:
+        """Stands for the event with which uvicorn wakes whoever reads the body piece by piece, or waits for the end."""
+        return self
+
+    def set(self) -> None:
+        """Something happened to the connection: what nobody waits for any more need not be asked."""
+        if self.disconnected and self._pending is not None:
+            self._pending.cancel()
+
     def complete(self) -> None:
         """The body is whole: answer it."""
         try:
-            pending = self._route.engine.submit(bytes(self.body), self._session)
+            self._pending = pending = self._route.engine.submit(bytes(self.body), self._session)
         except Exception as error:  # noqa: BLE001 - the last resort: a bug must not leave the caller unanswered
             self._fail(error)
             return
@@ -195,6 +245,9 @@ class HotRequest:
             pending.add_done_callback(self._done)
 
     def _done(self, pending: asyncio.Future[bytes]) -> None:
+        if self.disconnected:
+            self._send(CLIENT_GONE, b"")
+            return
         error = None if pending.cancelled() else pending.exception()
         if error is None and not pending.cancelled():
             self._send(200, pending.result())
@@ -223,22 +276,19 @@ class HotRequest:
     def _send(self, status: int, body: bytes) -> None:
         """Send the whole answer, in one write."""
         if not self.disconnected:
-            fields = [b"%s: %s\r\n" % field for field in self._connection.default_fields]
-            if status == HTTPStatus.SERVICE_UNAVAILABLE:
-                fields.append(b"retry-after: 1\r\n")
-            if not self.keep_alive:
-                fields.append(b"connection: close\r\n")
             self.response_started = self.response_complete = True
             self._connection.write(
-                b"HTTP/1.1 %d %s\r\n%s%scontent-length: %d\r\nx-request-id: %s\r\n\r\n%s"
-                % (
-                    status,
-                    _PHRASES[status],
-                    b"".join(fields),
-                    _FIELDS,
-                    len(body),
-                    self._request_id.encode("ascii"),
-                    body,
+                b"".join(
+                    (
+                        _STATUS_LINES[status],
+                        _default_fields.of(self._connection.default_fields),
+                        b"retry-after: 1\r\n" if status == HTTPStatus.SERVICE_UNAVAILABLE else b"",
+                        b"" if self.keep_alive else b"connection: close\r\n",
+                        _FIELDS,
+                        b"content-length: %d\r\nx-request-id: %s\r\n\r\n"
+                        % (len(body), self._request_id.encode("ascii")),
+                        body,
+                    )
                 )
             )
         self._route.emit(
