@@ -150,15 +150,16 @@ def compile_plan(plan: Plan) -> Tree:
 class _Aliases:
     """Names for the relations of one statement, each given once. Short, so that Postgres never has to cut one."""
 
-    __slots__ = ("_rows", "_tables")
+    __slots__ = ("_prefix", "_rows", "_tables")
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: str = "t") -> None:
+        self._prefix = prefix
         self._tables = 0
         self._rows = 0
 
     def table(self) -> str:
         self._tables += 1
-        return f"t{self._tables}"
+        return f"{self._prefix}{self._tables}"
 
     def row(self) -> str:
         self._rows += 1
@@ -410,6 +411,14 @@ def _cell(cell: Cell) -> Parameter:
 
 
 # Conditions.
+
+
+def compile_condition(condition: Condition, alias: str) -> Expression:
+    """The condition about the row of the relation with this alias; no alias inside it clashes with others than its own.
+
+    For statements that are made elsewhere: call yours neither ``x1``, ``x2``… nor what they could be taken for.
+    """
+    return _condition(condition, alias, _Aliases("x"))
 
 
 def _source(table: TableName, alias: str) -> TableSource:

@@ -18,9 +18,19 @@ from howdah.data.execute.examination import Rehearsal
 from howdah.data.execute.known import NOTHING, Known, LeastPrivilegeMissing, load, share
 from howdah.data.execute.remembered import Remembered, Shape, Statements
 from howdah.data.execute.transaction import carry_out, prepare_transaction
-from howdah.data.plan import plan, standpoint
+from howdah.data.execute.trial import Trial
+from howdah.data.plan import Plan, plan, standpoint
 from howdah.data.query.address import Address, place_in_args, with_envelope
-from howdah.data.query.ast import Bulk, ColumnName, Explain, MetadataCall, Query, Request, Transaction
+from howdah.data.query.ast import (
+    Bulk,
+    ColumnName,
+    Explain,
+    MetadataCall,
+    PermissionTest,
+    Query,
+    Request,
+    Transaction,
+)
 from howdah.data.query.json import decode
 from howdah.data.query.limits import Limits
 from howdah.data.query.parse import parse_request
@@ -46,6 +56,7 @@ _CONTROL = 2
 _GRACE_SECONDS = 3.0  # for the server's word that it ended a statement to arrive
 
 Shaped = tuple[Shape, Holes]
+Examined = Explain | PermissionTest
 
 _FAULT = 500  # the first status that is not the caller's doing
 
@@ -249,7 +260,7 @@ class Engine:
         match request:
             case MetadataCall():
                 return await self._administer(request, session)
-            case Explain():
+            case Explain() | PermissionTest():
                 return await self._examine(request, session)
             case Bulk():
                 call = _first_call(request)
@@ -269,14 +280,16 @@ class Engine:
     def _statement(
         self, query: Query, session: Session, catalog: Catalog, kept: tuple[ColumnName, ...] = ()
     ) -> Statement:
+        return render(compile_plan(self._plan(query, session, catalog, kept)))
+
+    def _plan(self, query: Query, session: Session, catalog: Catalog, kept: tuple[ColumnName, ...] = ()) -> Plan:
         stringify = self._stringify_numerics
-        planned = plan(query, catalog, session, self._limits, stringify_numerics=stringify, kept=kept)
-        return render(compile_plan(planned))
+        return plan(query, catalog, session, self._limits, stringify_numerics=stringify, kept=kept)
 
     def _remember(self, session: Session, value: Any, shape: Shape, holes: Holes, statement: Statement) -> None:
         def compile_again() -> tuple[Query, Statement]:
             query = parse_request(value, self._limits)
-            assert not isinstance(query, Bulk | Transaction | MetadataCall | Explain), "only queries have a shape"
+            assert not isinstance(query, Bulk | Transaction | MetadataCall | Examined), "only queries have a shape"
             return query, self._statement(query, session, self.catalog)
 
         self._statements.remember(standpoint(session), shape, holes, statement, compile_again)
@@ -308,7 +321,7 @@ class Engine:
             elif isinstance(request, Transaction):
                 answers.append(await self._transaction(request, session, submitter, catalog))
             else:
-                assert not isinstance(request, MetadataCall | Explain), "a bulk with calls is administered"
+                assert not isinstance(request, MetadataCall | Examined), "a bulk with calls is administered"
                 statement = self._statement(request, session, catalog)
                 answers.append(await self._submit(request, statement, session, within=submitter, catalog=catalog))
         return b"[" + b",".join(answers) + b"]"
@@ -324,12 +337,21 @@ class Engine:
 
     # -- metadata ------------------------------------------------------------------------------------------------------
 
-    async def _examine(self, request: Explain, session: Session) -> bytes:
+    async def _examine(self, request: Examined, session: Session) -> bytes:
         """What is told of the request inside: tried where writes are done, never committed (R64)."""
         if not session.is_admin:
             raise AccessDenied(path=request.path)
         known = self._known
         async with self._writes.connection() as connection, connection.rehearsal():
+            if isinstance(request, PermissionTest):
+                asking = request.session
+                trial = Trial(
+                    connection,
+                    known,
+                    lambda query, asking: self._plan(query, asking, known.catalog),
+                    lambda error, query: _refused(error, query, asking, known.catalog),
+                )
+                return await trial.run(request)
             rehearsal = Rehearsal(
                 connection,
                 known,
@@ -358,7 +380,7 @@ class Engine:
             case Bulk():
                 answers = [await self._one(one, session, administration) for one in request.requests]
                 return b"[" + b",".join(answers) + b"]"
-            case Explain():
+            case Explain() | PermissionTest():
                 raise AssertionError("an examination stands alone: reading one inside a bulk is refused")
             case Transaction():
                 catalog = administration.known.catalog

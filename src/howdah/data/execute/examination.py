@@ -10,7 +10,7 @@ from howdah.data.errors import DataError
 from howdah.data.examine.applied import applied
 from howdah.data.examine.explanation import explain_statement, explanation, permissions_to_json
 from howdah.data.execute.known import Known
-from howdah.data.query.ast import Bulk, Explain, MetadataCall, Query, Request, Transaction
+from howdah.data.query.ast import Bulk, Explain, MetadataCall, PermissionTest, Query, Request, Transaction
 from howdah.data.sql.encode import to_json
 from howdah.data.sql.statement import Statement, bind
 from howdah.postgres.connection import Connection, Outcome
@@ -71,5 +71,7 @@ class Rehearsal:
 
 
 def _examined(request: Request) -> Query | Bulk:
-    assert not isinstance(request, MetadataCall | Transaction | Explain), "reading an examination lets no such thing in"
+    assert not isinstance(request, MetadataCall | Transaction | Explain | PermissionTest), (
+        "reading an examination lets no such thing in"
+    )
     return request

@@ -344,6 +344,20 @@ class Explain:
     path: Path
 
 
+@dataclass(frozen=True, slots=True)
+class PermissionTest:
+    """Whether ``session`` may do what ``query`` asks for.
+
+    ``rows`` says with the administrator's eyes which rows it is about; with None it is the query's own ``where``. An
+    update without assignments asks which rows may be updated at all.
+    """
+
+    query: Query
+    rows: BooleanExpression | None
+    session: Session
+    path: Path
+
+
 Query: TypeAlias = "Select | Insert | Update | Delete | Count | Aggregate"
-Examination: TypeAlias = Explain
+Examination: TypeAlias = "Explain | PermissionTest"
 Request: TypeAlias = "Query | Bulk | Transaction | MetadataCall | Examination"

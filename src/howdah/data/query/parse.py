@@ -26,6 +26,7 @@ from howdah.data.query.ast import (
     Insert,
     MetadataCall,
     OnConflict,
+    PermissionTest,
     Query,
     Request,
     Returning,
@@ -33,7 +34,7 @@ from howdah.data.query.ast import (
     Transaction,
     Update,
 )
-from howdah.data.query.examination import Read, parse_explain
+from howdah.data.query.examination import Read, parse_explain, parse_permission_test
 from howdah.data.query.limits import DEFAULT_LIMITS, Limits
 from howdah.data.query.predicate import parse_predicate
 from howdah.data.query.reading import (
@@ -137,7 +138,7 @@ def _transaction(args: Any, path: Path, budget: Budget) -> Transaction:
     for index, item in enumerate(read_list(args, path, budget)):
         place = (path, index)
         request = _request(item, place, budget)
-        if isinstance(request, Bulk | Transaction | MetadataCall | Explain):
+        if isinstance(request, Bulk | Transaction | MetadataCall | Explain | PermissionTest):
             raise UnexpectedPayload("a transaction is made of queries that read and write rows", path=(place, "type"))
         queries.append(request)
     budget.references = False
@@ -252,7 +253,10 @@ _QUERIES: dict[str, Callable[[dict[str, Any], Path, Budget], Query]] = {
     "aggregate": _aggregate,
 }
 
-_EXAMINATIONS: dict[str, Callable[[dict[str, Any], Path, Read], Examination]] = {"explain": parse_explain}
+_EXAMINATIONS: dict[str, Callable[[dict[str, Any], Path, Read], Examination]] = {
+    "explain": parse_explain,
+    "test_permission": parse_permission_test,
+}
 
 _ASSIGNMENTS: dict[str, AssignmentOperator] = {"$set": "set", "values": "set", "$inc": "inc", "$mul": "mul"}
 
