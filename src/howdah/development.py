@@ -14,6 +14,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
@@ -21,6 +22,8 @@ from howdah.embedded import account, private
 from howdah.embedded.errors import PostgresNotStarted
 from howdah.embedded.postgres import GivenPostgres, OwnPostgres, Postgres, choose, running
 from howdah.errors import HowdahError
+from howdah.maintenance.check import Report, check
+from howdah.maintenance.spare import postgres_process, spare_postgres
 from howdah.observe import logs
 from howdah.observe.events import emit
 from howdah.observe.secret import Secret
@@ -38,7 +41,6 @@ from howdah.supervisor.printer import Printer
 from howdah.supervisor.process import (
     ExecReady,
     HttpReady,
-    ProbeReady,
     Process,
     State,
     Status,
@@ -128,6 +130,13 @@ def with_database(project: Project, work: Callable[[Postgres], Awaitable[Result]
     afterwards. Raises HowdahError.
     """
     return asyncio.run(_with_database(project, work))
+
+
+def check_drift(project: Project) -> Report:
+    """How the project's database differs from what its files make. Raises HowdahError."""
+    root = _root(project)
+    elsewhere = partial(spare_postgres, (root / STATE_FOLDER).resolve(), os.environ)
+    return with_database(project, lambda postgres: check(root, postgres.dsn, elsewhere))
 
 
 # -- the order of things -----------------------------------------------------------------------------------------------
@@ -253,19 +262,7 @@ async def _start_postgres(project: Project, supervisor: Supervisor, postgres: Po
             await given.check(project.database.connect_timeout)
             return given.dsn
         case OwnPostgres() as own:
-            supervisor.add(
-                Process(
-                    name=POSTGRES,
-                    command=own.command,
-                    folder=own.folder,
-                    environment=own.environment,
-                    ready=ProbeReady(own.is_ready, timeout=_POSTGRES_SECONDS),
-                    stop=tuple(StopStep(number, seconds) for number, seconds in own.stop_steps),
-                    user=own.user,
-                    group=own.group,
-                    before_start=own.before_start,
-                )
-            )
+            supervisor.add(postgres_process(own, name=POSTGRES, timeout=_POSTGRES_SECONDS))
             (status,) = await supervisor.ready(POSTGRES)
             if status.state is not State.READY:
                 raise PostgresNotStarted.after(status.detail or (status.reason or "",))

@@ -92,7 +92,7 @@ async def provision(described: Described, dsn: Secret) -> Migrated:
             described.migrations,
             seeds=described.seeds,
             write_metadata=write_metadata,
-            apply_calls=_apply_calls,
+            apply_calls=apply_calls,
         )
 
 
@@ -109,7 +109,7 @@ async def migrate_up(root: Path, dsn: Secret, *, to: str | None = None) -> tuple
 
     async with await connect(dsn.reveal(), OPTIONS) as connection:
         done = await migrate(
-            connection, described.migrations, write_metadata=write_metadata, apply_calls=_apply_calls, to=version
+            connection, described.migrations, write_metadata=write_metadata, apply_calls=apply_calls, to=version
         )
     return done.migrations
 
@@ -132,7 +132,7 @@ async def migrate_down(root: Path, dsn: Secret, *, count: int = 1, to: str | Non
     found = load_migrations(root / MIGRATIONS)
     version = await _version(found, dsn, to)
     async with await connect(dsn.reveal(), OPTIONS) as connection:
-        return await revert(connection, found, count=count, to=version, apply_calls=_apply_calls)
+        return await revert(connection, found, count=count, to=version, apply_calls=apply_calls)
 
 
 async def plan_down(root: Path, dsn: Secret, *, count: int = 1, to: str | None = None) -> tuple[str, ...]:
@@ -191,7 +191,7 @@ async def count_rows(described: Described, dsn: Secret) -> Mapping[str, int]:
     return counts
 
 
-async def _apply_calls(connection: Connection, installation: Installation, file: CallsFile) -> None:
+async def apply_calls(connection: Connection, installation: Installation, file: CallsFile) -> None:
     """The calls of a migration's file are carried out, as the administrator's would be. Raises MigrationFailed."""
     administration = await Administration.begin(connection, installation.role)
     for call in file.calls:

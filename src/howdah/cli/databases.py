@@ -33,7 +33,7 @@ def with_database(console: Console, project: Project, work: Callable[[Postgres],
     """What ``work`` makes of the project's running Postgres; what it has to say of metadata is shown meanwhile."""
     from howdah import development
 
-    with _shown_problems(console):
+    with shown_problems(console):
         return development.with_database(project, work)
 
 
@@ -78,7 +78,7 @@ def _address(url: str) -> str:
 
 
 @contextmanager
-def _shown_problems(console: Console) -> Iterator[None]:
+def shown_problems(console: Console) -> Iterator[None]:
     """What metadata says and the database has not is told here: the log of `howdah dev` is not what one looks at."""
     from howdah.observe import events
     from howdah.provision import MetadataRefused

@@ -1,13 +1,15 @@
-"""``howdah migration``: list, show, new, up, down."""
+"""``howdah migration``: list, show, new, up, down, check."""
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from howdah.cli import databases, running
 from howdah.cli.command import Command, Group, console_of
+from howdah.cli.console import Console
 
 if TYPE_CHECKING:  # importing them is slow, and a completion does not need them
     from howdah.migrations.load import File
@@ -160,6 +162,43 @@ def down(context: click.Context, count: int | None, to: str | None, dry_run: boo
         console, project, lambda it: provision.migrate_down(root, it.dsn, count=number, to=to)
     )
     databases.say_done(console, "reverted", steps, "No such migration is applied.")
+
+
+@command_.command("check", cls=Command)
+@click.pass_context
+def check(context: click.Context) -> None:
+    r"""Whether the database is what the files make: they are replayed beside it, and both are compared.
+
+    It exits with 3 when something differs, and changes nothing.
+
+    
+    Examples:
+      howdah migration check
+      howdah migration check --json | jq '.error.differences'
+    """
+    from howdah import development
+    from howdah.migrations.drift import to_lines
+
+    console = console_of(context)
+    with databases.shown_problems(console):
+        report = development.check_drift(databases.project_of(console))
+    if not console.json:
+        for line in to_lines(report.differences):
+            console.line(_painted(console, line))
+        for name in report.edited:
+            console.line(f"~ migration {name}: edited after it was applied")
+        for name in report.missing:
+            console.line(f"+ migration {name}: applied, and not in the folder")
+        for name in report.pending:
+            console.say(f"{name} is pending: not compared.")
+    report.refuse_drift()
+    told = {"differences": [], "pending": list(report.pending), "replayed": report.replayed}
+    console.data(told, f"The database is what the {report.replayed} applied migrations make.")
+
+
+def _painted(console: Console, line: str) -> str:
+    colour = {"+": "green", "-": "red", "~": "yellow"}.get(line.strip()[:1])
+    return line if colour is None else console.paint(line, colour, sys.stdout)
 
 
 def _standings(context: click.Context) -> tuple[Standing, ...]:

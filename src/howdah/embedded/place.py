@@ -70,6 +70,11 @@ def settle(local: Path, *, shared: Path = SHARED) -> Place:
     return Place(home, account)
 
 
+def forget(local: Path) -> None:
+    """Nothing says any more that the home of ``local`` is elsewhere: its data was removed."""
+    local.with_name(local.name + _POINTER_SUFFIX).unlink(missing_ok=True)
+
+
 def lend(programs: Path, name: str, *, shared: Path = SHARED) -> Path:
     """The ``bin`` folder of a copy of the wheel that every account can run; made once per version, all or nothing.
 

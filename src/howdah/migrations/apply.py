@@ -36,14 +36,16 @@ async def migrate(
     write_metadata: WriteMetadata | None = None,
     apply_calls: ApplyCalls | None = None,
     to: int | None = None,
+    with_role: bool = True,
 ) -> Migrated:
     """Everything pending (up to version ``to``) has been applied and recorded, and the metadata written, or nothing.
 
     Any number of instances may do this at once: one does it, the others find it done. ``write_metadata`` runs inside
-    the transaction, after the migrations and before the seeds. Raises EditedAfterApply, MigrationMissing,
-    MigrationFailed, TransactionControl, CannotInstall, and whatever ``write_metadata`` raises.
+    the transaction, after the migrations and before the seeds; ``with_role`` is as in `install`. Raises
+    EditedAfterApply, MigrationMissing, MigrationFailed, TransactionControl, CannotInstall, and whatever
+    ``write_metadata`` raises.
     """
-    installation = await install(connection)
+    installation = await install(connection, with_role=with_role)
     async with connection.transaction():
         await connection.script(LOCK)
         applied = await read_applied(connection)

@@ -57,9 +57,10 @@ def api_role(database: str) -> str:
     return encoded[: _NAME_BYTES - 9].decode(errors="ignore") + "_" + digest
 
 
-async def install(connection: Connection) -> Installation:
+async def install(connection: Connection, *, with_role: bool = True) -> Installation:
     """The schema is there and of this version, and so is the role where that may be. Safe to call at any time by many.
 
+    Without ``with_role`` there is none: roles belong to the whole server, and not every database is there to stay.
     ``connection`` must work as the user of the database URL. Raises CannotInstall when that user may not make a schema
     and there is none, DatabaseError and ConnectionLost as ever.
     """
@@ -75,6 +76,8 @@ async def install(connection: Connection) -> Installation:
                     hint="Connect as the owner of the database, or GRANT CREATE ON DATABASE to the user.",
                 ) from error
             raise
+        if not with_role:
+            return Installation(None, None)
         database = json.loads(await connection.submit(_QUERIES["database"]))
         answer = json.loads(await connection.submit(_QUERIES["prepare_role"], [api_role(database).encode()]))
     return Installation(answer["role"], answer["problem"])

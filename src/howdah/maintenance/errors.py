@@ -1,0 +1,59 @@
+"""What can be wrong with a database as a whole.
+
+::
+
+    MaintenanceError
+    ├── DriftFound             E201  the database is not what the files say (exit code 3)
+    ├── CannotCreateDatabase   E214  the user may not make or rename databases
+    └── …
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from howdah.errors import HowdahError
+
+
+class MaintenanceError(HowdahError):
+    """The database cannot be worked on as a whole."""
+
+    code = "E214"
+    status = 409
+
+
+class DriftFound(MaintenanceError):
+    """The database is not what the files say."""
+
+    code = "E201"
+    exit_code = 3
+
+    def __init__(
+        self, differences: Sequence[Mapping[str, Any]], *, edited: Sequence[str], missing: Sequence[str]
+    ) -> None:
+        self.differences, self.edited, self.missing = differences, edited, missing
+        super().__init__(
+            f"{_count(len(differences), 'difference')} between the database and what the files make.",
+            hint="Write what is missing into a new migration, or take it back in the database."
+            " Where there are no migrations yet: `howdah migration adopt`.",
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """As every error, and what was found."""
+        return {
+            **HowdahError.to_json(self),
+            "differences": list(self.differences),
+            "edited": list(self.edited),
+            "missing": list(self.missing),
+        }
+
+
+class CannotCreateDatabase(MaintenanceError):
+    """The user of the database URL may not make databases."""
+
+    code = "E214"
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
