@@ -50,6 +50,16 @@ class MetadataRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class CallsOverruled:
+    """Calls of a migration changed the metadata, and the files do not say so: they decide."""
+
+    level: ClassVar[str] = "warning"
+
+    place: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class MetadataApplied:
     """The metadata files were changed, and every process is being told."""
 
@@ -82,17 +92,14 @@ async def provision(described: Described, dsn: Secret) -> Migrated:
 
     Raises the errors of `howdah.migrations` and of connecting; then nothing has been changed.
     """
-
-    async def write_metadata(connection: Connection, installation: Installation) -> None:
-        await _publish(connection, installation, described.metadata, described.texts)
-
+    run = _Run(described.metadata, described.texts)
     async with await connect(dsn.reveal(), OPTIONS) as connection:
         return await migrate(
             connection,
             described.migrations,
             seeds=described.seeds,
-            write_metadata=write_metadata,
-            apply_calls=apply_calls,
+            write_metadata=run.write_metadata,
+            apply_calls=run.apply_calls,
         )
 
 
@@ -102,14 +109,10 @@ async def migrate_up(root: Path, dsn: Secret, *, to: str | None = None) -> tuple
     Raises as `provision`, and UnknownMigration.
     """
     described = read_files(root)
-    version = await _version(described.migrations, dsn, to)
-
-    async def write_metadata(connection: Connection, installation: Installation) -> None:
-        await _publish(connection, installation, described.metadata, described.texts)
-
+    version, run = await _version(described.migrations, dsn, to), _Run(described.metadata, described.texts)
     async with await connect(dsn.reveal(), OPTIONS) as connection:
         done = await migrate(
-            connection, described.migrations, write_metadata=write_metadata, apply_calls=apply_calls, to=version
+            connection, described.migrations, write_metadata=run.write_metadata, apply_calls=run.apply_calls, to=version
         )
     return done.migrations
 
@@ -126,13 +129,21 @@ async def plan_up(root: Path, dsn: Secret, *, to: str | None = None) -> tuple[st
 async def migrate_down(root: Path, dsn: Secret, *, count: int = 1, to: str | None = None) -> tuple[Step, ...]:
     """The last ``count`` migrations, or all that are newer than ``to``, are taken back; what was run.
 
-    The metadata stays as it is; what it says about tables that are gone counts again when they are back. Raises the
-    errors of `howdah.migrations` and of connecting; then nothing has been changed.
+    What the calls in them say of the metadata is done, too; what files say of tables that are gone counts again when
+    they are back. Raises the errors of `howdah.migrations`, of metadata files and of connecting; then nothing has been
+    changed.
     """
-    found = load_migrations(root / MIGRATIONS)
-    version = await _version(found, dsn, to)
+    described = read_files(root)
+    version, run = await _version(described.migrations, dsn, to), _Run(described.metadata, described.texts)
     async with await connect(dsn.reveal(), OPTIONS) as connection:
-        return await revert(connection, found, count=count, to=version, apply_calls=apply_calls)
+        return await revert(
+            connection,
+            described.migrations,
+            count=count,
+            to=version,
+            write_metadata=run.write_metadata_after_calls,
+            apply_calls=run.apply_calls,
+        )
 
 
 async def plan_down(root: Path, dsn: Secret, *, count: int = 1, to: str | None = None) -> tuple[str, ...]:
@@ -173,7 +184,7 @@ async def provision_metadata(root: Path, dsn: Secret) -> None:
     metadata = files.from_files(texts, folder=METADATA)
 
     async def write_metadata(connection: Connection, installation: Installation) -> None:
-        if await _publish(connection, installation, metadata, texts):
+        if await _Run(metadata, texts).write_metadata(connection, installation):
             emit(MetadataApplied(len(metadata.tables)))
 
     async with await connect(dsn.reveal(), OPTIONS) as connection:
@@ -189,6 +200,61 @@ async def count_rows(described: Described, dsn: Secret) -> Mapping[str, int]:
             statement = sql.SQL("select to_json(count(*)) from {}").format(sql.Identifier(name.schema, name.name))
             counts[str(name)] = int(await connection.submit(statement.as_string()))
     return counts
+
+
+class _Run:
+    """What one run of migrations does to the metadata: their calls change it, and then the files decide."""
+
+    def __init__(self, metadata: Metadata, texts: files.Files) -> None:
+        self._metadata = metadata
+        self._texts = texts
+        self._before: store.StoredMetadata | None = None  # the first call
+
+    async def apply_calls(self, connection: Connection, installation: Installation, file: CallsFile) -> None:
+        """See `apply_calls`."""
+        if self._before is None:
+            self._before = await store.read(connection)
+        await apply_calls(connection, installation, file)
+
+    async def write_metadata(self, connection: Connection, installation: Installation) -> bool:
+        """Publish what the files say where it is not in force; whether that was so.
+
+        Files decide as soon as they are edited, or a migration's calls say something else. What other calls changed
+        between two edits is kept until then; and so a project that never had such a file has what calls made. What does
+        not fit the database is said at every start, with the place where it was written.
+        """
+        stored, source = await store.read(connection), files.source_hash(self._texts)
+        edited = stored.source != source and (bool(self._texts) or stored.source is not None)
+        overruled = bool(self._texts) and self._before is not None and stored.metadata != self._metadata
+        if overruled:
+            self._tell_overruled(stored)
+        if edited or overruled:
+            catalog = await publish(connection, self._metadata, installation, source=source)
+        else:
+            # Tables that migrations made anew are shared with nobody yet.
+            await share(connection, installation.role, stored.metadata)
+            catalog = resolve(stored.metadata, await introspect(connection), stored.version)
+        for problem in catalog.problems:
+            emit(MetadataRefused(files.place_of(problem, self._texts, folder=METADATA) or METADATA, problem.message))
+        return edited or overruled
+
+    async def write_metadata_after_calls(self, connection: Connection, installation: Installation) -> None:
+        """The same, if there was a call; otherwise the metadata stays as it is."""
+        if self._before is not None:
+            await self.write_metadata(connection, installation)
+
+    def _tell_overruled(self, stored: store.StoredMetadata) -> None:
+        """Say which tables calls changed in vain. In a new database that is no news: old calls, newer files."""
+        if self._before is None or self._before.source is None:
+            return
+        before, after = ({table.name: table for table in one.metadata.tables} for one in (self._before, stored))
+        wanted = {table.name: table for table in self._metadata.tables}
+        changed = [name for name in {*before, *after} if before.get(name) != after.get(name)]
+        names = sorted(str(name) for name in changed if after.get(name) != wanted.get(name))
+        if names:
+            emit(
+                CallsOverruled(METADATA, f"the calls of a migration say otherwise of {', '.join(names)}: files decide")
+            )
 
 
 async def apply_calls(connection: Connection, installation: Installation, file: CallsFile) -> None:
@@ -222,23 +288,3 @@ async def _carry_out(administration: Administration, request: Request) -> None:
 def _as_json(call: Call) -> Any:
     """The call as a request's body would be read: with the same strictness, and the same numbers."""
     return decode(json.dumps({"type": call.type, "args": call.args}).encode(), DEFAULT_LIMITS)
-
-
-async def _publish(connection: Connection, installation: Installation, metadata: Metadata, texts: files.Files) -> bool:
-    """Publish the metadata if the files changed since they were taken over last; whether they did.
-
-    Between two edits of the files, calls may have changed the metadata: that is kept until the files are edited. So a
-    project that never had such a file has what calls made, its migrations' among them.
-    Whatever does not fit the database is said at every start, with the place where it was written.
-    """
-    stored, source = await store.read(connection), files.source_hash(texts)
-    changed = stored.source != source and (bool(texts) or stored.source is not None)
-    if changed:
-        catalog = await publish(connection, metadata, installation, source=source)
-    else:
-        # Tables that migrations made anew are shared with nobody yet.
-        await share(connection, installation.role, stored.metadata)
-        catalog = resolve(stored.metadata, await introspect(connection), stored.version)
-    for problem in catalog.problems:
-        emit(MetadataRefused(files.place_of(problem, texts, folder=METADATA) or METADATA, problem.message))
-    return changed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import subprocess
@@ -148,3 +149,62 @@ def test_an_edit_after_apply_says_how_to_get_it_in(here: Here) -> None:
     assert here.howdah("migration", "list", "--json").json["migrations"][1]["state"] == "edited"
     assert here.howdah("migration", "down", "--yes").code == 0
     assert here.howdah("migration", "up").code == 0
+
+
+def test_ten_processes_at_once_apply_each_once(here: Here) -> None:
+    """Instances that are rolled out together: one applies, the others wait for it, and all of them are content."""
+    here.write(
+        "migrations/3_slow/up.sql", "select pg_sleep(1); create table slow (id int); insert into slow values (1);"
+    )
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", "howdah", "migration", "up", "--json"],
+            cwd=here.root,
+            env={**CLEAN, "DATABASE_URL": here.dsn},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        for _ in range(10)
+    ]
+    said = [process.communicate(timeout=120) for process in processes]
+    assert [process.returncode for process in processes] == [0] * 10, said
+    assert sorted(len(json.loads(out)["applied"]) for out, _ in said) == [0] * 9 + [3]
+    assert here.rows("slow") == 1
+
+
+def test_a_migration_with_metadata_is_made_and_applied(here: Here) -> None:
+    """All four files are named; as they are made, nothing stumbles over them."""
+    told = here.howdah("migration", "new", "tags", "--metadata", "--json")
+    names = [os.path.basename(file) for file in told.json["files"]]  # noqa: PTH119 - text of the JSON
+    assert names == ["up.sql", "down.sql", "up.yaml", "down.yaml"]
+    assert here.howdah("migration", "up").code == 0
+    assert here.howdah("migration", "list", "--json").json["migrations"][2]["state"] == "empty"
+
+
+def folders(here: Here) -> list[str]:
+    return sorted(path.name for path in (here.root / "migrations").iterdir())
+
+
+def test_several_are_made_one(here: Here) -> None:
+    """First only said, then not without a yes where git could not give them back; then nothing is drift or pending."""
+    here.howdah("migration", "up")
+    words = ("migration", "squash", "--from", "author", "--name", "The shop")
+    planned = here.howdah(*words, "--dry-run")
+    assert planned.out.splitlines() == [
+        "+ migrations/2_the_shop/up.sql",
+        "+ migrations/2_the_shop/down.sql",
+        "+ migrations/2_the_shop/replaces.toml",
+        "- migrations/1_author",
+        "- migrations/2_article",
+    ]
+    told = here.howdah(*words)
+    assert (told.code, "E210" in told.err) == (5, True)
+    assert folders(here) == ["1_author", "2_article"]
+    assert here.howdah(*words, "--yes").out == planned.out
+    assert folders(here) == ["2_the_shop"]
+    assert here.howdah("migration", "list", "--json").json["migrations"][0]["state"] == "applied"
+    assert here.howdah("migration", "up").err == "Nothing is pending.\n"
+    assert here.howdah("migration", "check").code == 0
+    for wrong in (("squash",), ("squash", "--from", "2"), ("squash", "--from", "2", "--name", "!")):
+        assert here.howdah("migration", *wrong).code == 2
+    assert here.howdah("migration", "squash", "--from", "9").code == 4

@@ -43,12 +43,18 @@ def confirm(console: Console, project: Project, what: str, *, yes: bool) -> None
     Raises NotConfirmed where there is nobody to ask, click.Abort when the answer is no.
     """
     url = project.database.url
-    if url is None or yes:
+    if url is not None:
+        where = f"{_address(url.reveal())}, which is not the project's own database"
+        confirm_always(console, f"{what} {where}", yes=yes)
+
+
+def confirm_always(console: Console, what: str, *, yes: bool, hint: str = "Add --yes to mean it.") -> None:
+    """Whoever is here agrees. Raises NotConfirmed where there is nobody to ask, click.Abort when the answer is no."""
+    if yes:
         return
-    where = _address(url.reveal())
     if console.json or console.options.no_input or not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise NotConfirmed(f"{what} {where}: that is not the project's own database.", hint="Add --yes to mean it.")
-    click.confirm(f"{what} {where}?", abort=True, err=True)
+        raise NotConfirmed(f"{what}: nobody said yes.", hint=hint)
+    click.confirm(f"{what}?", abort=True, err=True)
 
 
 def say_done(console: Console, verb: str, steps: tuple[Step, ...], nothing: str) -> None:
@@ -81,10 +87,10 @@ def _address(url: str) -> str:
 def shown_problems(console: Console) -> Iterator[None]:
     """What metadata says and the database has not is told here: the log of `howdah dev` is not what one looks at."""
     from howdah.observe import events
-    from howdah.provision import MetadataRefused
+    from howdah.provision import CallsOverruled, MetadataRefused
 
     def show(event: object) -> None:
-        if isinstance(event, MetadataRefused):
+        if isinstance(event, CallsOverruled | MetadataRefused):
             console.say(f"{console.paint('warning:', 'yellow')} {event.place}: {event.message}")
 
     remove = events.add_sink(show)

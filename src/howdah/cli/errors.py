@@ -8,7 +8,7 @@
     ├── SystemRefused     E004  the operating system refuses something
     ├── UnknownTarget     E121  there is no service of this name
     ├── StartFailed       E125  howdah was started in the background and did not become ready
-    └── NotConfirmed      E210  what destroys data in somebody else's database needs a yes
+    └── NotConfirmed      E210  what cannot be taken back needs a yes
 
 E001 is a bug: an error nobody expected. It has no class, because nothing raises it on purpose.
 """
@@ -61,7 +61,7 @@ class StartFailed(CommandError):
 
 
 class NotConfirmed(CommandError):
-    """What destroys data needs a yes in a database that is not the project's own."""
+    """What cannot be taken back needs a yes."""
 
     code = "E210"
     exit_code = 5

@@ -1,4 +1,4 @@
-"""``howdah migration``: list, show, new, up, down, check."""
+"""``howdah migration``: list, show, new, up, down, squash, check."""
 
 from __future__ import annotations
 
@@ -78,14 +78,15 @@ def show(context: click.Context, migration: str) -> None:
 
 @command_.command("new", cls=Command)
 @click.argument("name")
+@click.option("--metadata", is_flag=True, help="Also an up.yaml and a down.yaml, for what changes in the metadata.")
 @click.pass_context
-def new(context: click.Context, name: str) -> None:
+def new(context: click.Context, name: str, metadata: bool) -> None:
     r"""Make the folder of a migration, with an up.sql and a down.sql to write.
 
     \b
     Examples:
       howdah migration new add_tags
-      howdah migration new "Add tags to article"
+      howdah migration new "Add tags to article" --metadata
     """
     import datetime as dt
     from pathlib import Path
@@ -95,13 +96,13 @@ def new(context: click.Context, name: str) -> None:
 
     console = console_of(context)
     root = running.project_folder(console)
-    made = new_migration(root / MIGRATIONS, name, dt.datetime.now(dt.UTC))
-    files = [made / "up.sql", made / "down.sql"]
+    made = new_migration(root / MIGRATIONS, name, dt.datetime.now(dt.UTC), calls=metadata)
+    files = sorted(made.iterdir(), key=lambda file: (file.suffix, file.stem != "up"))
     here = Path.cwd()
     shown = [str(file.relative_to(here) if file.is_relative_to(here) else file) for file in files]
     told = {"version": int(made.name.partition("_")[0]), "folder": str(made), "files": [str(file) for file in files]}
     console.data(told, "\n".join(shown))
-    console.say(f"Write both, then: {running.command_here(root)} migration up")
+    console.say(f"Write them, then: {running.command_here(root)} migration up")
 
 
 @command_.command("up", cls=Command)
@@ -162,6 +163,44 @@ def down(context: click.Context, count: int | None, to: str | None, dry_run: boo
         console, project, lambda it: provision.migrate_down(root, it.dsn, count=number, to=to)
     )
     databases.say_done(console, "reverted", steps, "No such migration is applied.")
+
+
+@command_.command("squash", cls=Command)
+@click.option("--from", "first", metavar="VERSION", required=True, help="The first migration that goes into it.")
+@click.option("--to", "last", metavar="VERSION", help="The last one; else the newest.")
+@click.option("--name", help="The name of the new one; else made of theirs.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be written and removed.")
+@click.option("--yes", is_flag=True, help="Remove the old files also where git does not have them.")
+@click.pass_context
+def squash(context: click.Context, first: str, last: str | None, name: str | None, dry_run: bool, yes: bool) -> None:
+    r"""Make one migration of several. A database that has applied them has applied it.
+
+    \b
+    Examples:
+      howdah migration squash --from 20261121101500 --name shop
+      howdah migration squash --from add_tags --to add_prices --dry-run
+    """
+    from howdah.migrations import squash as squashing
+    from howdah.migrations.load import load_migrations
+    from howdah.migrations.write import checked_slug
+    from howdah.provision import MIGRATIONS
+
+    console = console_of(context)
+    folder = running.project_folder(console) / MIGRATIONS
+    slug = None if name is None else checked_slug(name)
+    planned = squashing.plan_squash(load_migrations(folder), first, last, slug)
+    files = [f"{MIGRATIONS}/{planned.folder}/{file}" for file in planned.texts]
+    places = [one.place for one in planned.replaced]
+    if not dry_run:
+        if squashing.uncommitted(folder, planned):
+            what = "Remove migrations that git does not have as they are"
+            databases.confirm_always(console, what, yes=yes, hint="Commit them first, or add --yes.")
+        squashing.write_squash(folder, planned)
+    told = {"written": files, "replaced": places, "irreversible": list(planned.irreversible), "dry_run": dry_run}
+    console.data(told, "\n".join([*(f"+ {file}" for file in files), *(f"- {place}" for place in places)]))
+    for place in planned.irreversible:
+        console.say(f"{place} cannot be taken back, so the new one cannot be either.")
+    console.say("Nothing was changed." if dry_run else "Databases that have applied the old ones have applied it.")
 
 
 @command_.command("check", cls=Command)

@@ -10,12 +10,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from howdah.migrations.load import Migration, Seed
-from howdah.migrations.plan import pending_migrations, pending_seeds, reverted_migrations
+from howdah.migrations.plan import Applied, pending_migrations, pending_seeds, replacements, reverted_migrations
 from howdah.migrations.run import LOCK, QUERIES, ApplyCalls, Step, read_applied, refuse_transaction_control, run_file
 from howdah.postgres.connection import Connection
 from howdah.postgres.install import Installation, install
 
-WriteMetadata = Callable[[Connection, Installation], Awaitable[None]]
+WriteMetadata = Callable[[Connection, Installation], Awaitable[object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,7 @@ async def migrate(
     async with connection.transaction():
         await connection.script(LOCK)
         applied = await read_applied(connection)
+        await _record_replacements(connection, migrations, applied)
         pending = pending_migrations(migrations, applied, to=to)
         sown = pending_seeds(seeds, json.loads(await connection.submit(QUERIES["applied_seeds"])))
         refuse_transaction_control(file for migration in pending for file in migration.up)
@@ -71,24 +72,29 @@ async def revert(
     *,
     count: int = 1,
     to: int | None = None,
+    write_metadata: WriteMetadata | None = None,
     apply_calls: ApplyCalls | None = None,
 ) -> tuple[Step, ...]:
     """The last ``count`` migrations, or all that are newer than ``to``, have been taken back, or nothing has.
 
-    They are no longer recorded, so they are pending again. Raises NoDown, MigrationMissing, MigrationFailed,
-    TransactionControl, CannotInstall.
+    They are no longer recorded, so they are pending again. ``write_metadata`` runs last in the transaction. Raises
+    NoDown, MigrationMissing, MigrationFailed, TransactionControl, CannotInstall.
     """
     installation = await install(connection)
     async with connection.transaction():
         await connection.script(LOCK)
-        chosen = reverted_migrations(migrations, await read_applied(connection), count=count, to=to)
+        applied = await read_applied(connection)
+        chosen = reverted_migrations(migrations, applied, count=count, to=to)
+        await _record_replacements(connection, migrations, applied)
         refuse_transaction_control(file for migration in chosen for file in migration.down)
         steps: list[Step] = []
         for migration in chosen:
             steps += [await run_file(connection, installation, file, apply_calls) for file in migration.down]
-            await connection.submit(QUERIES["forget"], [b"%d" % migration.version])
+            await _forget(connection, migration.version)
         if steps:
             await connection.submit(QUERIES["announce"])
+        if write_metadata is not None:
+            await write_metadata(connection, installation)
     return tuple(steps)
 
 
@@ -109,10 +115,28 @@ async def _apply(
     connection: Connection, installation: Installation, migration: Migration, apply_calls: ApplyCalls | None
 ) -> list[Step]:
     steps = [await run_file(connection, installation, file, apply_calls) for file in migration.up]
-    milliseconds = sum(step.milliseconds for step in steps)
+    await record(connection, migration, milliseconds=sum(step.milliseconds for step in steps))
+    return steps
+
+
+async def record(connection: Connection, migration: Migration, *, milliseconds: float = 0) -> None:
+    """The database remembers the migration as applied."""
     values = [b"%d" % migration.version, migration.name.encode(), migration.checksum.encode(), b"%.1f" % milliseconds]
     await connection.submit(QUERIES["record"], values)
-    return steps
+
+
+async def _record_replacements(
+    connection: Connection, migrations: Sequence[Migration], applied: Sequence[Applied]
+) -> None:
+    """What the database has in the form of the migrations it was made of is remembered under its own name."""
+    for replacement in replacements(migrations, applied):
+        for version in replacement.versions:
+            await _forget(connection, version)
+        await record(connection, replacement.migration)
+
+
+async def _forget(connection: Connection, version: int) -> None:
+    await connection.submit(QUERIES["forget"], [b"%d" % version])
 
 
 async def _sow(connection: Connection, installation: Installation, seed: Seed) -> Step:

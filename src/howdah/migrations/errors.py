@@ -10,7 +10,9 @@
     ├── MigrationFailed        E206  Postgres refused a statement of a file
     ├── TransactionControl     E207  a file begins or ends transactions itself
     ├── UnknownMigration       E208  there is no migration of this version or name
-    └── InvalidMigrationName   E209  a migration cannot be called so
+    ├── InvalidMigrationName   E209  a migration cannot be called so
+    ├── PartlyReplaced         E213  some that one replaces are applied, and some are not
+    └── NothingToSquash        E216  fewer than two migrations to make one of
 """
 
 from __future__ import annotations
@@ -82,5 +84,19 @@ class InvalidMigrationName(MigrationError):
     """A migration's name needs a letter or a digit in it."""
 
     code = "E209"
+    status = 400
+    exit_code = 2
+
+
+class PartlyReplaced(MigrationError):
+    """The database has applied some of the migrations that one replaces, and not all of them."""
+
+    code = "E213"
+
+
+class NothingToSquash(MigrationError):
+    """There are not two migrations to make one of."""
+
+    code = "E216"
     status = 400
     exit_code = 2

@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from howdah.migrations import replaces
 from howdah.migrations.errors import InvalidMigrations
+from howdah.migrations.replaces import Replaced
 from howdah.postgres.statements import statement_starts
 
 _FOLDER_NAME = re.compile(r"([0-9]{1,18})_(\w[\w.-]*)")
+_PART_NAME = re.compile(r"(up|down)(?:\.([0-9]{1,6}))?\.(sql|yaml)")
+_NEARLY_A_PART = re.compile(r"(up|down)\b.*\.(sql|ya?ml|json)", re.IGNORECASE)
 _FILE_NAME = re.compile(r"([0-9]{1,18})_(.*)\.(down|up)\.(sql|yaml)", re.DOTALL)
 
 
@@ -60,7 +64,7 @@ File = SqlFile | CallsFile
 class Migration:
     """A folder ``<version>_<name>`` with an ``up.sql``, and perhaps a ``down.sql``; or files that begin like that.
 
-    ``place`` is the path of the folder, or how the paths of the files begin.
+    ``place`` is the path of the folder, or how the paths of the files begin. ``replaces`` are those it was made of.
     """
 
     version: int
@@ -68,13 +72,15 @@ class Migration:
     place: str
     up: tuple[File, ...]
     down: tuple[File, ...] = ()
+    replaces: tuple[Replaced, ...] = ()
 
     @property
     def checksum(self) -> str:
-        """What tells whether it is what was applied: of its one file, or of all of them in order."""
-        if len(self.up) == 1:
-            return self.up[0].checksum
-        return hashlib.sha256(" ".join(file.checksum for file in self.up).encode()).hexdigest()
+        """What tells whether it is what was applied: of its one file with statements, or of all of them in order."""
+        files = [file for file in self.up if file.has_statements] or list(self.up)
+        if len(files) == 1:
+            return files[0].checksum
+        return hashlib.sha256(" ".join(file.checksum for file in files).encode()).hexdigest()
 
     @property
     def down_place(self) -> str:
@@ -105,8 +111,10 @@ def load_migrations(folder: Path) -> tuple[Migration, ...]:
     """The migrations in the folder by ascending version, which is compared as a number; none when it does not exist.
 
     A migration is a folder, or files of one version and name: ``.up.sql``, ``.up.yaml``, ``.down.sql``, ``.down.yaml``,
-    of which the SQL comes first. Files whose names begin with a dot, and text for people (``README``, ``.md``,
-    ``.txt``), are passed over. Raises InvalidMigrations with everything that is wrong.
+    of which the SQL comes first. In a folder are ``up.sql`` and ``up.yaml``, of which the SQL comes first, and
+    ``down.yaml`` and ``down.sql``, of which it comes last; or any number of ``up.1.sql``, ``up.2.yaml``, …, by number.
+    Names that begin with a dot, and text for people (``README``, ``.md``, ``.txt``), are passed over. Raises
+    InvalidMigrations with everything that is wrong.
     """
     problems: list[str] = []
     read = _read_folders(folder, problems) + _read_files(folder, problems)
@@ -132,14 +140,37 @@ def _read_folders(folder: Path, problems: list[str]) -> list[Migration]:
                 )
         elif matched is None:
             problems.append(f"{place} is not named <version>_<name>, as 0001_create_author is.")
-        elif not (path / "up.sql").is_file():
-            problems.append(f"{place} has no up.sql.")
         else:
-            up = (_read(path / "up.sql", f"{place}/up.sql", problems),)
-            down = (path / "down.sql").is_file()
-            back = (_read(path / "down.sql", f"{place}/down.sql", problems),) if down else ()
-            migrations.append(Migration(int(matched[1]), matched[2], place, up, back))
+            migrations.append(_read_folder(path, int(matched[1]), matched[2], place, problems))
     return migrations
+
+
+def _read_folder(path: Path, version: int, name: str, place: str, problems: list[str]) -> Migration:
+    parts: dict[str, dict[tuple[int, str], Path]] = {"up": {}, "down": {}}
+    for file in sorted(path.iterdir()):
+        matched = _PART_NAME.fullmatch(file.name)
+        if matched is not None and file.is_file():
+            direction, number, _ = matched.groups()
+            parts[direction][int(number or 0), file.name] = file
+        elif _NEARLY_A_PART.fullmatch(file.name):
+            problems.append(
+                f"{place}/{file.name} would not be read: a part is called like up.sql, up.yaml or up.1.sql."
+            )
+    if not parts["up"]:
+        problems.append(f"{place} has no up.sql.")
+    for named in parts.values():
+        numbers = [number for number, _ in named]
+        if any(numbers) and (0 in numbers or len(set(numbers)) < len(numbers)):
+            problems.append(f"{place} has parts whose order nobody knows: number all of them, each with its own.")
+    # What calls say of tables is said when those are there: after they are made, before they are dropped.
+    up = [files for _, files in sorted(parts["up"].items())]
+    down = [files for _, files in sorted(parts["down"].items(), key=lambda one: (one[0][0], one[0][1] == "down.sql"))]
+    read = [tuple(_read_either(file, f"{place}/{file.name}", problems) for file in files) for files in (up, down)]
+    listed: tuple[Replaced, ...] = ()
+    if (path / replaces.FILE).is_file():
+        text = _read(path / replaces.FILE, f"{place}/{replaces.FILE}", problems).text
+        listed = replaces.read_replaces(f"{place}/{replaces.FILE}", text, problems)
+    return Migration(version, name, place, read[0], read[1], listed)
 
 
 def _read_files(folder: Path, problems: list[str]) -> list[Migration]:

@@ -16,28 +16,53 @@ from howdah.migrations.errors import InvalidMigrationName
 _LONGEST = 100  # bytes of a file's name are 255, and a version goes before it
 _VERSION = re.compile(r"([0-9]{14})_")
 _FORMAT = "%Y%m%d%H%M%S"
-_UP = "-- What this migration changes. It is applied whole or not at all.\n"
-_DOWN = "-- How to take it back. As long as there is no statement here, it cannot be.\n"
+_SQL = {
+    "up.sql": "-- What this migration changes. It is applied whole or not at all.\n",
+    "down.sql": "-- How to take it back. As long as there is no statement here, it cannot be.\n",
+}
+_CALLS = {
+    "up.yaml": """# What changes in the metadata, as calls, after up.sql and in the same transaction. For example:
+#
+# - type: track_table
+#   args: tag
+# - type: create_select_permission
+#   args: {table: tag, role: anonymous, permission: {columns: [id, name], filter: {}}}
+#
+# In a project with files in metadata/tables those decide: write it there as well.
+""",
+    "down.yaml": """# How to take it back, before down.sql. For example:
+#
+# - type: untrack_table
+#   args: tag
+""",
+}
 
 
-def new_migration(folder: Path, name: str, now: dt.datetime) -> Path:
+def new_migration(folder: Path, name: str, now: dt.datetime, *, calls: bool = False) -> Path:
     """The made folder ``<YYYYMMDDHHMMSS>_<name>`` with an ``up.sql`` and a ``down.sql``, both without a statement yet.
 
-    Its version is ``now`` (UTC), or a second after the newest there if that is later: it shall be the last of all.
+    With ``calls`` there are an ``up.yaml`` and a ``down.yaml`` as well, for what changes in the metadata. Its version
+    is ``now`` (UTC), or a second after the newest there if that is later: it shall be the last of all.
     Raises InvalidMigrationName, and OSError where the folder cannot be made.
     """
-    slug = slug_of(name)
-    if not slug:
-        raise InvalidMigrationName(f'"{name}" cannot be the name of a migration.', hint="Say what it does: add_tags.")
+    slug = checked_slug(name)
     folder.mkdir(parents=True, exist_ok=True)
     with _alone_in(folder):
         newest = max(filter(None, map(_moment, folder.iterdir())), default=None)
         moment = now if newest is None else max(now, newest + dt.timedelta(seconds=1))
         made = folder / f"{moment:{_FORMAT}}_{slug}"
         made.mkdir()
-        (made / "up.sql").write_text(_UP, encoding="utf-8")
-        (made / "down.sql").write_text(_DOWN, encoding="utf-8")
+        for file, text in {**_SQL, **(_CALLS if calls else {})}.items():
+            (made / file).write_text(text, encoding="utf-8")
     return made
+
+
+def checked_slug(name: str) -> str:
+    """A name as part of a folder's. Raises InvalidMigrationName when nothing is left of it."""
+    slug = slug_of(name)
+    if not slug:
+        raise InvalidMigrationName(f'"{name}" cannot be the name of a migration.', hint="Say what it does: add_tags.")
+    return slug
 
 
 def slug_of(name: str) -> str:
