@@ -210,7 +210,7 @@ def check(context: click.Context) -> None:
 
     It exits with 3 when something differs, and changes nothing.
 
-    
+    \b
     Examples:
       howdah migration check
       howdah migration check --json | jq '.error.differences'
