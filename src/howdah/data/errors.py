@@ -15,6 +15,7 @@
     │   └── StatementTimedOut       postgres-error       504
     ├── InvalidConfiguration        invalid-configuration
     ├── InvalidJson                 invalid-json
+    ├── MethodNotAllowed            not-supported        405
     ├── MissingSessionVariable      not-found
     ├── NotExists                   not-exists
     ├── NotSupported                not-supported
@@ -179,6 +180,13 @@ class InvalidJson(DataError):
     """The body is not JSON."""
 
     code = "invalid-json"
+
+
+class MethodNotAllowed(DataError):
+    """Another method belongs to this address."""
+
+    code = "not-supported"
+    status = 405
 
 
 class MissingSessionVariable(DataError):

@@ -5,6 +5,9 @@
     POST  /v1/query                           a request: {"type", "args"}
     POST  /v1/query/explain                   the arguments of "explain"
     POST  /api/1/table/<table>/<operation>    the arguments of one, for clients of the time before /v1/query
+    GET   /v1/template/<name>?<arguments>     a query template that only reads, with the arguments of the address
+    DELETE  /v1/template/<name>?<arguments>   any query template
+    POST  /v1/template/<name>                 any, with the arguments of the body; PUT is the same
     GET   /v1/version                         which howdah this is, for the administrator
     GET   /healthz                            whether requests can be answered, as text
 
@@ -18,9 +21,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from howdah import __version__
-from howdah.data.errors import AccessDenied, DataError, InvalidJson, UnknownAddress
+from howdah.data.errors import AccessDenied, DataError, InvalidJson, MethodNotAllowed, UnknownAddress
 from howdah.data.execute import Answer, Engine
-from howdah.data.query.address import Address, read_address
+from howdah.data.query.address import Address, TemplateAddress, read_address, read_arguments, read_template_name
 from howdah.session import ANONYMOUS, Session
 
 Scope = dict[str, Any]
@@ -32,13 +35,6 @@ Headers = tuple[Header, ...]
 _READ: Final = frozenset({"GET", "HEAD"})
 _JSON: Final = (b"content-type", b"application/json; charset=utf-8")
 _TEXT: Final = (b"content-type", b"text/plain; charset=utf-8")
-
-
-class MethodNotAllowed(DataError):
-    """Another method belongs to this address."""
-
-    code = "not-supported"
-    status = 405
 
 
 class BodyTooLarge(DataError):
@@ -71,6 +67,8 @@ class DataRoutes:
                 await self._query(scope, receive, send, address)
             else:
                 await _refuse_method(send, b"POST")
+        elif (template := read_template_name(path)) is not None:
+            await self._template(scope, receive, send, template)
         elif path in self._readable:
             if scope["method"] in _READ:
                 await self._readable[path](scope, send)
@@ -87,10 +85,28 @@ class DataRoutes:
             # What is left of the body is not read: the connection cannot be used for another request.
             await _send(send, _refusal(error), ((b"connection", b"close"),))
             return
-        if body is None:
-            return
+        if body is not None:
+            await self._answer(body, scope, send, address)
+
+    async def _answer(self, body: bytes, scope: Scope, send: Send, address: Address | None) -> None:
         answer = await self._engine.answer(body, _session(scope), address)
         await _send(send, answer, ((b"retry-after", b"1"),) if answer.status == 503 else ())
+
+    async def _template(self, scope: Scope, receive: Receive, send: Send, name: str) -> None:
+        """Execute a query template: with the arguments of the body, or (GET, DELETE) of the address."""
+        method: str = scope["method"]
+        address = TemplateAddress(name, textual=method in ("GET", "DELETE"), only_reading=method == "GET")
+        if method in ("POST", "PUT"):
+            await self._query(scope, receive, send, address)
+        elif method in ("GET", "DELETE"):
+            try:
+                body = read_arguments(scope.get("query_string", b""))
+            except DataError as error:
+                await _send(send, _refusal(error))
+            else:
+                await self._answer(body, scope, send, address)
+        else:
+            await _refuse_method(send, b"GET, POST, PUT, DELETE")
 
     async def _version(self, scope: Scope, send: Send) -> None:
         """Which howdah this is; nobody else's business (R56)."""

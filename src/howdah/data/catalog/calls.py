@@ -17,6 +17,7 @@ from howdah.data.catalog.document import (
     read_custom_column_names,
     read_custom_names,
     read_document,
+    read_query_template,
     read_using,
     refuse_root_fields,
 )
@@ -26,6 +27,7 @@ from howdah.data.catalog.metadata import (
     Metadata,
     Operation,
     PermissionMetadata,
+    QueryTemplate,
     RelationshipKind,
     RelationshipMetadata,
     TableMetadata,
@@ -35,6 +37,7 @@ from howdah.data.catalog.naming import CUSTOM_SCHEMA
 from howdah.data.catalog.resolve import resolve
 from howdah.data.errors import AlreadyExists, AlreadyTracked, DataError, NotExists, NotSupported, Path, render_path
 from howdah.data.query.ast import MetadataCall, TableName
+from howdah.data.query.parse import check_template
 from howdah.data.query.reading import expected, read_name, read_object, read_table, refuse_other_keys, require
 
 
@@ -283,11 +286,45 @@ def _permission(
     raise NotExists(message, path=(path, "role"))
 
 
+# -- query templates ---------------------------------------------------------------------------------------------------
+
+
+def _create_query_template(args: Any, metadata: Metadata, path: Path) -> _Change:
+    template = read_query_template(args, path)
+    if metadata.query_template(template.name) is not None:
+        raise AlreadyExists(f'query template "{template.name}" already exists', path=(path, "name"))
+    check_template(template.query, (path, "template"))
+    return _Change(metadata.with_query_template(template))
+
+
+def _drop_query_template(args: Any, metadata: Metadata, path: Path) -> _Change:
+    template = _query_template(_fields(args, {"name"}, path), metadata, path)
+    return _Change(metadata.without_query_template(template.name))
+
+
+def _set_query_template_comment(args: Any, metadata: Metadata, path: Path) -> _Change:
+    fields = _fields(args, {"name", "comment"}, path)
+    template = _query_template(fields, metadata, path)
+    comment = read_comment(fields.get("comment"), (path, "comment"))
+    return _Change(metadata.with_query_template(replace(template, comment=comment)))
+
+
+def _query_template(fields: dict[str, Any], metadata: Metadata, path: Path) -> QueryTemplate:
+    name = read_name(require(fields, "name", path), (path, "name"))
+    template = metadata.query_template(name)
+    if template is None:
+        raise NotExists(f'query template "{name}" does not exist', path=(path, "name"))
+    return template
+
+
 # -- all of it ---------------------------------------------------------------------------------------------------------
 
 
 def _replace_metadata(args: Any, _: Metadata, path: Path) -> _Change:
-    return _Change(read_document(args, path))
+    metadata = read_document(args, path)
+    for index, template in enumerate(args.get("query_templates", ())):
+        check_template(template["template"], (((path, "query_templates"), index), "template"))
+    return _Change(metadata)
 
 
 def _clear_metadata(args: Any, _: Metadata, path: Path) -> _Change:
@@ -314,6 +351,9 @@ CALLS: Mapping[str, _Apply] = {
     **{f"create_{operation}_permission": _create_permission(operation) for operation in OPERATIONS},
     **{f"drop_{operation}_permission": _drop_permission(operation) for operation in OPERATIONS},
     "set_permission_comment": _set_permission_comment,
+    "create_query_template": _create_query_template,
+    "drop_query_template": _drop_query_template,
+    "set_query_template_comment": _set_query_template_comment,
     "replace_metadata": _replace_metadata,
     "clear_metadata": _clear_metadata,
     "export_metadata": _question,

@@ -13,6 +13,7 @@ from howdah.data.catalog.metadata import (
     Metadata,
     Operation,
     PermissionMetadata,
+    QueryTemplate,
     RelationshipKind,
     RelationshipMetadata,
     TableMetadata,
@@ -28,22 +29,37 @@ T = TypeVar("T")
 def to_document(metadata: Metadata) -> dict[str, Any]:
     """The metadata as JSON: ``{"tables": [{"table", "object_relationships", …, "delete_permissions"}]}``.
 
-    What a table seldom has (``is_enum``, ``configuration``) is there only where it has it.
+    What there seldom is (a table's ``is_enum`` and ``configuration``, ``query_templates``) is there only where it is.
     """
-    return {"tables": [_from_table(table) for table in metadata.tables]}
+    document: dict[str, Any] = {"tables": [_from_table(table) for table in metadata.tables]}
+    if metadata.query_templates:
+        document["query_templates"] = [_from_template(template) for template in metadata.query_templates]
+    return document
 
 
 def read_document(value: Any, path: Path = None) -> Metadata:
     """The metadata that a document describes; rules stay as they are.
 
     Raises ParseFailed and UnexpectedPayload with the place. Lists of things this version does not have (``functions``,
-    ``query_templates``…) are accepted when they are empty.
+    ``remote_schemas``…) are accepted when they are empty.
     """
     document = read_object(value, path)
     for key, more in document.items():
-        if key not in {"version", "tables"} and more != []:
+        if key not in {"version", "tables", "query_templates"} and more != []:
             raise UnexpectedPayload(f'unexpected key "{key}"', path=(path, key))
-    return arranged(Metadata(_each(document, "tables", path, _read_table)))
+    templates = _each(document, "query_templates", path, read_query_template)
+    return arranged(Metadata(_each(document, "tables", path, _read_table), templates))
+
+
+def read_query_template(value: Any, path: Path) -> QueryTemplate:
+    """A query template: its name, and what it stores as written."""
+    fields = read_object(value, path)
+    refuse_other_keys(fields, frozenset({"name", "template", "comment"}), path)
+    return QueryTemplate(
+        read_name(require(fields, "name", path), (path, "name")),
+        read_object(require(fields, "template", path), (path, "template")),
+        read_comment(fields.get("comment"), (path, "comment")),
+    )
 
 
 def table_to_json(name: TableName) -> Any:
@@ -218,6 +234,10 @@ def _from_table(table: TableMetadata) -> dict[str, Any]:
             for operation in OPERATIONS
         },
     }
+
+
+def _from_template(template: QueryTemplate) -> dict[str, Any]:
+    return _with_comment({"name": template.name, "template": dict(template.query)}, template.comment)
 
 
 def _from_custom_names(names: CustomNames) -> dict[str, Any]:

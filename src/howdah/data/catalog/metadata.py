@@ -73,10 +73,20 @@ class TableMetadata:
 
 
 @dataclass(frozen=True, slots=True)
+class QueryTemplate:
+    """A stored request with parameters, as written. It is carried out on behalf of whoever executes it."""
+
+    name: str
+    query: Mapping[str, Any]
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Metadata:
-    """Every tracked table, sorted by name."""
+    """Every tracked table and every query template, sorted by name."""
 
     tables: tuple[TableMetadata, ...] = ()
+    query_templates: tuple[QueryTemplate, ...] = ()
 
     def table(self, name: TableName) -> TableMetadata | None:
         """The tracked table of this name, if it is tracked."""
@@ -91,15 +101,30 @@ class Metadata:
         """The same without the table of this name."""
         return replace(self, tables=tuple(table for table in self.tables if table.name != name))
 
+    def query_template(self, name: str) -> QueryTemplate | None:
+        """The query template of this name, if there is one."""
+        return next((template for template in self.query_templates if template.name == name), None)
+
+    def with_query_template(self, template: QueryTemplate) -> Metadata:
+        """The same with ``template`` in the place of the one of its name, or added."""
+        others = self.without_query_template(template.name).query_templates
+        return arranged(replace(self, query_templates=(*others, template)))
+
+    def without_query_template(self, name: str) -> Metadata:
+        """The same without the query template of this name."""
+        rest = tuple(template for template in self.query_templates if template.name != name)
+        return replace(self, query_templates=rest)
+
 
 def arranged(metadata: Metadata) -> Metadata:
     """The same in the one order that every form of metadata has, so that equal metadata are equal values.
 
     Tables by name; object relationships before array relationships, by name; permissions by operation and role;
-    custom names by column.
+    custom names by column; query templates by name.
     """
+    templates = tuple(sorted(metadata.query_templates, key=lambda template: template.name))
     tables = tuple(sorted((_arranged_table(table) for table in metadata.tables), key=lambda table: table.name))
-    return replace(metadata, tables=tables)
+    return replace(metadata, tables=tables, query_templates=templates)
 
 
 def _arranged_table(table: TableMetadata) -> TableMetadata:

@@ -20,7 +20,7 @@ from howdah.data.execute.remembered import Remembered, Shape, Statements
 from howdah.data.execute.transaction import carry_out, prepare_transaction
 from howdah.data.execute.trial import Trial
 from howdah.data.plan import Plan, plan, standpoint
-from howdah.data.query.address import Address, place_in_args, with_envelope
+from howdah.data.query.address import Address, TemplateAddress, place_in_args, with_envelope
 from howdah.data.query.ast import (
     Bulk,
     ColumnName,
@@ -35,6 +35,7 @@ from howdah.data.query.json import decode
 from howdah.data.query.limits import Limits
 from howdah.data.query.parse import parse_request
 from howdah.data.query.shape import Holes, split
+from howdah.data.query.template import Templates, expand
 from howdah.data.sql.render import render
 from howdah.data.sql.statement import Statement, bind
 from howdah.errors import HowdahError
@@ -113,6 +114,7 @@ class Engine:
         )
         self._installation = Installation(None, None)
         self._known = NOTHING
+        self._templates: Templates = {}
         self._statements = Statements()
         self._running = False
 
@@ -200,6 +202,7 @@ class Engine:
 
     def _swap(self, known: Known) -> None:
         self._known = known
+        self._templates = {template.name: template.query for template in known.metadata.query_templates}
         self._statements = Statements()
 
     # -- answers -------------------------------------------------------------------------------------------------------
@@ -242,7 +245,7 @@ class Engine:
             return Answer(200, await self._answer(body, session, address))
         except DataError as error:
             told = error.to_body(admin=session.is_admin)
-            return _refusal(error, told if address is None else {**told, "path": place_in_args(told["path"])})
+            return _refusal(error, told if address is None else {**told, "path": place_in_args(told["path"], address)})
         except (DatabaseUnavailable, CannotConnect) as error:
             return _unavailable(error)
         except DatabaseError as error:
@@ -253,10 +256,14 @@ class Engine:
         value = decode(body, self._limits)
         if address is not None:
             value = with_envelope(address, value)
+        if isinstance(address, TemplateAddress):
+            value = expand(value, self._templates, textual=address.textual, only_reading=address.only_reading)
+        else:
+            value = expand(value, self._templates)
         shaped, remembered = self._look_up(value, session)
         if shaped is not None and remembered is not None:
             return await self._submit(remembered, remembered.statement, session, values=_values(shaped))
-        request = parse_request(value, self._limits)
+        request = parse_request(value, self._limits, self._templates)
         match request:
             case MetadataCall():
                 return await self._administer(request, session)

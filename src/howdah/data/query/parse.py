@@ -8,8 +8,9 @@ are placed from the request on. Keys that mean nothing are refused, not ignored.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, cast
 
 from howdah.data.errors import NotSupported, Path, UnexpectedPayload, Unreadable
 from howdah.data.query.ast import (
@@ -55,6 +56,9 @@ from howdah.data.query.selection import (
     parse_plain_columns,
     parse_rows,
 )
+from howdah.data.query.template import Templates, expand, sample
+
+NO_TEMPLATES: Templates = MappingProxyType({})
 
 METADATA_CALLS = frozenset(
     {
@@ -63,6 +67,9 @@ METADATA_CALLS = frozenset(
         "untrack_table",
         "set_table_customization",
         "set_table_custom_fields",
+        "create_query_template",
+        "drop_query_template",
+        "set_query_template_comment",
         "create_object_relationship",
         "create_array_relationship",
         "drop_relationship",
@@ -86,24 +93,36 @@ METADATA_CALLS = frozenset(
 )
 
 
-def parse_request(value: Any, limits: Limits = DEFAULT_LIMITS) -> Request:
-    """The request that an envelope of ``type`` and ``args`` stands for.
+def parse_request(
+    value: Any, limits: Limits = DEFAULT_LIMITS, templates: Templates = NO_TEMPLATES, path: Path = None
+) -> Request:
+    """The request that an envelope of ``type`` and ``args`` stands for; ``path`` is where that is.
 
-    Raises Unreadable (not of the form of the language), UnexpectedPayload (unknown keys and operators, too much of
-    something) and NotSupported (a negative limit).
+    One that executes one of the ``templates`` is the request that this is with its arguments. Raises Unreadable (not of
+    the form of the language), UnexpectedPayload (unknown keys and operators, too much of something), NotSupported (a
+    negative limit), and what executing a template is refused with.
     """
     try:
-        return _request(value, None, Budget(limits))
+        return _request(value, path, Budget(limits), templates)
     except Unreadable as error:
-        if isinstance(value, dict) and value.get("type") not in _SEVERAL and error.path is not None:
+        if path is None and isinstance(value, dict) and value.get("type") not in _SEVERAL and error.path is not None:
             for start in ("$.args.", "$.args["):
                 if error.path.startswith(start):
                     error.path = "$" + error.path.removeprefix("$.args")
         raise
 
 
-def _request(value: Any, path: Path, budget: Budget) -> Request:
-    envelope = read_object(value, path)
+def check_template(template: Mapping[str, Any], path: Path) -> Query | Bulk:
+    """What the template asks, with some value for each parameter: what it names can be looked up.
+
+    Raises NotSupported for a request that cannot be stored, UnexpectedPayload for a parameter where no value stands,
+    and whatever the request itself is refused with.
+    """
+    return cast("Query | Bulk", parse_request(sample(template, path), path=path))  # a template is of no other type
+
+
+def _request(value: Any, path: Path, budget: Budget, templates: Templates) -> Request:
+    envelope = read_object(expand(value, templates, path), path)
     kind = require(envelope, "type", path)
     if not isinstance(kind, str):
         raise expected("String", kind, (path, "type"))
@@ -118,12 +137,14 @@ def _request(value: Any, path: Path, budget: Budget) -> Request:
         return MetadataCall(kind, args, place)
     if kind == "bulk":
         items = read_list(args, place, budget)
-        return Bulk(tuple([_request(item, (place, index), budget) for index, item in enumerate(items)]), place)
+        return Bulk(
+            tuple([_request(item, (place, index), budget, templates) for index, item in enumerate(items)]), place
+        )
     examine = _EXAMINATIONS.get(kind)
     if examine is not None:
         if path is not None:
             raise NotSupported(f'"{kind}" stands alone and not inside another request', path=(path, "type"))
-        return examine(read_object(args, place), place, lambda inner, where: _request(inner, where, budget))
+        return examine(read_object(args, place), place, lambda inner, where: _request(inner, where, budget, templates))
     if kind == "transaction":
         return _transaction(args, place, budget)
     read = _QUERIES.get(kind)

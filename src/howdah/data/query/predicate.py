@@ -50,6 +50,16 @@ RESERVED = frozenset({*_COMPARISONS, *_CONNECTIVES, *_CASTS})
 """Every key that is an operator: no name can be one."""
 
 
+def is_comparison(key: str) -> bool:
+    """Whether the key is an operator between a column and what it is given."""
+    return key in _COMPARISONS
+
+
+def is_connective(key: str) -> bool:
+    """Whether the key is ``$and``, ``$or``, ``$not`` or ``$exists``."""
+    return key in _CONNECTIVES
+
+
 def parse_predicate(value: Any, path: Path = None, budget: Budget | None = None, nesting: int = 0) -> BooleanExpression:
     """The expression an object stands for; ``{}`` is true.
 

@@ -1,0 +1,201 @@
+"""Query templates: stored requests with parameters, ``{"param": name}`` or with a ``default`` beside it.
+
+A parameter stands where a value stands: what a column is compared with or set to, one member of a list, ``limit`` and
+``offset``. It is never a table, a column, an operator or a condition, and what an argument contains never becomes one:
+so a template does what its author wrote, whatever is sent to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal, TypeAlias
+
+from howdah.data.errors import MethodNotAllowed, NotExists, NotSupported, ParseFailed, Path, UnexpectedPayload
+from howdah.data.query.predicate import is_comparison, is_connective
+from howdah.data.query.reading import read_name, read_object, refuse_other_keys, require
+
+EXECUTE: Final = "execute_query_template"
+
+READS: Final = frozenset({"select", "count", "aggregate"})
+TEMPLATE_TYPES: Final = READS | {"insert", "update", "delete", "bulk"}
+
+Templates: TypeAlias = Mapping[str, Mapping[str, Any]]
+"""Stored requests by name."""
+
+Slot: TypeAlias = Literal["value", "number", "list", "flag"]
+"""What stands in a place; a ``number`` is one of rows."""
+
+_Argument = Callable[[str, Mapping[str, Any], Slot], Any]
+
+
+def expand(
+    request: Any, templates: Templates, path: Path = None, *, textual: bool = False, only_reading: bool = False
+) -> Any:
+    """The request; or, where it executes a template, the request that this is with its arguments.
+
+    ``textual`` arguments were in an address, and are digits where a number is expected. Raises NotExists,
+    MethodNotAllowed, ParseFailed (no template's name, no argument) and UnexpectedPayload (an unknown parameter).
+    """
+    if not isinstance(request, dict) or request.get("type") != EXECUTE or "args" not in request:
+        return request
+    refuse_other_keys(request, frozenset({"type", "args", "version"}), path)
+    place = (path, "args")
+    fields = read_object(request["args"], place)
+    refuse_other_keys(fields, frozenset({"name", "args"}), place)
+    name = read_name(require(fields, "name", place), (place, "name"))
+    arguments = read_object(fields.get("args") or {}, (place, "args"))
+    template = templates.get(name)
+    if template is None:
+        raise NotExists(f'query template "{name}" does not exist', path=(place, "name"))
+    if only_reading and not only_reads(template):
+        raise MethodNotAllowed(f'query template "{name}" writes: send it with POST')
+    return fill(template, arguments, (place, "args"), textual=textual)
+
+
+def fill(template: Mapping[str, Any], arguments: Mapping[str, Any], path: Path, *, textual: bool = False) -> Any:
+    """The request that the template is with these arguments; see `expand`.
+
+    Raises ParseFailed for a missing argument and UnexpectedPayload for one that the template has no parameter for.
+    """
+    known: set[str] = set()
+
+    def argument(name: str, hole: Mapping[str, Any], slot: Slot) -> Any:
+        known.add(name)
+        if name in arguments:
+            value = arguments[name]
+            if textual and slot == "number" and isinstance(value, str) and value.isascii() and value.isdigit():
+                return int(value)
+            return value
+        if "default" in hole:
+            return hole["default"]
+        raise ParseFailed(f'the argument "{name}" is missing', path=path)
+
+    filled = _Filling(argument).request(template, None)
+    for name in arguments:
+        if name not in known:
+            raise UnexpectedPayload(f'the template has no parameter "{name}"', path=(path, name))
+    return filled
+
+
+def sample(template: Mapping[str, Any], path: Path) -> Any:
+    """The request with some value for each parameter, of a kind that can stand there: for looking at its form.
+
+    Raises NotSupported for what cannot be a template, and UnexpectedPayload for a parameter where no value stands.
+    """
+    samples: dict[Slot, Any] = {"value": "", "number": 0, "list": [], "flag": True}
+    return _Filling(lambda _name, _hole, slot: samples[slot]).request(template, path)
+
+
+def only_reads(template: Mapping[str, Any]) -> bool:
+    """Whether nothing in the template writes."""
+    if template.get("type") == "bulk" and isinstance(template.get("args"), list):
+        return all(only_reads(one) for one in template["args"])
+    return template.get("type") in READS
+
+
+_WRITTEN: Final = frozenset({"$set", "values", "$inc", "$mul"})
+_NUMBERS: Final = frozenset({"limit", "offset"})
+_NAMING: Final = frozenset({"ceq", "cne", "cneq", "cgt", "clt", "cgte", "clte"})
+_LISTS: Final = frozenset(
+    {"in", "nin", "has_keys_any", "has_keys_all", "ancestor_any", "descendant_any", "matches_any"}
+)
+
+
+class _Filling:
+    """One walk through a template, which makes a copy with ``argument``'s values in it."""
+
+    def __init__(self, argument: _Argument) -> None:
+        self._argument = argument
+
+    def request(self, value: Any, path: Path) -> Any:
+        if not isinstance(value, Mapping) or value.get("type") not in TEMPLATE_TYPES:
+            kinds = ", ".join(sorted(TEMPLATE_TYPES))
+            raise NotSupported(f"a template is a request of one of the types {kinds}", path=path)
+        place, args = (path, "args"), value.get("args")
+        if value["type"] == "bulk" and isinstance(args, list):
+            return {**value, "args": [self.request(one, (place, index)) for index, one in enumerate(args)]}
+        return {**value, "args": self.arguments(args, place)}
+
+    def arguments(self, args: Any, path: Path) -> Any:
+        if not isinstance(args, Mapping):
+            return self.fixed(args, path)
+        return {key: self.part(key, value, (path, key)) for key, value in args.items()}
+
+    def part(self, key: str, value: Any, path: Path) -> Any:
+        if key == "where":
+            return self.condition(value, path)
+        if key == "columns" and isinstance(value, list):
+            return [self.arguments(one, (path, index)) for index, one in enumerate(value)]
+        if key == "objects" and isinstance(value, list):
+            return [self.row(one, (path, index)) for index, one in enumerate(value)]
+        if key in _WRITTEN:
+            return self.row(value, path)
+        if key in _NUMBERS and _is_hole(value):
+            return self._argument(value["param"], value, "number")
+        return self.fixed(value, path)
+
+    def condition(self, value: Any, path: Path) -> Any:
+        if isinstance(value, list):
+            return [self.condition(one, (path, index)) for index, one in enumerate(value)]
+        if not isinstance(value, Mapping) or _is_hole(value):
+            return self.fixed(value, path)
+        return {key: self.entry(key, item, (path, key)) for key, item in value.items()}
+
+    def entry(self, key: str, value: Any, path: Path) -> Any:
+        name = key[1:]
+        if is_connective(key):
+            if name == "exists" and isinstance(value, Mapping):
+                return {
+                    inner: self.condition(item, (path, inner)) if inner == "_where" else self.fixed(item, (path, inner))
+                    for inner, item in value.items()
+                }
+            return self.condition(value, path)
+        if not is_comparison(key) or name == "cast":
+            if not _is_hole(value):
+                return self.condition(value, path)
+            # Spelt out, an argument that is an object stays a value and does not become operators.
+            return {"$eq": self._argument(value["param"], value, "value")}
+        if name in _NAMING:
+            return self.fixed(value, path)
+        if _is_hole(value):
+            slot: Slot = "list" if name in _LISTS else "flag" if name == "is_null" else "value"
+            return self._argument(value["param"], value, slot)
+        return self.inside(value)
+
+    def row(self, value: Any, path: Path) -> Any:
+        """Columns and their values; below a relationship, rows in ``data``."""
+        if not isinstance(value, Mapping) or _is_hole(value):
+            return self.fixed(value, path)
+        return {key: self.cell(item, (path, key)) for key, item in value.items()}
+
+    def cell(self, value: Any, path: Path) -> Any:
+        if not isinstance(value, Mapping) or "data" not in value or not value.keys() <= {"data", "on_conflict"}:
+            return self.inside(value)
+        place, data = (path, "data"), value["data"]
+        rows = [self.row(one, (place, index)) for index, one in enumerate(data)] if isinstance(data, list) else None
+        return {**self.fixed(value, path, but="data"), "data": self.row(data, place) if rows is None else rows}
+
+    def inside(self, value: Any) -> Any:
+        """A value, and what it contains."""
+        if _is_hole(value):
+            return self._argument(value["param"], value, "value")
+        if isinstance(value, Mapping):
+            return {key: self.inside(item) for key, item in value.items()}
+        return [self.inside(item) for item in value] if isinstance(value, list) else value
+
+    def fixed(self, value: Any, path: Path, *, but: str | None = None) -> Any:
+        """What no argument may change: as it is. Raises UnexpectedPayload when there is a parameter in it."""
+        if _is_hole(value):
+            raise UnexpectedPayload("a parameter stands for a value, and here is none", path=path)
+        if isinstance(value, Mapping):
+            for key, item in value.items():
+                if key != but:
+                    self.fixed(item, (path, key))
+        elif isinstance(value, list):
+            for index, item in enumerate(value):
+                self.fixed(item, (path, index))
+        return value
+
+
+def _is_hole(value: Any) -> bool:
+    return isinstance(value, Mapping) and isinstance(value.get("param"), str) and value.keys() <= {"param", "default"}
