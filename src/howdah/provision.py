@@ -33,7 +33,7 @@ from howdah.postgres.connect import connect
 from howdah.postgres.connection import Connection
 from howdah.postgres.install import Installation
 
-MIGRATIONS, SEEDS, METADATA = "migrations", "seeds", "metadata/tables"
+MIGRATIONS, SEEDS, METADATA = "migrations", "seeds", "metadata"
 """The folders of a project that describe its database."""
 
 _NONE = -1  # the version before all of them

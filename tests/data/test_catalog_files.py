@@ -23,6 +23,7 @@ from howdah.data.catalog.files import (
     read_folder,
     source_hash,
 )
+from howdah.data.catalog.files import TEMPLATES as TEMPLATE_FILE
 from howdah.data.catalog.metadata import (
     OPERATIONS,
     CustomNames,
@@ -30,6 +31,7 @@ from howdah.data.catalog.metadata import (
     ManualMapping,
     Metadata,
     PermissionMetadata,
+    QueryTemplate,
     RelationshipMetadata,
     TableMetadata,
     arranged,
@@ -78,12 +80,28 @@ RELATIONSHIPS = st.builds(
 PERMISSIONS = st.sampled_from(OPERATIONS).flatmap(
     lambda operation: st.builds(PermissionMetadata, NAMES, st.just(operation), RULES[operation], COMMENTS)
 )
+TEMPLATES = st.builds(
+    QueryTemplate,
+    NAMES,
+    st.builds(
+        lambda where, values: {
+            "type": "bulk",
+            "args": [
+                {"type": "count", "args": {"table": "t", "where": where}},
+                {"type": "insert", "args": {"table": "t", "objects": [values]}},
+            ],
+        },
+        st.dictionaries(st.sampled_from(["a", 'quo"te', "b c"]), SCALARS | st.just({"param": "p"}), max_size=3),
+        st.dictionaries(NAMES, st.none() | JSON_VALUES, max_size=3),
+    ),
+    COMMENTS,
+)
 CUSTOM_NAMES = st.builds(
     CustomNames,
     st.one_of(st.none(), NAMES),
     st.dictionaries(NAMES, NAMES, max_size=3).map(lambda pairs: tuple(pairs.items())),
 )
-METADATA = st.lists(
+TRACKED = st.lists(
     st.builds(
         TableMetadata,
         TABLES,
@@ -94,7 +112,12 @@ METADATA = st.lists(
     ),
     max_size=3,
     unique_by=lambda table: table.name,
-).map(lambda tables: arranged(Metadata(tuple(tables))))
+)
+METADATA = st.builds(
+    lambda tables, templates: arranged(Metadata(tuple(tables), tuple(templates))),
+    TRACKED,
+    st.lists(TEMPLATES, max_size=2, unique_by=lambda template: template.name),
+)
 
 
 # -- round trips -------------------------------------------------------------------------------------------------------
@@ -119,7 +142,10 @@ def test_files_written_and_read_are_the_same_metadata(metadata: Metadata) -> Non
 @given(METADATA)
 def test_files_are_valid_toml_for_everybody(metadata: Metadata) -> None:
     """Each file's text is TOML whose schema and table are the table's."""
-    for table, text in zip(metadata.tables, to_files(metadata).values(), strict=True):
+    files = to_files(metadata)
+    templates = tomllib.loads(files.pop(TEMPLATE_FILE, ""))
+    assert set(templates) == {template.name for template in metadata.query_templates}
+    for table, text in zip(metadata.tables, files.values(), strict=True):
         found = tomllib.loads(text)
         assert TableName(found["schema"], found["table"]) == table.name
 
@@ -292,7 +318,7 @@ def test_a_mistake_is_told_with_its_line(old: str, new: str, line: int, words: s
     """What is wrong in a file is said with file, line and, where a name is nearly right, the nearest one."""
     assert old in ARTICLE
     with pytest.raises(InvalidMetadataFiles) as caught:
-        from_files({"public.article.toml": ARTICLE.replace(old, new)})
+        from_files({"tables/public.article.toml": ARTICLE.replace(old, new)})
     mistake = next(one for one in caught.value.mistakes if words in one.message)
     assert mistake.place == f"metadata/tables/public.article.toml:{line}"
     assert hint is None or (mistake.hint is not None and hint in mistake.hint)
@@ -301,10 +327,10 @@ def test_a_mistake_is_told_with_its_line(old: str, new: str, line: int, words: s
 def test_all_mistakes_of_all_files_are_told_at_once() -> None:
     """One error lists what is wrong in every file; a table in two files is such a thing."""
     files = {
-        "a.toml": ARTICLE,
-        "b.toml": ARTICLE,
-        "c.toml": "table = ",
-        "d.toml": 'table = "d"\nfoo = 1\nbar = 2\n',
+        "tables/a.toml": ARTICLE,
+        "tables/b.toml": ARTICLE,
+        "tables/c.toml": "table = ",
+        "tables/d.toml": 'table = "d"\nfoo = 1\nbar = 2\n',
     }
     with pytest.raises(InvalidMetadataFiles) as caught:
         from_files(files)
@@ -346,21 +372,26 @@ def test_dates_become_text() -> None:
 )
 def test_a_problem_of_the_catalog_is_found_in_its_file(problem: Problem, line: int | None) -> None:
     """What does not hold in the database is told with the file and line that wrote it."""
-    files = {"broken.toml": "table = ", "public.article.toml": ARTICLE}
+    files = {"broken.toml": "table = ", "tables/public.article.toml": ARTICLE}
     assert place_of(problem, files) == (None if line is None else f"metadata/tables/public.article.toml:{line}")
 
 
 def test_a_folder_is_read_and_hashed(tmp_path: Any) -> None:
     """Files are read by name; the hash changes with any text or name, and no folder is no files."""
-    assert read_folder(tmp_path / "tables") == {}
-    (tmp_path / "b.toml").write_text("table = 1")
-    (tmp_path / "a.toml").write_text("ünï")
-    (tmp_path / "notes.md").write_text("not metadata")
+    assert read_folder(tmp_path / "metadata") == {}
+    tables = tmp_path / "tables"
+    tables.mkdir()
+    (tables / "b.toml").write_text("table = 1")
+    (tables / "a.toml").write_text("ünï")
+    (tables / "notes.md").write_text("not metadata")
+    (tmp_path / "notes.toml").write_text("not metadata")
+    (tmp_path / "query_templates.toml").write_text("")
     files = read_folder(tmp_path)
-    assert files == {"a.toml": "ünï", "b.toml": "table = 1"}
-    hashes = {source_hash(one) for one in (files, {}, {"a.toml": "ünï"}, {**files, "b.toml": "table = 2"})}
+    assert files == {"tables/a.toml": "ünï", "tables/b.toml": "table = 1", "query_templates.toml": ""}
+    one = {"tables/a.toml": "ünï"}
+    hashes = {source_hash(some) for some in (files, {}, one, {**files, "tables/b.toml": "table = 2"})}
     assert len(hashes) == 4
-    (tmp_path / "c.toml").write_bytes(b"\xff")
+    (tables / "c.toml").write_bytes(b"\xff")
     with pytest.raises(UnreadableMetadataFile, match=r"c\.toml"):
         read_folder(tmp_path)
 

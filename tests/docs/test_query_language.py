@@ -140,3 +140,9 @@ def test_the_readmes_curl_commands_answer(dev: Dev) -> None:
     as_user, everything = answers[1]["count"], answers[3]["count"]
     assert as_user < everything
     assert answers[4], "author 7 has drafts of her own"
+
+
+def test_query_templates_are_written_as_the_page_writes_them() -> None:
+    """The page's TOML of templates is metadata without a mistake."""
+    (text,) = (block.text for block in blocks(PAGE) if block.kind == "toml query_templates")
+    assert len(files.from_files({files.TEMPLATES: text}).query_templates) == 1

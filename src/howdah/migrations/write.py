@@ -28,7 +28,7 @@ _CALLS = {
 # - type: create_select_permission
 #   args: {table: tag, role: anonymous, permission: {columns: [id, name], filter: {}}}
 #
-# In a project with files in metadata/tables those decide: write it there as well.
+# In a project with files in metadata/ those decide: write it there as well.
 """,
     "down.yaml": """# How to take it back, before down.sql. For example:
 #

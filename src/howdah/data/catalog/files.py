@@ -1,4 +1,4 @@
-"""Metadata ↔ TOML files, one for each tracked table, as they lie in a project under ``metadata/tables``.
+"""Metadata ↔ TOML files: in a project's ``metadata`` one in ``tables`` for each table, and ``query_templates.toml``.
 
 A rule is written in the grammar of the API. TOML's bare keys have no ``$``, so files spell operators ``_eq``; and TOML
 has no null, so what compares with null is written ``_is_null``.
@@ -25,14 +25,16 @@ from howdah.data.catalog.metadata import (
     Metadata,
     Operation,
     PermissionMetadata,
+    QueryTemplate,
     RelationshipMetadata,
     TableMetadata,
     arranged,
 )
 from howdah.data.catalog.model import Problem
-from howdah.data.errors import InvalidJson
+from howdah.data.errors import DataError, InvalidJson
 from howdah.data.query.ast import TableName
 from howdah.data.query.json import decode
+from howdah.data.query.parse import check_template
 from howdah.data.sql.encode import to_json
 from howdah.errors import HowdahError
 from howdah.project.lines import Key, key_lines
@@ -69,18 +71,20 @@ class UnreadableMetadataFile(HowdahError):
 
 
 Files = Mapping[str, str]
-"""Texts by file name, as ``public.article.toml``."""
+"""Texts by file name, as ``tables/public.article.toml``."""
+
+TEMPLATES = "query_templates.toml"
 
 
 def read_folder(folder: Path) -> dict[str, str]:
-    """The texts of the ``.toml`` files in the folder by their names; none when there is no folder.
+    """The texts of the ``.toml`` files of the folder ``metadata`` by their names; none when there is no folder.
 
     Raises UnreadableMetadataFile.
     """
     texts: dict[str, str] = {}
-    for path in sorted(folder.glob("*.toml")):
+    for path in sorted(folder.glob("tables/*.toml")) + sorted(folder.glob(TEMPLATES)):
         try:
-            texts[path.name] = path.read_text(encoding="utf-8")
+            texts[path.relative_to(folder).as_posix()] = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise UnreadableMetadataFile(f"{path} cannot be read: {error}", path=str(path)) from error
     return texts
@@ -94,12 +98,16 @@ def source_hash(files: Files) -> str:
     return digest.hexdigest()
 
 
-def from_files(files: Files, *, folder: str = "metadata/tables") -> Metadata:
+def from_files(files: Files, *, folder: str = "metadata") -> Metadata:
     """The metadata that the files describe. Raises InvalidMetadataFiles with everything that is wrong."""
     mistakes: list[Mistake] = []
     tables: dict[TableName, TableMetadata] = {}
+    templates: tuple[QueryTemplate, ...] = ()
     for name in sorted(files):
         reading = _Reading(f"{folder}/{name}", files[name], mistakes)
+        if name == TEMPLATES:
+            templates = reading.query_templates()
+            continue
         table = reading.table()
         if table is not None and table.name in tables:
             reading.refuse(("table",), f'table "{table.name}" has another file already')
@@ -107,10 +115,10 @@ def from_files(files: Files, *, folder: str = "metadata/tables") -> Metadata:
             tables[table.name] = table
     if mistakes:
         raise InvalidMetadataFiles(mistakes)
-    return arranged(Metadata(tuple(tables.values())))
+    return arranged(Metadata(tuple(tables.values()), templates))
 
 
-def place_of(problem: Problem, files: Files, *, folder: str = "metadata/tables") -> str | None:
+def place_of(problem: Problem, files: Files, *, folder: str = "metadata") -> str | None:
     """Where a problem of the Catalog was written, as ``file:line``; None when no file has its table."""
     for name, text in files.items():
         try:
@@ -175,7 +183,7 @@ class _Reading:
             keys = keys[:-1]
         self.mistakes.append(Mistake(f"{self.place}:{self.lines.get(keys, 1)}", message, hint))
 
-    def table(self) -> TableMetadata | None:
+    def toml(self) -> dict[str, Any] | None:
         try:
             found = tomllib.loads(self.text, parse_float=Decimal)
         except tomllib.TOMLDecodeError as error:
@@ -185,6 +193,37 @@ class _Reading:
             self.mistakes.append(Mistake(f"{self.place}:{number}", f"this is not TOML: {error}", hint))
             return None
         self.lines = key_lines(self.text)
+        return found
+
+    def json(self, found: Mapping[str, Any]) -> dict[str, Any]:
+        """What was written as TOML, as it would be read from JSON. Raises InvalidJson."""
+        return {key: decode(to_json(_as_json(value)).encode()) for key, value in found.items()}
+
+    def query_templates(self) -> tuple[QueryTemplate, ...]:
+        found = (self.query_template(name, value) for name, value in (self.toml() or {}).items())
+        return tuple(template for template in found if template is not None)
+
+    def query_template(self, name: str, found: Any) -> QueryTemplate | None:
+        if not isinstance(found, dict) or not name:
+            self.refuse((name,), "a query template is a table with a name")
+            return None
+        self.refuse_unknown(found, (name,), ("json", "comment") if "json" in found else ("type", "args", "comment"))
+        try:
+            if "json" in found:
+                query = decode(str(found["json"]).encode())
+            else:
+                query = self.json({key: value for key, value in found.items() if key != "comment"})
+            check_template(query, None)
+        except DataError as error:
+            path = error.path or "$"
+            self.refuse((name, *_inner_keys(path)), f"{path}: {error.message}")
+            return None
+        return QueryTemplate(name, query, self.comment(found, (name,)))
+
+    def table(self) -> TableMetadata | None:
+        found = self.toml()
+        if found is None:
+            return None
         self.refuse_unknown(found, (), _TABLE_KEYS)
         name = self.name(found, ("table",))
         schema = self.name(found, ("schema",)) if "schema" in found else "public"
@@ -296,7 +335,7 @@ class _Reading:
             return None
         self.refuse_unknown(found, keys, (*RULE_KEYS[operation], "comment"))
         try:
-            rule = {key: decode(to_json(_as_json(value)).encode()) for key, value in found.items() if key != "comment"}
+            rule = self.json({key: value for key, value in found.items() if key != "comment"})
         except InvalidJson as error:
             self.refuse(keys, f"the permission cannot be kept: {error.message}")
             return None

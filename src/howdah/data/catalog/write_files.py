@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
-from howdah.data.catalog.metadata import ForeignKeyOn, ManualMapping, Metadata, RelationshipMetadata, TableMetadata
+from howdah.data.catalog.files import TEMPLATES
+from howdah.data.catalog.metadata import (
+    ForeignKeyOn,
+    ManualMapping,
+    Metadata,
+    QueryTemplate,
+    RelationshipMetadata,
+    TableMetadata,
+)
 from howdah.data.query.ast import TableName
+from howdah.data.sql.encode import to_json
 from howdah.errors import HowdahError
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
@@ -24,8 +33,11 @@ class NotWritableAsToml(HowdahError):
 
 
 def to_files(metadata: Metadata) -> dict[str, str]:
-    """The text of each table's file by its name. Raises NotWritableAsToml."""
-    return {file_name(table.name): to_text(table) for table in metadata.tables}
+    """The text of each file by its name. Raises NotWritableAsToml."""
+    texts = {f"tables/{file_name(table.name)}": to_text(table) for table in metadata.tables}
+    if metadata.query_templates:
+        texts[TEMPLATES] = templates_to_text(metadata.query_templates)
+    return texts
 
 
 def file_name(table: TableName) -> str:
@@ -57,6 +69,24 @@ def to_text(table: TableMetadata) -> str:
         lines = [line for key, value in rule.items() for line in _pairs(_key(key), value)]
         blocks.append([header, *lines, *_comment(permission.comment)])
     return "\n\n".join("\n".join(block) for block in blocks) + "\n"
+
+
+def templates_to_text(templates: Iterable[QueryTemplate]) -> str:
+    """The text of the file of query templates. What has a null, which TOML has not, is written as JSON."""
+    blocks = []
+    for template in templates:
+        query = dict(template.query)
+        lines = [f"json = {_string(to_json(query))}"]
+        if not _has_null(query):
+            lines = [line for key, value in query.items() for line in _pairs(_key(key), value)]
+        blocks.append("\n".join([f"[{_key(template.name)}]", *_comment(template.comment), *lines]))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _has_null(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(_has_null(item) for item in value.values())
+    return any(_has_null(item) for item in value) if isinstance(value, list | tuple) else value is None
 
 
 def _relationship(relationship: RelationshipMetadata) -> list[str]:

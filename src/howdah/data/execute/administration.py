@@ -13,12 +13,15 @@ from howdah.data.catalog.introspect import introspect
 from howdah.data.catalog.resolve import resolve
 from howdah.data.errors import DatabaseRefused, NotSupported, Path
 from howdah.data.execute.known import Known, share
+from howdah.data.plan import plan
 from howdah.data.query.ast import MetadataCall
+from howdah.data.query.parse import check_template
 from howdah.data.query.reading import expected, read_object, refuse_other_keys, require
 from howdah.data.sql.encode import to_json
 from howdah.postgres.connection import Connection, Outcome
 from howdah.postgres.errors import DatabaseError
 from howdah.postgres.statements import statement_starts
+from howdah.session import ADMIN
 
 SUCCESS = b'{"message":"success"}'
 
@@ -57,6 +60,9 @@ class Administration:
             apply_call(call, self.known.metadata, self.known.database, self.known.catalog)
             return to_json(to_document(self.known.metadata)).encode()
         metadata = apply_call(call, self.known.metadata, self.known.database, self.known.catalog)
+        if call.type == "create_query_template":
+            for query in check_template(call.args["template"], (call.path, "template")):
+                plan(query, self.known.catalog, ADMIN)  # for what it raises: a template names what there is
         if call.type == "reload_metadata":
             self._announce = True
         if metadata != self.known.metadata:

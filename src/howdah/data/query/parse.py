@@ -8,7 +8,7 @@ are placed from the request on. Keys that mean nothing are refused, not ignored.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -112,13 +112,21 @@ def parse_request(
         raise
 
 
-def check_template(template: Mapping[str, Any], path: Path) -> Query | Bulk:
-    """What the template asks, with some value for each parameter: what it names can be looked up.
+def check_template(template: Mapping[str, Any], path: Path) -> tuple[Query, ...]:
+    """The queries of a template, with some value for each parameter: what they name can be looked up.
 
     Raises NotSupported for a request that cannot be stored, UnexpectedPayload for a parameter where no value stands,
     and whatever the request itself is refused with.
     """
-    return cast("Query | Bulk", parse_request(sample(template, path), path=path))  # a template is of no other type
+    return tuple(_queries(parse_request(sample(template, path), path=path)))
+
+
+def _queries(request: Request) -> Iterator[Query]:
+    if isinstance(request, Bulk):
+        for one in request.requests:
+            yield from _queries(one)
+    else:
+        yield cast("Query", request)  # a template is of no other type
 
 
 def _request(value: Any, path: Path, budget: Budget, templates: Templates) -> Request:
@@ -146,19 +154,19 @@ def _request(value: Any, path: Path, budget: Budget, templates: Templates) -> Re
             raise NotSupported(f'"{kind}" stands alone and not inside another request', path=(path, "type"))
         return examine(read_object(args, place), place, lambda inner, where: _request(inner, where, budget, templates))
     if kind == "transaction":
-        return _transaction(args, place, budget)
+        return _transaction(args, place, budget, templates)
     read = _QUERIES.get(kind)
     if read is None:
         raise Unreadable(f'unknown query type "{kind}"', path=(path, "type"))
     return read(read_object(args, place), place, budget)
 
 
-def _transaction(args: Any, path: Path, budget: Budget) -> Transaction:
+def _transaction(args: Any, path: Path, budget: Budget, templates: Templates) -> Transaction:
     budget.references = True
     queries: list[Query] = []
     for index, item in enumerate(read_list(args, path, budget)):
         place = (path, index)
-        request = _request(item, place, budget)
+        request = _request(item, place, budget, templates)
         if isinstance(request, Bulk | Transaction | MetadataCall | Explain | PermissionTest):
             raise UnexpectedPayload("a transaction is made of queries that read and write rows", path=(place, "type"))
         queries.append(request)

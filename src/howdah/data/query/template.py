@@ -88,9 +88,10 @@ def sample(template: Mapping[str, Any], path: Path) -> Any:
 
 def only_reads(template: Mapping[str, Any]) -> bool:
     """Whether nothing in the template writes."""
-    if template.get("type") == "bulk" and isinstance(template.get("args"), list):
-        return all(only_reads(one) for one in template["args"])
-    return template.get("type") in READS
+    kind, args = template.get("type"), template.get("args")
+    if kind == "bulk" and isinstance(args, list):
+        return all(isinstance(one, Mapping) and only_reads(one) for one in args)
+    return isinstance(kind, str) and kind in READS
 
 
 _WRITTEN: Final = frozenset({"$set", "values", "$inc", "$mul"})
@@ -108,16 +109,17 @@ class _Filling:
         self._argument = argument
 
     def request(self, value: Any, path: Path) -> Any:
-        if not isinstance(value, Mapping) or value.get("type") not in TEMPLATE_TYPES:
+        kind = value.get("type") if isinstance(value, Mapping) else None
+        if not isinstance(kind, str) or kind not in TEMPLATE_TYPES:
             kinds = ", ".join(sorted(TEMPLATE_TYPES))
             raise NotSupported(f"a template is a request of one of the types {kinds}", path=path)
         place, args = (path, "args"), value.get("args")
-        if value["type"] == "bulk" and isinstance(args, list):
+        if kind == "bulk" and isinstance(args, list):
             return {**value, "args": [self.request(one, (place, index)) for index, one in enumerate(args)]}
         return {**value, "args": self.arguments(args, place)}
 
     def arguments(self, args: Any, path: Path) -> Any:
-        if not isinstance(args, Mapping):
+        if not isinstance(args, Mapping) or _is_hole(args):
             return self.fixed(args, path)
         return {key: self.part(key, value, (path, key)) for key, value in args.items()}
 
@@ -144,7 +146,7 @@ class _Filling:
     def entry(self, key: str, value: Any, path: Path) -> Any:
         name = key[1:]
         if is_connective(key):
-            if name == "exists" and isinstance(value, Mapping):
+            if name == "exists" and isinstance(value, Mapping) and not _is_hole(value):
                 return {
                     inner: self.condition(item, (path, inner)) if inner == "_where" else self.fixed(item, (path, inner))
                     for inner, item in value.items()
