@@ -30,7 +30,7 @@ ASKED = {
     "json refused as admin": True,
 }
 EXPECTED = {"json answer": 200, "json error": 400}
-ELSEWHERE = {"toml", "sh", "json with PostGIS"}
+ELSEWHERE = {"toml query_templates", "toml", "sh", "json with PostGIS"}
 """What other tests try: the test below, and ``tests/data/test_postgis.py``."""
 
 
