@@ -81,9 +81,9 @@ def test_every_operation_is_a_type_of_query() -> None:
 
 def test_places_are_places_in_what_was_sent() -> None:
     """A key that only begins like ``args`` is another key."""
-    assert place_in_args("$.args[0]") == "$[0]"
-    assert place_in_args("$.argsy") == "$.argsy"
-    assert place_in_args("$") == "$"
+    assert place_in_args("$.args[0]", "explain") == "$[0]"
+    assert place_in_args("$.argsy", "explain") == "$.argsy"
+    assert place_in_args("$", "explain") == "$"
 
 
 @pytest.fixture(scope="module")
