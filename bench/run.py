@@ -55,7 +55,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="howdah-bench-") as name, running_postgres(Path(name)) as postgres:
         folder = Path(name)
         folder.chmod(0o755)
-        with _serving(postgres, folder, workers=arguments.workers) as (server, port):
+        with serving(postgres, folder, workers=arguments.workers) as (server, port):
             _call(port, {"type": "bulk", "args": json.loads((HERE / "metadata.json").read_text())}, admin=True)
             scripts = {query: _script(port, postgres, folder, query) for query in arguments.queries}
             rounds = _rounds(arguments, postgres, server, port, scripts)
@@ -74,7 +74,7 @@ def _arguments() -> argparse.Namespace:
 
 
 @contextmanager
-def _serving(postgres: Server, folder: Path, *, workers: int) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+def serving(postgres: Server, folder: Path, *, workers: int) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """A running ``howdah serve`` and its port."""
     secret = folder / "admin-secret"
     secret.write_text(SECRET)

@@ -24,7 +24,7 @@ def template(cluster: Cluster) -> str:
         async with await connect(dsn) as connection:
             await install(connection)
             metadata = read_document(json.loads((FIXTURE / "metadata.json").read_text()))
-            await store.write(connection, metadata, over=0)
+            await store.write(connection, metadata, over=await store.read(connection))
 
     return cluster.template("cases", (FIXTURE / "database.sql").read_text(), lambda dsn: run(prepare(dsn)))
 

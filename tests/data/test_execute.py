@@ -304,7 +304,10 @@ def test_a_document_nobody_can_read_does_not_stop_the_start(tables: str) -> None
     async def scenario() -> None:
         async with await connect(tables) as connection:
             await install(connection)
-            await connection.script("""update howdah.metadata set version = 3, document = '{"tables": [{"odd": 1}]}'""")
+            await connection.script(
+                "update howdah.metadata set version = 3;"
+                """insert into howdah.metadata_tables values ('public', 'author', 3, '{"odd": 1}')"""
+            )
         async with started(tables) as engine:
             (problem,) = engine.catalog.problems
             assert "odd" in problem.message
@@ -321,11 +324,12 @@ def test_two_writers_over_one_version_are_told(database: str) -> None:
         async with await connect(database) as connection:
             await install(connection)
             metadata = read_document(json.loads((FIXTURE / "metadata.json").read_text()))
-            assert (await store.write(connection, metadata, over=0)).version == 1
+            before = await store.read(connection)
+            assert (await store.write(connection, metadata, over=before)).version == 1
             stored = await store.read(connection)
             assert (stored.version, stored.metadata, stored.source) == (1, metadata, None)
             with pytest.raises(store.MetadataChanged):
-                await store.write(connection, Metadata(), over=0)
+                await store.write(connection, Metadata(), over=before)
             assert (await store.read(connection)).version == 1
 
     run(scenario())

@@ -10,6 +10,8 @@ import pytest
 from tests.support import run
 
 from howdah import provision
+from howdah.data.catalog import store
+from howdah.data.catalog.metadata import Metadata
 from howdah.data.execute import Engine
 from howdah.migrations.errors import InvalidMigrations, MigrationFailed, NoDown
 from howdah.migrations.load import CallsFile, load_migrations
@@ -101,8 +103,9 @@ def test_a_refused_call_takes_everything_back(root: Path, database: str) -> None
         assert caught.value.path == "migrations/91_x.up.yaml:2"
         assert 'syntax error at or near "selct"' in caught.value.message
         async with await connect(database) as connection:
-            left = "select json_build_array(to_regclass('author'), (select count(*) from howdah.migrations), document)"
-            assert json.loads(await connection.submit(f"{left} from howdah.metadata")) == [None, 0, {"tables": []}]
+            left = "select json_build_array(to_regclass('author'), (select count(*) from howdah.migrations))"
+            assert json.loads(await connection.submit(left)) == [None, 0]
+            assert (await store.read(connection)).metadata == Metadata()
 
     run(scenario())
 
@@ -142,8 +145,7 @@ def test_down_undoes_tables_and_metadata(root: Path, database: str) -> None:
         assert len(await provision.migrate_down(root, Secret(database))) == 1
         assert (await standings())[0].state == "pending"
         async with await connect(database) as connection:
-            document = json.loads(await connection.submit("select document from howdah.metadata"))
-        assert document == {"tables": []}
+            assert (await store.read(connection)).metadata == Metadata()
         await provision.migrate_up(root, Secret(database))
         with pytest.raises(NoDown) as caught:
             await provision.migrate_down(root, Secret(database))
@@ -155,15 +157,15 @@ def test_down_undoes_tables_and_metadata(root: Path, database: str) -> None:
 def test_metadata_files_decide_once_there_are_any(root: Path, database: str) -> None:
     """What calls made is kept until the project says it in files."""
 
-    async def scenario() -> object:
+    async def scenario() -> list[str]:
         await provision.migrate_up(root, Secret(database))
         (root / "metadata/tables").mkdir(parents=True)
         (root / "metadata/tables/public.author.toml").write_text('table = "author"\n')
         await provision.migrate_up(root, Secret(database))
         async with await connect(database) as connection:
-            return json.loads(await connection.submit("select document -> 'tables' from howdah.metadata"))
+            return [table.name.name for table in (await store.read(connection)).metadata.tables]
 
-    assert [table["table"] for table in run(scenario())] == ["author"]
+    assert run(scenario()) == ["author"]
 
 
 @pytest.mark.parametrize(

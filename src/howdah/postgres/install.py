@@ -16,7 +16,7 @@ from howdah.postgres import queries
 from howdah.postgres.connection import Connection
 from howdah.postgres.errors import DatabaseError, PostgresError
 
-INSTALLED_VERSION = 2
+INSTALLED_VERSION = 3
 """What this howdah installs; ``install.sql`` writes the same number."""
 
 _QUERIES = queries.load(Path(__file__).with_name("install.sql"))
@@ -89,7 +89,13 @@ async def _installed_version(connection: Connection) -> int:
     return int(await connection.submit(_QUERIES["installed_version"]))
 
 
-async def share_tables(connection: Connection, role: str, tables: Iterable[tuple[str, str]]) -> tuple[str, ...]:
-    """``role`` may use exactly ``tables`` (schema and name; those that are missing are skipped); what was refused."""
+async def share_tables(
+    connection: Connection, role: str, tables: Iterable[tuple[str, str]], *, are_all: bool = True
+) -> tuple[str, ...]:
+    """``role`` may use ``tables`` (schema and name; those that are missing are skipped); what was refused.
+
+    Where these ``are_all``, it may use nothing else.
+    """
     tracked = json.dumps([{"schema": schema, "name": name} for schema, name in tables])
-    return tuple(json.loads(await connection.submit(_QUERIES["share_tables"], [role.encode(), tracked.encode()])))
+    parameters = [role.encode(), tracked.encode(), b"true" if are_all else b"false"]
+    return tuple(json.loads(await connection.submit(_QUERIES["share_tables"], parameters)))

@@ -20,8 +20,38 @@ create table if not exists howdah.metadata (
   source text,
   changed_at timestamptz not null default now()
 );
+comment on column howdah.metadata.document is 'Everything but the tables.';
 comment on column howdah.metadata.source is 'Hash of the files that were taken over last; calls may have changed the document since.';
-insert into howdah.metadata (version, document) values (0, '{"tables": []}') on conflict do nothing;
+insert into howdah.metadata (version, document) values (0, '{}') on conflict do nothing;
+
+-- A row for each table that is or was tracked, with the version that it was written with: so a process that knows an
+-- earlier version reads what is new, and no more.
+create table if not exists howdah.metadata_tables (
+  schema text not null,
+  name text not null,
+  version bigint not null,
+  document json,
+  primary key (schema, name)
+);
+comment on column howdah.metadata_tables.document is 'As an export has it; null when the table is tracked no longer.';
+create index if not exists metadata_tables_version on howdah.metadata_tables (version);
+
+-- Until version 2 the document had all tables in it.
+insert into howdah.metadata_tables (schema, name, version, document)
+select schema, name, version, document
+from (
+  select
+    case json_typeof(t.document -> 'table') when 'object' then coalesce(t.document #>> '{table,schema}', 'public')
+      else 'public' end,
+    case json_typeof(t.document -> 'table') when 'object' then t.document #>> '{table,name}'
+      else t.document ->> 'table' end,
+    m.version, t.document
+  from howdah.metadata m, json_array_elements(m.document -> 'tables') as t (document)
+  where json_typeof(m.document -> 'tables') = 'array'
+) as listed (schema, name, version, document)
+where name is not null
+on conflict do nothing;
+update howdah.metadata set document = '{}' where document -> 'tables' is not null;
 
 create table if not exists howdah.migrations (
   version bigint primary key,
@@ -98,8 +128,11 @@ begin
 end
 $body$;
 
--- The role may use exactly the tracked tables, their sequences and the schemas of both; what could not be granted.
-create or replace function howdah.share_tables(role_name text, tracked json) returns json language plpgsql as $body$
+-- The role may use the tracked tables, their sequences and the schemas of both, and where these are all there are,
+-- nothing else; what could not be granted.
+drop function if exists howdah.share_tables(text, json);
+create or replace function howdah.share_tables(role_name text, tracked json, are_all boolean)
+returns json language plpgsql as $body$
 declare
   role_id oid := (select oid from pg_roles where rolname = role_name);
   tables oid[];
@@ -114,20 +147,18 @@ begin
   join pg_class c on c.relnamespace = n.oid and c.relname = t.name and c.relkind in ('r', 'p', 'v', 'm', 'f');
 
   -- A sequence belongs to a column (serial), or a column's default calls it.
-  select coalesce(array_agg(distinct s.oid), '{}') into sequences
-  from pg_class s
-  where s.relkind = 'S' and (
-    exists (
-      select from pg_depend d
-      where d.classid = 'pg_class'::regclass and d.objid = s.oid
-        and d.refclassid = 'pg_class'::regclass and d.refobjid = any (tables) and d.deptype = 'a'
-    )
-    or exists (
-      select from pg_depend d join pg_attrdef a on a.oid = d.objid
-      where d.classid = 'pg_attrdef'::regclass and d.refclassid = 'pg_class'::regclass and d.refobjid = s.oid
-        and a.adrelid = any (tables)
-    )
-  );
+  select coalesce(array_agg(s.oid), '{}') into sequences
+  from (
+    select d.objid
+    from pg_depend d
+    where d.refclassid = 'pg_class'::regclass and d.refobjid = any (tables)
+      and d.classid = 'pg_class'::regclass and d.deptype = 'a'
+    union
+    select d.refobjid
+    from pg_attrdef a join pg_depend d on d.classid = 'pg_attrdef'::regclass and d.objid = a.oid
+    where a.adrelid = any (tables) and d.refclassid = 'pg_class'::regclass
+  ) as used (id)
+  join pg_class s on s.oid = used.id and s.relkind = 'S';
 
   select coalesce(array_agg(distinct id), '{}') into schemas
   from (
@@ -143,7 +174,7 @@ begin
   for item in
     select distinct c.oid, c.relkind
     from pg_class c, aclexplode(c.relacl) a
-    where a.grantee = role_id and c.oid <> all (tables) and c.oid <> all (sequences)
+    where are_all and a.grantee = role_id and c.oid <> all (tables) and c.oid <> all (sequences)
       and c.relnamespace <> 'howdah'::regnamespace
   loop
     begin
@@ -156,7 +187,7 @@ begin
 
   for item in
     select n.oid from pg_namespace n, aclexplode(n.nspacl) a
-    where a.grantee = role_id and n.oid <> all (schemas) and n.oid <> 'howdah'::regnamespace
+    where are_all and a.grantee = role_id and n.oid <> all (schemas) and n.oid <> 'howdah'::regnamespace
   loop
     begin
       execute format('revoke all on schema %s from %I', item.oid::regnamespace, role_name);
@@ -188,14 +219,14 @@ begin
 end
 $body$;
 
-insert into howdah.installation (version) values (2)
+insert into howdah.installation (version) values (3)
 on conflict (only_row) do update set version = greatest(howdah.installation.version, excluded.version);
 
 -- prepare_role --
 select howdah.prepare_role($1::text)
 
 -- share_tables --
-select howdah.share_tables($1::text, $2::json)
+select howdah.share_tables($1::text, $2::json, $3::boolean)
 
 -- database --
 select to_json(current_database())

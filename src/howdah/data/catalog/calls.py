@@ -91,7 +91,7 @@ def settle(metadata: Metadata, database: Database, catalog: Catalog, path: Path,
 def _settled(change: _Change, database: Database, catalog: Catalog, path: Path) -> Metadata:
     old = set(catalog.problems)
     while True:
-        new = [one for one in resolve(change.metadata, database, catalog.version).problems if one not in old]
+        new = [one for one in resolve(change.metadata, database, catalog.version, catalog).problems if one not in old]
         if not new:
             return change.metadata
         for problem in new:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from howdah.data.query.ast import TableName
@@ -88,6 +88,12 @@ class DatabaseTable:
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """Every relation outside Postgres's and howdah's own schemas, as one look found them."""
+    """Every relation outside Postgres's and howdah's own schemas, as one look found them.
+
+    ``marks`` has a number for each relation by its oid, which a later look compares to tell what has changed since;
+    ``types`` has the types in use, by their oids.
+    """
 
     tables: Mapping[TableName, DatabaseTable]
+    marks: Mapping[int, int] = field(default_factory=dict, compare=False, repr=False)
+    types: Mapping[int, ColumnType] = field(default_factory=dict, compare=False, repr=False)

@@ -31,7 +31,7 @@ def to_document(metadata: Metadata) -> dict[str, Any]:
 
     What there seldom is (a table's ``is_enum`` and ``configuration``, ``query_templates``) is there only where it is.
     """
-    document: dict[str, Any] = {"tables": [_from_table(table) for table in metadata.tables]}
+    document: dict[str, Any] = {"tables": [from_table(table) for table in metadata.tables]}
     if metadata.query_templates:
         document["query_templates"] = [_from_template(template) for template in metadata.query_templates]
     return document
@@ -216,7 +216,8 @@ def _each(fields: dict[str, Any], key: str, path: Path, read: Callable[[Any, Pat
     return tuple(read(item, (place, index)) for index, item in enumerate(items))
 
 
-def _from_table(table: TableMetadata) -> dict[str, Any]:
+def from_table(table: TableMetadata) -> dict[str, Any]:
+    """One table of the document."""
     return {
         "table": table_to_json(table.name),
         **({"is_enum": True} if table.is_enum else {}),

@@ -1,9 +1,12 @@
-"""A look into the database, in one query however many tables there are: Postgres's catalogue → Database."""
+"""A look into the database: Postgres's catalogue → Database, in a few queries however many tables there are.
+
+The first tells what has changed since the last look, the others read that and nothing else.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -37,23 +40,80 @@ class Submitter(Protocol):
         """The cell, as Postgres made it."""
 
 
-async def introspect(connection: Submitter) -> Database:
+async def introspect(connection: Submitter, before: Database | None = None) -> Database:
     """Every relation outside Postgres's and howdah's own schemas, as it is now.
 
-    Raises DatabaseError and ConnectionLost.
+    What has not changed since ``before`` is the same value as there, and ``before`` itself when nothing has. Raises
+    DatabaseError and ConnectionLost.
     """
-    return read_introspection(json.loads(await connection.submit(_QUERIES["introspect"])))
+    if before is None:
+        before = Database({})
+    found = json.loads(await connection.submit(_QUERIES["marks"]))
+    marks: dict[int, int] = dict(found["marks"] or ())
+    types = {oid: type_ for oid, type_ in before.types.items() if oid < _FIRST_OF_THE_DATABASE}
+    types |= await _read_types(connection, found["types"] or ())
+    others = {type_ for oid, type_ in before.types.items() if types.get(oid) != type_}
+    known = {table.oid: table for table in before.tables.values() if table.oid in marks}
+    changed = {oid for oid, mark in marks.items() if before.marks.get(oid) != mark}
+    if others:
+        changed |= {oid for oid, table in known.items() if any(column.type in others for column in table.columns)}
+    if not changed and len(marks) == len(before.marks):
+        return before
+    tables = {oid: table for oid, table in known.items() if oid not in changed}
+    tables |= await _read_tables(connection, changed, types)
+    # A key has the names of what it refers to, and a new name is not written where the key is.
+    renamed = {known[oid].name for oid in changed & known.keys() if not _same_names(known[oid], tables.get(oid))}
+    if renamed:
+        referring = [oid for oid, table in tables.items() if any(key.target in renamed for key in table.foreign_keys)]
+        tables |= await _read_tables(connection, referring, types)
+    same = [known[oid] if table == known.get(oid) else table for oid, table in tables.items()]
+    return Database({table.name: table for table in sorted(same, key=lambda table: table.name)}, marks, types)
 
 
-def read_introspection(found: dict[str, Any]) -> Database:
-    """The answer of the query as values. Types and names that occur often are made once."""
-    types = {
-        number: ColumnType(sql, name, category, base, tuple(labels or ()))
-        for number, sql, name, category, base, labels in found["types"] or ()
+_FIRST_OF_THE_DATABASE = 16384  # the oids below belong to Postgres, and never change
+
+
+async def _read_types(connection: Submitter, oids: Iterable[int]) -> dict[int, ColumnType]:
+    listed = _array(oids)
+    if listed is None:
+        return {}
+    found = json.loads(await connection.submit(_QUERIES["types"], [listed])) or ()
+    return {
+        oid: ColumnType(sql, name, category, base, tuple(labels or ()))
+        for oid, sql, name, category, base, labels in found
     }
+
+
+async def _read_tables(
+    connection: Submitter, oids: Iterable[int], types: dict[int, ColumnType]
+) -> dict[int, DatabaseTable]:
+    """The relations; their types are in ``types`` afterwards."""
+    listed = _array(oids)
+    if listed is None:
+        return {}
+    found = json.loads(await connection.submit(_QUERIES["introspect"], [listed]))
+    used = {column[_TYPE] for row in found["tables"] or () for column in row[_COLUMNS] or ()}
+    types |= await _read_types(connection, used - types.keys())
     comments = {(oid, number): text for oid, number, text in found["comments"] or ()}
     tables = [_table(row, types, comments) for row in found["tables"] or ()]
-    return Database({table.name: table for table in sorted(tables, key=lambda table: table.name)})
+    return {table.oid: table for table in tables}
+
+
+_COLUMNS, _TYPE = 6, 2  # where the query lists a relation's columns, and a column's type
+
+
+def _array(oids: Iterable[int]) -> bytes | None:
+    listed = ",".join(map(str, oids))
+    return f"{{{listed}}}".encode() if listed else None
+
+
+def _same_names(one: DatabaseTable, other: DatabaseTable | None) -> bool:
+    return (
+        other is not None
+        and one.name == other.name
+        and [(column.number, column.name) for column in one.columns]
+        == [(column.number, column.name) for column in other.columns]
+    )
 
 
 def _table(row: list[Any], types: dict[int, ColumnType], comments: dict[tuple[int, int], str]) -> DatabaseTable:

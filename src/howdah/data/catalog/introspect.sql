@@ -1,69 +1,64 @@
+-- marks --
+-- One number for each relation, which is another one as soon as anything about it is: where its rows of the catalogue are
+-- and which transaction wrote them. Reading these is a fraction of reading the relations.
+with parts as (
+  select attrelid as oid, hashtidextended(ctid, xmin::text::bigint) as mark
+  from pg_attribute
+  where attrelid >= 16384 and attnum > 0
+  union all
+  select adrelid, hashtidextended(ctid, xmin::text::bigint) # 3
+  from pg_attrdef
+  union all
+  select i.indrelid, hashtidextended(i.ctid, i.xmin::text::bigint) # hashtidextended(c.ctid, c.xmin::text::bigint)
+  from pg_index i
+  join pg_class c on c.oid = i.indexrelid
+  where i.indrelid >= 16384 and i.indisunique
+  union all
+  select conrelid, hashtidextended(ctid, xmin::text::bigint) # 4
+  from pg_constraint
+  where contype = 'f'
+  union all
+  select objoid, hashtidextended(ctid, xmin::text::bigint) # 5
+  from pg_description
+  where classoid = 'pg_class'::regclass and objoid >= 16384
+),
+marks as (
+  select oid, bit_xor(mark) as mark from parts group by oid
+)
+select json_build_object(
+  -- Types of the database's own are written elsewhere in the catalogue: they are few, and compared as they are.
+  'types', (
+    select json_agg(distinct atttypid::bigint)
+    from pg_attribute
+    where attrelid >= 16384 and attnum > 0 and atttypid >= 16384
+  ),
+  'marks', (
+    select json_agg(json_build_array(
+      c.oid::bigint,
+      hashtidextended(c.ctid, c.xmin::text::bigint) # hashtextextended(n.nspname, 1) # coalesce(m.mark, 0)
+        -- What may be written to a view depends on relations and triggers beyond it.
+        # case when c.relkind in ('v', 'f') then pg_relation_is_updatable(c.oid, false) else 0 end
+    ))
+    from pg_class c
+    join pg_namespace n on n.oid = c.relnamespace
+    left join marks m on m.oid = c.oid
+    where c.relkind in ('r', 'p', 'v', 'm', 'f')
+      and n.nspname not like 'pg\_%' and n.nspname not in ('information_schema', 'howdah')
+  )
+)
+
 -- introspect --
-with recursive
-relations as materialized (
+with relations as materialized (
   select c.oid, n.nspname, c.relname, c.relkind, pg_relation_is_updatable(c.oid, false) as events
   from pg_class c
   join pg_namespace n on n.oid = c.relnamespace
-  where c.relkind in ('r', 'p', 'v', 'm', 'f')
-    and n.nspname not like 'pg\_%' and n.nspname not in ('information_schema', 'howdah')
+  where c.oid = any ($1::oid[])
 ),
 attributes as materialized (
   select a.attrelid, a.attnum, a.attname, a.atttypid, a.attnotnull, a.atthasdef, a.attidentity, a.attgenerated
   from relations r
   join pg_attribute a on a.attrelid = r.oid
   where a.attnum > 0 and not a.attisdropped
-),
--- A domain is written like the type at the bottom of it.
-bases as (
-  select t.oid, t.oid as base, t.typbasetype as next
-  from pg_type t
-  where t.oid in (select atttypid from attributes)
-  union all
-  select b.oid, t.oid, t.typbasetype
-  from bases b
-  join pg_type t on t.oid = b.next
-),
-types as (
-  select b.oid,
-    case
-      when tn.nspname = 'pg_catalog' or en.nspname = 'pg_catalog' then format_type(t.oid, -1)
-      when e.oid is null then t.typname::text
-      else e.typname || '[]'
-    end as name,
-    case
-      when tn.nspname = 'pg_catalog' then format_type(t.oid, -1)
-      when e.oid is null then format('%I.%I', tn.nspname, t.typname)
-      when en.nspname = 'pg_catalog' then format_type(t.oid, -1)
-      else format('%I.%I[]', en.nspname, e.typname)
-    end as sql,
-    case
-      when base.typelem <> 0 and base.typlen = -1 and base.typcategory = 'A' then 'array'
-      when base.oid = 'boolean'::regtype then 'boolean'
-      when base.typcategory in ('D', 'T') then 'datetime'
-      when base.oid in ('json'::regtype, 'jsonb'::regtype) then 'json'
-      when base.oid in ('smallint'::regtype, 'integer'::regtype, 'bigint'::regtype, 'real'::regtype,
-        'double precision'::regtype, 'numeric'::regtype) then 'number'
-      when base.typcategory = 'S' then 'text'
-      when base.oid = t.oid and base.typname in ('geography', 'geometry', 'raster') and exists (
-        select from pg_depend d join pg_extension x on x.oid = d.refobjid
-        where d.classid = 'pg_type'::regclass and d.objid = t.oid and d.deptype = 'e'
-          and d.refclassid = 'pg_extension'::regclass and x.extname in ('postgis', 'postgis_raster')
-      ) then base.typname::text
-      else 'other'
-    end as category,
-    case when base.oid <> t.oid then format_type(base.oid, -1) else '' end as base,
-    (
-      select json_agg(l.enumlabel order by l.enumsortorder)
-      from pg_enum l
-      where l.enumtypid in (base.oid, e.oid)
-    ) as labels
-  from bases b
-  join pg_type t on t.oid = b.oid
-  join pg_namespace tn on tn.oid = t.typnamespace
-  join pg_type base on base.oid = b.base
-  left join pg_type e on e.oid = t.typelem and t.typcategory = 'A' and t.typlen = -1
-  left join pg_namespace en on en.oid = e.typnamespace
-  where b.next = 0
 ),
 columns as (
   select attrelid, json_agg(json_build_array(
@@ -111,7 +106,6 @@ foreign_keys as (
   group by f.conrelid
 )
 select json_build_object(
-  'types', (select json_agg(json_build_array(oid::bigint, sql, name, category, base, labels)) from types),
   'comments', (
     select json_agg(json_build_array(d.objoid::bigint, d.objsubid, d.description))
     from relations r
@@ -128,3 +122,59 @@ select json_build_object(
     left join foreign_keys f on f.conrelid = r.oid
   )
 )
+
+-- types --
+with recursive
+-- A domain is written like the type at the bottom of it.
+bases as (
+  select t.oid, t.oid as base, t.typbasetype as next
+  from pg_type t
+  where t.oid = any ($1::oid[])
+  union all
+  select b.oid, t.oid, t.typbasetype
+  from bases b
+  join pg_type t on t.oid = b.next
+),
+types as (
+  select b.oid,
+    case
+      when tn.nspname = 'pg_catalog' or en.nspname = 'pg_catalog' then format_type(t.oid, -1)
+      when e.oid is null then t.typname::text
+      else e.typname || '[]'
+    end as name,
+    case
+      when tn.nspname = 'pg_catalog' then format_type(t.oid, -1)
+      when e.oid is null then format('%I.%I', tn.nspname, t.typname)
+      when en.nspname = 'pg_catalog' then format_type(t.oid, -1)
+      else format('%I.%I[]', en.nspname, e.typname)
+    end as sql,
+    case
+      when base.typelem <> 0 and base.typlen = -1 and base.typcategory = 'A' then 'array'
+      when base.oid = 'boolean'::regtype then 'boolean'
+      when base.typcategory in ('D', 'T') then 'datetime'
+      when base.oid in ('json'::regtype, 'jsonb'::regtype) then 'json'
+      when base.oid in ('smallint'::regtype, 'integer'::regtype, 'bigint'::regtype, 'real'::regtype,
+        'double precision'::regtype, 'numeric'::regtype) then 'number'
+      when base.typcategory = 'S' then 'text'
+      when base.oid = t.oid and base.typname in ('geography', 'geometry', 'raster') and exists (
+        select from pg_depend d join pg_extension x on x.oid = d.refobjid
+        where d.classid = 'pg_type'::regclass and d.objid = t.oid and d.deptype = 'e'
+          and d.refclassid = 'pg_extension'::regclass and x.extname in ('postgis', 'postgis_raster')
+      ) then base.typname::text
+      else 'other'
+    end as category,
+    case when base.oid <> t.oid then format_type(base.oid, -1) else '' end as base,
+    (
+      select json_agg(l.enumlabel order by l.enumsortorder)
+      from pg_enum l
+      where l.enumtypid in (base.oid, e.oid)
+    ) as labels
+  from bases b
+  join pg_type t on t.oid = b.oid
+  join pg_namespace tn on tn.oid = t.typnamespace
+  join pg_type base on base.oid = b.base
+  left join pg_type e on e.oid = t.typelem and t.typcategory = 'A' and t.typlen = -1
+  left join pg_namespace en on en.oid = e.typnamespace
+  where b.next = 0
+)
+select json_agg(json_build_array(oid::bigint, sql, name, category, base, labels)) from types

@@ -5,7 +5,7 @@ Rules stay the JSON they were written as, so that an export gives back what was 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -94,8 +94,13 @@ class Metadata:
 
     def with_table(self, table: TableMetadata) -> Metadata:
         """The same with ``table`` in the place of the one of its name, or added."""
-        others = [other for other in self.tables if other.name != table.name]
-        return arranged(replace(self, tables=(*others, table)))
+        return self.with_tables([table])
+
+    def with_tables(self, tables: Iterable[TableMetadata], without: Container[TableName] = ()) -> Metadata:
+        """The same with each of ``tables`` in the place of the one of its name or added, and not those ``without``."""
+        new = {table.name: _arranged_table(table) for table in tables}
+        rest = [table for table in self.tables if table.name not in new and table.name not in without]
+        return replace(self, tables=tuple(sorted((*rest, *new.values()), key=lambda table: table.name)))
 
     def without_table(self, name: TableName) -> Metadata:
         """The same without the table of this name."""

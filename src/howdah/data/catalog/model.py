@@ -8,13 +8,13 @@ nothing that reads a Catalog asks whether it has one before it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
 from howdah.data.catalog.condition import Condition
-from howdah.data.catalog.database import ColumnType, RelationKind
-from howdah.data.catalog.metadata import RelationshipKind
+from howdah.data.catalog.database import ColumnType, DatabaseTable, RelationKind
+from howdah.data.catalog.metadata import RelationshipKind, TableMetadata
 from howdah.data.query.ast import TableName
 from howdah.data.sql.statement import Value
 
@@ -162,6 +162,25 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class ResolvedTable:
+    """What became of one tracked table, stage by stage: from it the next Catalog takes what no change has reached.
+
+    ``targets`` are the tables that its relationships were held against, ``reached`` those that its rules were.
+    """
+
+    written: TableMetadata
+    found: DatabaseTable | None
+    bare: Table | None
+    related: Table | None
+    table: Table | None
+    targets: frozenset[TableName] = frozenset()
+    reached: frozenset[TableName] = frozenset()
+    table_problems: tuple[Problem, ...] = ()
+    relationship_problems: tuple[Problem, ...] = ()
+    permission_problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Catalog:
     """All that is known when a request comes: the tracked tables that exist, and what is wrong with the rest."""
 
@@ -170,12 +189,19 @@ class Catalog:
     nameable: Mapping[TableName, Table]
     """The tables by every name, the database's and requests'. `access.find_table` knows who may use which."""
     problems: tuple[Problem, ...]
+    resolved: Mapping[TableName, ResolvedTable] = field(default_factory=dict, compare=False, repr=False)
+    """How each table came to be; empty where that is of no use to the next Catalog."""
 
 
-def catalog_of(version: int, tables: Mapping[TableName, Table], problems: tuple[Problem, ...] = ()) -> Catalog:
+def catalog_of(
+    version: int,
+    tables: Mapping[TableName, Table],
+    problems: tuple[Problem, ...] = (),
+    resolved: Mapping[TableName, ResolvedTable] = MappingProxyType({}),
+) -> Catalog:
     """The catalog of these tables."""
     custom = {table.exposed_name: table for table in tables.values() if table.exposed_name != table.name}
-    return Catalog(version, tables, {**tables, **custom} if custom else tables, problems)
+    return Catalog(version, tables, {**tables, **custom} if custom else tables, problems, resolved)
 
 
 EMPTY_CATALOG = catalog_of(0, MappingProxyType({}))

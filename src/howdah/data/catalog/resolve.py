@@ -1,11 +1,12 @@
 """Metadata, held against the database → the Catalog, in stages: tables, relationships, permissions.
 
 Nothing is fatal: what does not hold is left out and listed as a Problem. Each stage sees only what the one before left.
+A stage is gone through again only by the tables that a change reaches: every look at another table is written down.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import replace
 
 from howdah.data.catalog.condition import TRUE
@@ -27,6 +28,7 @@ from howdah.data.catalog.model import (
     Problem,
     ProblemKind,
     Relationship,
+    ResolvedTable,
     SelectPermission,
     Table,
     UpdatePermission,
@@ -51,13 +53,92 @@ MAX_NAME_BYTES = 63
 """A relationship's name becomes a name in SQL, and Postgres would cut a longer one."""
 
 
-def resolve(metadata: Metadata, database: Database, version: int) -> Catalog:
-    """Everything in the metadata that holds in the database, and a Problem for everything else."""
-    problems: list[Problem] = []
-    tables = _tables(metadata, database, problems)
-    tables = _with_relationships(metadata, database, tables, problems)
-    tables = _with_permissions(metadata, tables, problems)
-    return catalog_of(version, tables, tuple(problems))
+def resolve(metadata: Metadata, database: Database, version: int, before: Catalog | None = None) -> Catalog:
+    """Everything in the metadata that holds in the database, and a Problem for everything else.
+
+    It is the same with ``before``, a Catalog of earlier metadata or an earlier database, only sooner: what no change
+    since then has reached is taken from there, the very same values.
+    """
+    known = {} if before is None else before.resolved
+    written, twice = _by_name(metadata)
+    names, clashes = name_tables(metadata.tables)
+    changed = set(known.keys() - written.keys())
+    resolved: dict[TableName, ResolvedTable] = {}
+    for name, table in written.items():
+        found, exposed_name, old = database.tables.get(name), names.get(name, name), known.get(name)
+        if old is None or twice or not _is_as_before(old, table, found, exposed_name):
+            changed.add(name)
+            resolved[name] = _with_table(table, found, exposed_name, twice)
+        else:
+            resolved[name] = old
+    bare = {name: one.bare for name, one in resolved.items() if one.bare is not None}
+    for name in _reached(resolved, changed, lambda one: one.targets):
+        resolved[name] = _with_relationships(resolved[name], database, bare)
+        if name not in changed and resolved[name].related is not known[name].related:
+            changed.add(name)
+    related = {name: one.related for name, one in resolved.items() if one.related is not None}
+    for name in _reached(resolved, changed, lambda one: one.reached):
+        resolved[name] = _with_permissions(resolved[name], related, known.get(name))
+    return catalog_of(
+        version,
+        {name: one.table for name, one in resolved.items() if one.table is not None},
+        (
+            *(_problem("custom name", name, "", _place(name, "configuration"), error) for name, error in clashes),
+            *(problem for one in resolved.values() for problem in one.table_problems),
+            *(problem for one in resolved.values() for problem in one.relationship_problems),
+            *(problem for one in resolved.values() for problem in one.permission_problems),
+        ),
+        {} if twice else resolved,
+    )
+
+
+def _by_name(metadata: Metadata) -> tuple[dict[TableName, TableMetadata], set[TableName]]:
+    """The tables as written, each once, and which of them are written more than once."""
+    written: dict[TableName, TableMetadata] = {}
+    twice: set[TableName] = set()
+    for table in metadata.tables:
+        if table.name in written:
+            twice.add(table.name)
+        else:
+            written[table.name] = table
+    return written, twice
+
+
+def _is_as_before(
+    old: ResolvedTable, written: TableMetadata, found: DatabaseTable | None, exposed_name: TableName
+) -> bool:
+    return (
+        (old.written is written or old.written == written)
+        and (old.found is found or old.found == found)
+        and (old.bare is None or old.bare.exposed_name == exposed_name)
+    )
+
+
+def _reached(
+    resolved: Mapping[TableName, ResolvedTable],
+    changed: set[TableName],
+    looked_at: Callable[[ResolvedTable], frozenset[TableName]],
+) -> list[TableName]:
+    """The tables that were changed, or that looked at one that was."""
+    return [name for name, one in resolved.items() if name in changed or not changed.isdisjoint(looked_at(one))]
+
+
+class _Watched(Mapping[TableName, Table]):
+    """Tables, and which of them were looked for."""
+
+    def __init__(self, tables: Mapping[TableName, Table]) -> None:
+        self._tables = tables
+        self.looked_at: set[TableName] = set()
+
+    def __getitem__(self, name: TableName) -> Table:
+        self.looked_at.add(name)
+        return self._tables[name]
+
+    def __iter__(self) -> Iterator[TableName]:
+        raise TypeError("A table is held against those it names, not against all.")
+
+    def __len__(self) -> int:
+        return len(self._tables)
 
 
 def _problem(kind: ProblemKind, table: TableName, name: str, place: Path, error: DataError) -> Problem:
@@ -75,22 +156,19 @@ def _place(table: TableName, *keys: str) -> Path:
 # Stage 1: tables.
 
 
-def _tables(metadata: Metadata, database: Database, problems: list[Problem]) -> dict[TableName, Table]:
-    tables: dict[TableName, Table] = {}
-    names, errors = name_tables(metadata.tables)
-    for table, error in errors:
-        problems.append(_problem("custom name", table, "", _place(table, "configuration"), error))
-    for written in metadata.tables:
-        found = database.tables.get(written.name)
-        if found is None:
-            error = NotExists(f'no such table/view exists in postgres : "{written.name}"')
-            problems.append(_problem("table", written.name, str(written.name), _place(written.name), error))
-        elif written.name in tables:
-            clash = AlreadyExists(f'table "{written.name}" is listed twice')
-            problems.append(_problem("table", written.name, str(written.name), _place(written.name), clash))
-        else:
-            tables[written.name] = _table(written, found, names.get(written.name, written.name), problems)
-    return tables
+def _with_table(
+    written: TableMetadata, found: DatabaseTable | None, exposed_name: TableName, twice: Container[TableName]
+) -> ResolvedTable:
+    name = written.name
+    problems: list[Problem] = []
+    if found is None:
+        error: DataError = NotExists(f'no such table/view exists in postgres : "{name}"')
+        problems.append(_problem("table", name, str(name), _place(name), error))
+    elif name in twice:
+        error = AlreadyExists(f'table "{name}" is listed twice')
+        problems.append(_problem("table", name, str(name), _place(name), error))
+    table = None if found is None else _table(written, found, exposed_name, problems)
+    return ResolvedTable(written, found, table, related=None, table=None, table_problems=tuple(problems))
 
 
 def _table(written: TableMetadata, found: DatabaseTable, exposed_name: TableName, problems: list[Problem]) -> Table:
@@ -142,31 +220,26 @@ def _everything(columns: Mapping[str, Column]) -> Permissions:
 # Stage 2: relationships.
 
 
-def _with_relationships(
-    metadata: Metadata, database: Database, tables: dict[TableName, Table], problems: list[Problem]
-) -> dict[TableName, Table]:
-    resolved = dict(tables)
-    for written in _of_known_tables(metadata, tables):
-        table = tables[written.name]
-        relationships: dict[str, Relationship] = {}
-        for relationship in written.relationships:
-            try:
-                _refuse_name(relationship.name, table, relationships)
-                relationships[relationship.name] = _relationship(relationship, table, database, tables)
-            except DataError as error:
-                place = _place(table.name, "relationships", relationship.name)
-                problems.append(_problem("relationship", table.name, relationship.name, place, error))
-        resolved[table.name] = replace(table, relationships=relationships)
-    return resolved
-
-
-def _of_known_tables(metadata: Metadata, tables: Mapping[TableName, Table]) -> Iterable[TableMetadata]:
-    """The tables as written, each once, that the first stage let pass."""
-    seen: set[TableName] = set()
-    for written in metadata.tables:
-        if written.name in tables and written.name not in seen:
-            seen.add(written.name)
-            yield written
+def _with_relationships(so_far: ResolvedTable, database: Database, tables: Mapping[TableName, Table]) -> ResolvedTable:
+    table = so_far.bare
+    if table is None:
+        return so_far
+    watched, problems = _Watched(tables), []
+    relationships: dict[str, Relationship] = {}
+    for relationship in so_far.written.relationships:
+        try:
+            _refuse_name(relationship.name, table, relationships)
+            relationships[relationship.name] = _relationship(relationship, table, database, watched)
+        except DataError as error:
+            place = _place(table.name, "relationships", relationship.name)
+            problems.append(_problem("relationship", table.name, relationship.name, place, error))
+    related = replace(table, relationships=relationships)
+    return replace(
+        so_far,
+        related=so_far.related if related == so_far.related else related,
+        targets=frozenset(watched.looked_at),
+        relationship_problems=tuple(problems),
+    )
 
 
 def _refuse_name(name: str, table: Table, relationships: Mapping[str, Relationship]) -> None:
@@ -254,19 +327,25 @@ def _manual_mapping(pairs: tuple[tuple[str, str], ...], table: Table, target: Ta
 
 
 def _with_permissions(
-    metadata: Metadata, tables: dict[TableName, Table], problems: list[Problem]
-) -> dict[TableName, Table]:
-    resolved: dict[TableName, Table] = {}
-    for written in _of_known_tables(metadata, tables):
-        table = tables[written.name]
-        permissions = dict(table.permissions)
-        for permission in written.permissions:
-            for error in _add_permission(permission, table, tables, permissions):
-                place = _place(table.name, "permissions", permission.role, permission.operation)
-                name = f"{permission.role} {permission.operation}"
-                problems.append(_problem("permission", table.name, name, place, error))
-        resolved[table.name] = replace(table, permissions=permissions)
-    return resolved
+    so_far: ResolvedTable, tables: Mapping[TableName, Table], before: ResolvedTable | None
+) -> ResolvedTable:
+    table = so_far.related
+    if table is None:
+        return so_far
+    watched, problems = _Watched(tables), []
+    permissions = dict(table.permissions)
+    for permission in so_far.written.permissions:
+        for error in _add_permission(permission, table, watched, permissions):
+            place = _place(table.name, "permissions", permission.role, permission.operation)
+            name = f"{permission.role} {permission.operation}"
+            problems.append(_problem("permission", table.name, name, place, error))
+    permitted = replace(table, permissions=permissions)
+    return replace(
+        so_far,
+        table=before.table if before is not None and permitted == before.table else permitted,
+        reached=frozenset(watched.looked_at),
+        permission_problems=tuple(problems),
+    )
 
 
 def _add_permission(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from howdah.data.catalog import store
@@ -12,7 +13,7 @@ from howdah.data.catalog.document import to_document
 from howdah.data.catalog.introspect import introspect
 from howdah.data.catalog.resolve import resolve
 from howdah.data.errors import DatabaseRefused, NotSupported, Path
-from howdah.data.execute.known import Known, share
+from howdah.data.execute.known import NOTHING, Known, share_changes
 from howdah.data.plan import plan
 from howdah.data.query.ast import MetadataCall
 from howdah.data.query.parse import check_template
@@ -34,23 +35,26 @@ _RESET = "reset session authorization; reset role; reset all"
 class Administration:
     """The state of one transaction: what is known changes from call to call, and is stored once at its end."""
 
-    def __init__(self, connection: Connection, role: str | None, stored: store.StoredMetadata, known: Known) -> None:
+    def __init__(self, connection: Connection, role: str | None, known: Known, shared: Known) -> None:
         self.known = known
         self._connection = connection
         self._role = role
-        self._stored = stored
+        self._stored = known.stored
+        # Granting is left until somebody needs it, because hundreds of tables are usually tracked in one go.
+        self._shared = shared
         self._announce = False
-        # Whether the role may not yet use exactly what is tracked: granting is left until somebody needs it, because
-        # hundreds of tables are usually tracked in one go.
-        self._unshared = False
 
     @classmethod
-    async def begin(cls, connection: Connection, role: str | None) -> Administration:
-        """The state at the beginning of the transaction that is open on ``connection``; nobody else can change it."""
-        stored = await store.read(connection, lock=True)
-        database = await introspect(connection)
-        catalog = resolve(stored.metadata, database, stored.version)
-        return cls(connection, role, stored, Known(stored.metadata, database, catalog))
+    async def begin(cls, connection: Connection, role: str | None, before: Known = NOTHING) -> Administration:
+        """The state at the beginning of the transaction that is open on ``connection``; nobody else can change it.
+
+        What a process knew ``before`` is not read again. Raises DataError when what is stored cannot be read.
+        """
+        await store.lock(connection)
+        database = await introspect(connection, before.database)
+        stored = await store.read_changes(connection, before.stored)
+        catalog = resolve(stored.metadata, database, stored.version, before.catalog)
+        return cls(connection, role, Known(stored, database, catalog), before)
 
     async def call(self, call: MetadataCall) -> bytes:
         """Carry out one call; its answer."""
@@ -66,9 +70,7 @@ class Administration:
         if call.type == "reload_metadata":
             self._announce = True
         if metadata != self.known.metadata:
-            catalog = resolve(metadata, self.known.database, self._stored.version)
-            self.known = Known(metadata, self.known.database, catalog)
-            self._unshared = True
+            self.known = self.known.with_metadata(metadata)
         return SUCCESS
 
     async def as_role(self, work: Callable[[Connection], Awaitable[bytes]]) -> bytes:
@@ -83,20 +85,18 @@ class Administration:
 
     async def finish(self) -> Known:
         """Store what has changed; what is known from now on, once the transaction is committed."""
+        await self._share()
         if self._announce or self.known.metadata != self._stored.metadata:
-            self._unshared = True
-            await self._share()
-            written = await store.write(
-                self._connection, self.known.metadata, over=self._stored.version, source=self._stored.source
+            stored = await store.write(
+                self._connection, self.known.metadata, over=self._stored, source=self._stored.source
             )
-            catalog = resolve(self.known.metadata, self.known.database, written.version)
-            return Known(self.known.metadata, self.known.database, catalog)
+            self.known = self.known.with_stored(stored)
         return self.known
 
     async def _share(self) -> None:
-        if self._unshared:
-            await share(self._connection, self._role, self.known.metadata)
-            self._unshared = False
+        if self.known is not self._shared:
+            await share_changes(self._connection, self._role, self._shared, self.known)
+            self._shared = self.known
 
     async def _run_sql(self, call: MetadataCall) -> bytes:
         """Run SQL as the owner. What is tracked must still hold afterwards, or goes too when ``cascade`` says so."""
@@ -120,11 +120,12 @@ class Administration:
                 await self._connection.script("rollback to read_only")
         except DatabaseError as error:
             raise _refused(error, sql, call.path) from error
-        database = await introspect(self._connection)
-        metadata = settle(self.known.metadata, database, self.known.catalog, call.path, cascade=cascade)
-        self._announce = self._announce or not read_only
-        self.known = Known(metadata, database, resolve(metadata, database, self._stored.version))
-        self._unshared = True
+        database = await introspect(self._connection, self.known.database)
+        if database is not self.known.database:
+            metadata = settle(self.known.metadata, database, self.known.catalog, call.path, cascade=cascade)
+            catalog = resolve(metadata, database, self._stored.version, self.known.catalog)
+            self.known = Known(replace(self.known.stored, metadata=metadata), database, catalog)
+            self._announce = True
         return _as_psql_prints(outcomes[-1] if outcomes else Outcome("", None, ()))
 
 

@@ -15,7 +15,7 @@ from howdah.data.compile import compile_plan
 from howdah.data.errors import AccessDenied, DataError, map_database_error
 from howdah.data.execute.administration import Administration
 from howdah.data.execute.examination import Rehearsal
-from howdah.data.execute.known import NOTHING, Known, LeastPrivilegeMissing, load, share
+from howdah.data.execute.known import NOTHING, Known, LeastPrivilegeMissing, load, share, share_changes
 from howdah.data.execute.remembered import Remembered, Shape, Statements
 from howdah.data.execute.transaction import carry_out, prepare_transaction
 from howdah.data.execute.trial import Trial
@@ -145,7 +145,7 @@ class Engine:
                 self._installation = await install(connection)
                 if self._installation.problem is not None:
                     events.emit(LeastPrivilegeMissing(self._installation.problem))
-                await self._load(connection)
+                await self._start_knowing(connection)
             self._reads, self._writes = self._lanes(self._installation.role)
             await asyncio.gather(self._reads.start(), self._writes.start())
         except BaseException:
@@ -189,14 +189,20 @@ class Engine:
     async def _reload_if_new(self) -> None:
         """The catalog is that of the version in the database."""
         async with self._control.connection() as connection:
-            if await store.read_version(connection) != self.catalog.version:
-                await self._load(connection)
+            known = self._known
+            if await store.read_position(connection) == (known.stored.history, known.catalog.version):
+                return
+            now = await load(connection, known)
+            # Whoever wrote this version has shared what it had changed; this is for what was changed since then.
+            await share_changes(connection, self._installation.role, known, now)
+            if now.catalog.version >= self.catalog.version:  # else a call of this process was quicker
+                self._swap(now)
 
-    async def _load(self, connection: Connection) -> None:
+    async def _start_knowing(self, connection: Connection) -> None:
         """What is stored and found now is known, and shared with the API's role."""
         async with connection.transaction():
-            # Locked, because processes that load at the same moment would get in each other's way when granting.
-            await store.read_version(connection, lock=True)
+            # Locked, because processes that start at the same moment would get in each other's way when granting.
+            await store.lock(connection)
             self._swap(await load(connection))
             await share(connection, self._installation.role, self._known.metadata)
 
@@ -373,7 +379,7 @@ class Engine:
             first = call or request
             raise AccessDenied(path=first.path)
         async with self._control.transaction() as connection:
-            administration = await Administration.begin(connection, self._installation.role)
+            administration = await Administration.begin(connection, self._installation.role, self._known)
             answer = await self._one(request, session, administration)
             known = await administration.finish()
         if known.catalog.version >= self.catalog.version:  # the listener may have been quicker with a newer one

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from howdah.data.catalog import store
@@ -59,44 +60,89 @@ class LeastPrivilegeMissing:
 class Known:
     """The metadata as stored, the database as it was found, and what both make."""
 
-    metadata: Metadata
+    stored: store.StoredMetadata
     database: Database
     catalog: Catalog
 
+    @property
+    def metadata(self) -> Metadata:
+        """What is tracked, as written."""
+        return self.stored.metadata
 
-NOTHING = Known(Metadata(), Database({}), EMPTY_CATALOG)
+    def with_metadata(self, metadata: Metadata) -> Known:
+        """The same with other metadata, not yet stored."""
+        catalog = resolve(metadata, self.database, self.catalog.version, self.catalog)
+        return Known(replace(self.stored, metadata=metadata), self.database, catalog)
+
+    def with_stored(self, stored: store.StoredMetadata) -> Known:
+        """The same, stored."""
+        return Known(stored, self.database, replace(self.catalog, version=stored.version))
 
 
-async def load(connection: Connection) -> Known:
-    """What is stored and found now.
+_NEVER = -1  # the version before all of them
+
+NOTHING = Known(store.StoredMetadata(_NEVER, Metadata(), None), Database({}), EMPTY_CATALOG)
+"""What a process knows before it has looked."""
+
+
+async def load(connection: Connection, before: Known = NOTHING) -> Known:
+    """What is stored and found now; of that, only what is not as it was ``before`` is read and resolved.
 
     A document that cannot be read (another version of howdah wrote it) is a problem of the then empty catalog.
     """
     started = time.perf_counter()
-    database = await introspect(connection)
+    database = await introspect(connection, before.database)
     try:
-        stored = await store.read(connection)
-        known = Known(stored.metadata, database, resolve(stored.metadata, database, stored.version))
+        stored = await store.read_changes(connection, before.stored)
+        known = Known(stored, database, resolve(stored.metadata, database, stored.version, before.catalog))
     except DataError as error:
         name = TableName("howdah", "metadata")
         place = f"{error.path or '$'} of the stored document"
         problem = Problem("table", name, str(name), place, "", error.code, error.message)
-        version = await store.read_version(connection)
-        known = Known(Metadata(), database, catalog_of(version, EMPTY_CATALOG.tables, (problem,)))
+        history, version = await store.read_position(connection)
+        stored = store.StoredMetadata(_NEVER, Metadata(), None, history)
+        known = Known(stored, database, catalog_of(version, EMPTY_CATALOG.tables, (problem,)))
     milliseconds = round((time.perf_counter() - started) * 1000, 1)
     catalog = known.catalog
     events.emit(CatalogLoaded(catalog.version, len(catalog.tables), len(catalog.problems), milliseconds))
+    known_problems = set(before.catalog.problems)
     for problem in catalog.problems:
-        events.emit(MetadataProblem(problem.path, problem.message))
+        if problem not in known_problems:
+            events.emit(MetadataProblem(problem.path, problem.message))
     return known
 
 
 async def share(connection: Connection, role: str | None, metadata: Metadata) -> None:
     """The API's role may use exactly the tracked tables; what could not be granted is reported."""
+    await _share(connection, role, (table.name for table in metadata.tables), are_all=True)
+
+
+async def share_changes(connection: Connection, role: str | None, before: Known, now: Known) -> None:
+    """As ``share``, where that was so ``before``: unless a table was untracked, only what has changed is looked at."""
+    old, new = _tracked(before), _tracked(now)
+    if old.keys() - new.keys():
+        await share(connection, role, now.metadata)
+        return
+    changed = [name for oid, name in new.items() if oid not in old or _marks_differ(before, now, oid)]
+    if changed:
+        await _share(connection, role, changed, are_all=False)
+
+
+async def _share(connection: Connection, role: str | None, names: Iterable[TableName], *, are_all: bool) -> None:
     if role is not None:
-        tables = [(table.name.schema, table.name.name) for table in metadata.tables]
-        for privilege in await share_tables(connection, role, tables):
+        tables = [(name.schema, name.name) for name in names]
+        for privilege in await share_tables(connection, role, tables, are_all=are_all):
             events.emit(GrantRefused(role, privilege))
+
+
+def _tracked(known: Known) -> dict[int, TableName]:
+    """The tracked tables that exist, by oid: a table that was renamed is still the same."""
+    found = ((table.name, known.database.tables.get(table.name)) for table in known.metadata.tables)
+    return {table.oid: name for name, table in found if table is not None}
+
+
+def _marks_differ(before: Known, now: Known, oid: int) -> bool:
+    return before.database.marks.get(oid) != now.database.marks.get(oid)
 
 
 async def publish(
@@ -107,7 +153,7 @@ async def publish(
     For metadata that comes from files: call it inside the transaction that migrates. Problems do not stop it; they are
     in the catalog that comes back. Raises MetadataChanged.
     """
-    version = await store.read_version(connection, lock=True)
-    stored = await store.write(connection, metadata, over=version, source=source)
+    await store.lock(connection)
+    stored = await store.write(connection, metadata, over=await store.read(connection), source=source)
     await share(connection, installation.role, metadata)
     return resolve(metadata, await introspect(connection), stored.version)
