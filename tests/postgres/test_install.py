@@ -70,6 +70,29 @@ def test_what_is_installed_has_the_version_of_this_howdah(cluster: Cluster, data
     ]
 
 
+def test_metadata_of_an_older_howdah_is_taken_over(cluster: Cluster, database: str) -> None:
+    """Until version 2 all tables were in one document; each gets a row of its own, once."""
+    run(installed(database))
+    document = {"tables": [{"table": "a"}, {"table": {"schema": "app", "name": "b"}}, {"table": {"name": "c"}}, {}]}
+    older = sql.SQL(
+        "drop table howdah.metadata_tables; update howdah.installation set version = 2;"
+        "update howdah.metadata set version = 7, document = {}"
+    )
+    cluster.execute(older.format(json.dumps(document)), database=name_of(database))
+    for _ in range(2):
+        run(installed(database))
+        assert cluster.execute(
+            "select schema, name, version, document::text from howdah.metadata_tables order by name",
+            database=name_of(database),
+        ) == [
+            ("public", "a", 7, '{"table": "a"}'),
+            ("app", "b", 7, '{"table": {"schema": "app", "name": "b"}}'),
+            ("public", "c", 7, '{"table": {"name": "c"}}'),
+        ]
+        assert cluster.execute("select document::text from howdah.metadata", database=name_of(database)) == [("{}",)]
+        cluster.execute("update howdah.installation set version = 2", database=name_of(database))
+
+
 def test_the_role_owns_nothing_and_can_do_nothing_special(cluster: Cluster, database: str) -> None:
     """The API's role is no superuser, cannot log in, bypass row security or create, owns nothing (R66)."""
     role = run(installed(database)).role
