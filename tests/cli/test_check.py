@@ -82,8 +82,14 @@ def test_drift_is_shown_from_both_sides(migrated: Here) -> None:
 
 def test_metadata_that_no_file_says_is_drift(migrated: Here) -> None:
     """What a call changed since the files were taken over; files that were only saved since are pending."""
-    document = '{"tables": [{"table": "author"}, {"table": "article"}]}'
-    migrated.cluster.execute(f"update howdah.metadata set document = '{document}'", database=migrated.name)
+    migrated.cluster.execute(
+        """
+        insert into howdah.metadata_tables
+        select 'public', name, 1, json_build_object('table', name) from unnest(array['author', 'article']) as name
+        on conflict (schema, name) do update set document = excluded.document
+        """,
+        database=migrated.name,
+    )
     assert names(check(migrated)) == [
         ("database only", "metadata of table", "article"),
         ("different", "metadata of table", "author"),

@@ -11,6 +11,8 @@ import pytest
 from tests.support import run
 
 from howdah import provision
+from howdah.data.catalog import store
+from howdah.data.catalog.document import to_document
 from howdah.migrations.errors import InvalidMigrations, MigrationFailed
 from howdah.migrations.load import load_migrations
 from howdah.observe import events
@@ -57,7 +59,7 @@ def file_of(*columns: str) -> dict[str, str]:
 async def columns(dsn: str) -> Any:
     """The columns that anonymous may see of each tracked table."""
     async with await connect(dsn) as connection:
-        document = json.loads(await connection.submit("select document from howdah.metadata"))
+        document = to_document((await store.read(connection)).metadata)
     return {
         table["table"]: [one["permission"]["columns"] for one in table.get("select_permissions", ())]
         for table in document["tables"]
