@@ -8,6 +8,7 @@
     GET   /v1/template/<name>?<arguments>     a query template that only reads, with the arguments of the address
     DELETE  /v1/template/<name>?<arguments>   any query template
     POST  /v1/template/<name>                 any, with the arguments of the body; PUT is the same
+    GET   /v1/openapi.json                    what the caller's role may ask, as OpenAPI; ?role= for the administrator
     GET   /v1/version                         which howdah this is, for the administrator
     GET   /healthz                            whether requests can be answered, as text
 
@@ -19,9 +20,10 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 from howdah import __version__
-from howdah.data.errors import AccessDenied, DataError, InvalidJson, MethodNotAllowed, UnknownAddress
+from howdah.data.errors import AccessDenied, DataError, InvalidJson, MethodNotAllowed, ParseFailed, UnknownAddress
 from howdah.data.execute import Answer, Engine
 from howdah.data.query.address import Address, TemplateAddress, read_address, read_arguments, read_template_name
 from howdah.session import ANONYMOUS, Session
@@ -32,6 +34,7 @@ Send = Callable[[Any], Awaitable[None]]
 Header = tuple[bytes, bytes]
 Headers = tuple[Header, ...]
 
+_CALLER: Final = b"authorization, cookie, x-hasura-admin-secret, x-hasura-role"
 _READ: Final = frozenset({"GET", "HEAD"})
 _JSON: Final = (b"content-type", b"application/json; charset=utf-8")
 _TEXT: Final = (b"content-type", b"text/plain; charset=utf-8")
@@ -51,6 +54,7 @@ class DataRoutes:
         self._engine = engine
         self._max_body = max_body
         self._readable: dict[str, Callable[[Scope, Send], Awaitable[None]]] = {
+            "/v1/openapi.json": self._openapi,
             "/v1/version": self._version,
             "/healthz": self._health,
         }
@@ -108,6 +112,21 @@ class DataRoutes:
         else:
             await _refuse_method(send, b"GET, POST, PUT, DELETE")
 
+    async def _openapi(self, scope: Scope, send: Send) -> None:
+        """The document of the caller's role; 304 when the caller has it already."""
+        try:
+            document = await self._engine.document(_session(scope), _role(scope))
+        except DataError as error:
+            await _send(send, _refusal(error))
+            return
+        # What it says depends on who asks, and may be something else at any time.
+        fields = ((b"etag", document.etag), (b"cache-control", b"private, no-cache"), (b"vary", _CALLER))
+        if _has(scope, document.etag):
+            await send({"type": "http.response.start", "status": 304, "headers": fields})
+            await send({"type": "http.response.body", "body": b""})
+        else:
+            await _send(send, Answer(200, document.body), fields)
+
     async def _version(self, scope: Scope, send: Send) -> None:
         """Which howdah this is; nobody else's business (R56)."""
         if _session(scope).is_admin:
@@ -124,6 +143,23 @@ class DataRoutes:
 def _session(scope: Scope) -> Session:
     session: Session = scope.get("howdah.session", ANONYMOUS)
     return session
+
+
+def _role(scope: Scope) -> str | None:
+    """The role of the query string; None when there is none. Raises ParseFailed for anything else in it."""
+    try:
+        found = parse_qsl(scope.get("query_string", b"").decode(), keep_blank_values=True, errors="strict")
+    except UnicodeDecodeError:
+        raise ParseFailed("the query string is not UTF-8", path="$") from None
+    if any(name != "role" or not value for name, value in found) or len(found) > 1:
+        raise ParseFailed('expected nothing, or one "role"', path="$.role")
+    return found[0][1] if found else None
+
+
+def _has(scope: Scope, etag: bytes) -> bool:
+    """Whether the caller says that it has what the tag stands for."""
+    given = b",".join(value for name, value in scope["headers"] if name == b"if-none-match")
+    return any(tag.strip().removeprefix(b"W/") in {etag, b"*"} for tag in given.split(b","))
 
 
 async def _body(receive: Receive, limit: int) -> bytes | None:

@@ -14,6 +14,7 @@ from howdah.data.catalog.model import Catalog, Table
 from howdah.data.compile import compile_plan
 from howdah.data.errors import AccessDenied, DataError, map_database_error
 from howdah.data.execute.administration import Administration
+from howdah.data.execute.documents import Document, Documents
 from howdah.data.execute.examination import Rehearsal
 from howdah.data.execute.known import NOTHING, Known, LeastPrivilegeMissing, load, share, share_changes
 from howdah.data.execute.remembered import Remembered, Shape, Statements
@@ -116,6 +117,7 @@ class Engine:
         self._known = NOTHING
         self._templates: Templates = {}
         self._statements = Statements()
+        self._documents = self._documents_of(NOTHING)
         self._running = False
 
     def _lanes(self, role: str | None) -> tuple[Lane, Pool]:
@@ -186,6 +188,15 @@ class Engine:
             },
         }
 
+    async def document(self, session: Session, role: str | None = None) -> Document:
+        """The OpenAPI document of the session, or to an administrator that of another ``role``. Raises AccessDenied."""
+        viewpoint = standpoint(session)
+        if role is not None and role != viewpoint.role:
+            if not session.is_admin:
+                raise AccessDenied
+            viewpoint = viewpoint._replace(role=role)
+        return await self._documents.document(viewpoint)
+
     async def _reload_if_new(self) -> None:
         """The catalog is that of the version in the database."""
         async with self._control.connection() as connection:
@@ -210,6 +221,10 @@ class Engine:
         self._known = known
         self._templates = {template.name: template.query for template in known.metadata.query_templates}
         self._statements = Statements()
+        self._documents = self._documents_of(known)
+
+    def _documents_of(self, known: Known) -> Documents:
+        return Documents(known.catalog, self._limits, stringify_numerics=self._stringify_numerics)
 
     # -- answers -------------------------------------------------------------------------------------------------------
 

@@ -19,7 +19,8 @@ from howdah.data.plan.values import AggregateOutput, AggregationPlan, ColumnOutp
 from howdah.data.query.ast import EVERYTHING, Aggregate, AggregateOf, Aggregation, ColumnName, OrderBy
 from howdah.data.sql.statement import Literal
 
-_SORTED: Final = frozenset({"number", "text", "datetime"})
+SORTED: Final = frozenset({"number", "text", "datetime"})
+"""Categories of types whose values have a least and a greatest."""
 
 
 def plan_aggregate(query: Aggregate, scope: Scope) -> AggregationPlan:
@@ -77,7 +78,7 @@ def _aggregate(entry: AggregateOf, permission: SelectPermission, scope: Scope) -
     column = _column(item, permission, scope)
     category = column.type.category
     if function in ("min", "max"):
-        if category not in _SORTED:
+        if category not in SORTED:
             raise _not_for(entry, column, "numbers, texts and times", item.path)
         cast = text_cast(column.type)
     else:

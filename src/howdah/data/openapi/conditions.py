@@ -1,0 +1,102 @@
+"""``where``: what may be asked of each column, of related rows and of other tables."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Final
+
+from howdah.data.catalog.database import ColumnType
+from howdah.data.catalog.model import Column
+from howdah.data.openapi.draft import Draft
+from howdah.data.openapi.schema import Schema, any_of, closed, const, list_of, nullable, one_of_these, ref
+from howdah.data.openapi.values import is_comparable, is_tree, shorthand
+from howdah.data.openapi.viewpoint import UsableTable
+from howdah.data.query.ast import TableName
+from howdah.data.sql.encode import MAX_PATTERN
+
+_BETWEEN_COLUMNS: Final = ("$ceq", "$cne", "$cgt", "$clt", "$cgte", "$clte")
+_TEXT: Final[Schema] = {"type": "string"}
+_PATTERN: Final[Schema] = {"type": "string", "maxLength": MAX_PATTERN}
+
+
+def write_where(usable: UsableTable, draft: Draft) -> None:
+    """The component ``<table>.where``: one object, all of whose keys must hold."""
+    where = ref(f"{usable.key}.where")
+    several = list_of(where, most=draft.longest_list)
+    properties: dict[str, Schema] = {"$and": several, "$or": several, "$not": where, "$exists": ref("exists")}
+    same = Counter(column.type for column in usable.columns.values())
+    for name, column in usable.columns.items():
+        if is_plain_key(name):
+            alike = same[column.type] > 1 and is_comparable(column.type)
+            properties[name] = ref(_about_alike(usable, column, draft) if alike else _about(column.type, draft))
+    for relationship, target, _ in draft.viewpoint.related(usable):
+        if is_plain_key(relationship.name):
+            properties[relationship.name] = ref(f"{target.key}.where")
+    draft.components[f"{usable.key}.where"] = closed(properties)
+
+
+def write_exists(draft: Draft) -> None:
+    """The component ``exists``: some row of a table."""
+    alternatives = [
+        closed({"_table": table_name(one.name), "_where": ref(f"{one.key}.where")}, ["_table"])
+        for one in draft.viewpoint.tables.values()
+        if "select" in one.operations
+    ]
+    if alternatives:
+        draft.components["exists"] = any_of(alternatives)
+
+
+def _about(type_: ColumnType, draft: Draft) -> str:
+    """The component of what may be asked of a column of the type."""
+    key = f"where.{draft.type_key(type_)}"
+    if key not in draft.components:
+        draft.components[key] = _comparison(type_, {}, draft)
+    return key
+
+
+def _about_alike(usable: UsableTable, column: Column, draft: Draft) -> str:
+    """The same, with operators that compare the table's columns of the type with each other."""
+    key = f"{usable.key}.where.{draft.type_key(column.type)}"
+    if key not in draft.components:
+        names = one_of_these(name for name, other in usable.columns.items() if other.type == column.type)
+        draft.components[key] = _comparison(column.type, dict.fromkeys(_BETWEEN_COLUMNS, names), draft)
+    return key
+
+
+def is_plain_key(name: str) -> bool:
+    """Whether a column or relationship of this name can be a key of a condition."""
+    return not name.startswith("$") and name not in {"_and", "_or", "_not", "_exists"}
+
+
+def table_name(name: TableName) -> Schema:
+    """How a request names the table."""
+    if name.schema == "public":
+        return const(name.name)
+    return closed({"schema": const(name.schema), "name": const(name.name)}, ["schema", "name"])
+
+
+def _comparison(type_: ColumnType, between: Mapping[str, Schema], draft: Draft) -> Schema:
+    operators: dict[str, Schema] = {"$is_null": {"type": "boolean"}}
+    if is_comparable(type_):
+        operand = draft.value(type_) or {"type": ["string", "number", "boolean", "array", "object"]}
+        many = list_of(operand, most=draft.longest_list)
+        operators |= dict.fromkeys(("$eq", "$ne"), nullable(operand))
+        operators |= dict.fromkeys(("$gt", "$gte", "$lt", "$lte"), operand)
+        operators |= {"$in": many, "$nin": many, **between}
+    if type_.category == "text":
+        operators |= dict.fromkeys(("$like", "$nlike", "$ilike", "$nilike"), _TEXT)
+        operators |= dict.fromkeys(("$similar", "$nsimilar", "$regex", "$nregex", "$iregex", "$niregex"), _PATTERN)
+    if type_.sql == "jsonb":
+        names = list_of(_TEXT, most=draft.longest_list)
+        anything: Schema = {"type": ["string", "number", "boolean", "array", "object"]}
+        operators |= {"$contains": anything, "$contained_in": anything, "$has_key": _TEXT}
+        operators |= {"$has_keys_any": names, "$has_keys_all": names}
+    if is_tree(type_):
+        several = list_of(_TEXT, most=draft.longest_list)
+        operators |= dict.fromkeys(("$ancestor", "$descendant"), _TEXT)
+        operators |= dict.fromkeys(("$ancestor_any", "$descendant_any"), several)
+        operators |= dict.fromkeys(("$matches", "$matches_fulltext"), _PATTERN)
+        operators["$matches_any"] = list_of(_PATTERN, most=draft.longest_list)
+    plain = shorthand(draft.value(type_)) if is_comparable(type_) else None
+    return any_of([*([] if plain is None else [plain]), closed(operators)])

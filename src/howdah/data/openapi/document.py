@@ -1,0 +1,128 @@
+"""The document: a path for each operation on each table, the path of all queries, and the components both share.
+
+To a role nothing is in it but what it may use: no name, no type and no comment of anything else (R59).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from howdah.data.catalog.model import Catalog
+from howdah.data.openapi import failures, reads, writes
+from howdah.data.openapi.conditions import write_exists, write_where
+from howdah.data.openapi.draft import Draft
+from howdah.data.openapi.envelope import write_envelopes
+from howdah.data.openapi.schema import Schema, list_of, ref
+from howdah.data.openapi.viewpoint import UsableTable, look
+from howdah.data.plan.scope import Standpoint
+from howdah.data.query.address import OPERATIONS, TableAddress, write_address
+from howdah.data.query.limits import DEFAULT_LIMITS, Limits
+from howdah.session import ADMIN_SECRET_HEADER, ANONYMOUS_ROLE
+
+_PREFIX: Final = "/data"
+_VERBS: Final = {
+    "select": "Rows of",
+    "insert": "New rows for",
+    "update": "Changes to rows of",
+    "delete": "Removes rows of",
+    "count": "The number of rows of",
+    "aggregate": "What rows amount to, of",
+}
+_WRITE: Final[dict[str, Callable[[UsableTable, Draft], None]]] = {
+    "select": reads.write_rows,
+    "count": reads.write_count,
+    "aggregate": reads.write_aggregate,
+    "insert": writes.write_insert,
+    "update": writes.write_update,
+    "delete": writes.write_delete,
+}
+
+
+def describe(
+    catalog: Catalog, standpoint: Standpoint, limits: Limits = DEFAULT_LIMITS, *, stringify_numerics: bool = False
+) -> dict[str, Any]:
+    """The document of a role: true to the catalog, and to how numbers leave."""
+    viewpoint = look(catalog.tables, standpoint, limits, stringify_numerics=stringify_numerics)
+    draft = Draft(viewpoint)
+    paths: dict[str, Any] = {}
+    for usable in viewpoint.tables.values():
+        if "select" in usable.operations:
+            write_where(usable, draft)
+        for operation in OPERATIONS:
+            if operation in usable.operations:
+                _WRITE[operation](usable, draft)
+                address = write_address(TableAddress(operation, usable.name))
+                if address is not None:
+                    paths[_PREFIX + address] = {"post": _operation(usable, operation, draft)}
+    write_exists(draft)
+    write_envelopes(draft)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Data API",
+            "version": str(catalog.version),
+            "description": f'What the role "{standpoint.role}" may ask of howdah\'s Data API.',
+        },
+        "servers": [{"url": "/"}],
+        "security": _security(standpoint.role),
+        "tags": [{"name": str(usable.name)} for usable in viewpoint.tables.values()],
+        "paths": {f"{_PREFIX}/v1/query": {"post": _QUERY}, **paths},
+        "components": {
+            "schemas": {
+                **draft.components,
+                **reads.SHARED,
+                **writes.SHARED,
+                **failures.schemas(admin=viewpoint.is_admin),
+            },
+            "responses": failures.responses(),
+            "securitySchemes": {
+                "adminSecret": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": ADMIN_SECRET_HEADER,
+                    "description": "With the header X-Hasura-Role the request is made as another role.",
+                }
+            },
+        },
+    }
+
+
+def _operation(usable: UsableTable, operation: str, draft: Draft) -> dict[str, Any]:
+    if operation == "select":
+        answer = list_of(reads.row(usable, draft))
+    elif operation == "count":
+        answer = ref("counted")
+    elif operation == "aggregate":
+        answer = ref("aggregated")
+    else:
+        answer = writes.written(usable)
+    return {
+        "operationId": f"{operation}_{usable.key}",
+        "summary": f"{_VERBS[operation]} {usable.name}",
+        "tags": [str(usable.name)],
+        **_exchange(ref(f"{usable.key}.{operation}"), answer),
+    }
+
+
+def _exchange(body: Schema, answer: Schema) -> dict[str, Any]:
+    """What is sent and what comes back."""
+    return {
+        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+        "responses": {
+            "200": {"description": "The answer.", "content": {"application/json": {"schema": answer}}},
+            **{status: {"$ref": f"#/components/responses/{name}"} for status, name in failures.FAILED.items()},
+        },
+    }
+
+
+_QUERY: Final = {
+    "operationId": "query",
+    "summary": "Any request, or several in one transaction",
+    **_exchange(ref("query"), ref("answer")),
+}
+
+
+def _security(role: str) -> list[dict[str, list[str]]]:
+    """How a caller comes to have the role."""
+    return [{}] if role == ANONYMOUS_ROLE else [{"adminSecret": []}]

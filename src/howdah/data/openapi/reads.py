@@ -1,0 +1,199 @@
+"""What can be read of a table: rows with what is nested in them, counts, aggregates; and what they leave as."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from howdah.data.catalog.model import Column, Relationship
+from howdah.data.openapi.conditions import table_name
+from howdah.data.openapi.draft import Draft
+from howdah.data.openapi.schema import NULL, Schema, any_of, closed, const, list_of, nullable, one_of_these, ref
+from howdah.data.openapi.values import made_of, output
+from howdah.data.openapi.viewpoint import UsableTable
+from howdah.data.plan.aggregation import SORTED
+from howdah.data.query.selection import MAX_ALIAS_BYTES
+
+_WILDCARDS: Final = ("*", "*.*", "*.*.*")
+_NATURAL: Final[Schema] = {"type": ["integer", "null"], "minimum": 0, "maximum": 2**63 - 1}
+_DIRECTION: Final[dict[str, Schema]] = {
+    "order": nullable(one_of_these(("asc", "desc"))),
+    "nulls": nullable(one_of_these(("first", "last"))),
+}
+_ALIAS: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": MAX_ALIAS_BYTES}
+
+SHARED: Final[dict[str, Schema]] = {
+    "alias": {
+        **nullable(_ALIAS),
+        "description": "Another name in the answer. It takes the place of a column of the same name.",
+    },
+    "limit": {**_NATURAL, "description": "At most so many."},
+    "offset": {**_NATURAL, "description": "So many are left out first."},
+    "order_of_groups": any_of(
+        [
+            {"type": "string", "minLength": 1, "description": "A column of group_by, or the name of an aggregate."},
+            closed({"column": {"type": "string", "minLength": 1}, **_DIRECTION}, ["column"]),
+        ]
+    ),
+    "counted": closed({"count": {"type": "integer"}}, ["count"]),
+    "aggregated": {
+        "description": "One object; with group_by an array of them, each with the group's columns as well.",
+        "anyOf": [{"type": "object"}, list_of({"type": "object"})],
+    },
+}
+"""Components that are the same for every table."""
+
+
+def write_rows(usable: UsableTable, draft: Draft) -> None:
+    """The components of what is selected from a table, and of the rows that are answered."""
+    related = list(draft.viewpoint.related(usable))
+    columns = {name: _leaves(column, draft) for name, column in usable.columns.items()}
+    told = {
+        name: _described(schema, draft.viewpoint.told(usable.columns[name].comment, usable))
+        for name, schema in columns.items()
+    }
+    draft.components[usable.key] = _described(closed(told), draft.viewpoint.told(usable.table.comment, usable))
+    if related:
+        nested = {relationship.name: _nested(relationship, target, draft) for relationship, target, _ in related}
+        draft.components[f"{usable.key}.row"] = {
+            "type": "object",
+            "properties": {**columns, **nested},
+            "additionalProperties": {"type": ["object", "array", "null"]},
+            "description": "A row and its related rows, which may go by other names.",
+        }
+    names = [name for name in usable.columns if not name.startswith("*")]
+    draft.components[f"{usable.key}.column"] = one_of_these([*names, *_WILDCARDS])
+    entries = [ref(f"{usable.key}.column"), *[_entry(relationship, target) for relationship, target, _ in related]]
+    for relationship, target, permission in related:
+        if relationship.kind == "array" and permission.allow_aggregations:
+            alternatives = _aggregations(target, draft, {"name": const(relationship.name), "alias": ref("alias")})
+            entries += alternatives
+    draft.components[f"{usable.key}.columns"] = any_of([const("*"), list_of(any_of(entries), most=draft.longest_list)])
+    _write_order(usable, draft)
+    draft.components[f"{usable.key}.select"] = closed({"table": table_name(usable.name), **_rows(usable)}, ["columns"])
+
+
+def row(usable: UsableTable, draft: Draft) -> Schema:
+    """A row as a select answers it."""
+    return ref(f"{usable.key}.row" if any(True for _ in draft.viewpoint.related(usable)) else usable.key)
+
+
+def write_count(usable: UsableTable, draft: Draft) -> None:
+    """The component of a count's arguments."""
+    args = {"table": table_name(usable.name), "where": nullable(ref(f"{usable.key}.where"))}
+    comparable = _comparable(usable.columns)
+    if comparable:
+        args["distinct"] = nullable(list_of(one_of_these(comparable), most=draft.longest_list))
+    draft.components[f"{usable.key}.count"] = closed(args)
+
+
+def write_aggregate(usable: UsableTable, draft: Draft) -> None:
+    """The components of what is made of rows."""
+    longest = draft.longest_list
+    columns, comparable = usable.columns, _comparable(usable.columns)
+    counted = [one_of_these([*columns, "*"])]
+    if comparable:
+        counted.append(closed({"distinct": list_of(one_of_these(comparable), least=1, most=longest)}, ["distinct"]))
+    functions = [closed({"count": any_of(counted)}, ["count"])]
+    numbers = {name: column for name, column in columns.items() if column.type.category == "number"}
+    sorted_ = {name: column for name, column in columns.items() if column.type.category in SORTED}
+    for function, suitable in (("sum", numbers), ("avg", numbers), ("min", sorted_), ("max", sorted_)):
+        if suitable:
+            functions.append(closed({function: one_of_these(suitable)}, [function]))
+    draft.components[f"{usable.key}.aggregates"] = {
+        "type": "object",
+        "minProperties": 1,
+        "propertyNames": _ALIAS,
+        "additionalProperties": any_of(functions),
+    }
+    draft.components[f"{usable.key}.aggregate"] = any_of(
+        _aggregations(usable, draft, {"table": table_name(usable.name)}, required=())
+    )
+
+
+def _aggregations(
+    usable: UsableTable, draft: Draft, more: Mapping[str, Schema], required: tuple[str, ...] = ("name",)
+) -> list[Schema]:
+    """The two forms of an aggregation: of all rows, and of each group."""
+    whole = {
+        **more,
+        "aggregates": ref(f"{usable.key}.aggregates"),
+        "where": nullable(ref(f"{usable.key}.where")),
+    }
+    forms = [
+        closed({**whole, **dict.fromkeys(("group_by", "order_by", "limit", "offset"), NULL)}, [*required, "aggregates"])
+    ]
+    comparable = _comparable(usable.columns)
+    if comparable:
+        group_by = [
+            one_of_these(comparable),
+            list_of(one_of_these(comparable), least=1, most=draft.longest_list),
+        ]
+        order = ref("order_of_groups")
+        groups = {
+            "group_by": any_of(group_by),
+            "order_by": any_of([order, list_of(order, least=1, most=draft.longest_list), NULL]),
+            "limit": ref("limit"),
+            "offset": ref("offset"),
+        }
+        forms.append(closed({**whole, **groups}, [*required, "aggregates", "group_by"]))
+    return forms
+
+
+def _rows(usable: UsableTable) -> dict[str, Schema]:
+    slices = {
+        "columns": ref(f"{usable.key}.columns"),
+        "where": nullable(ref(f"{usable.key}.where")),
+        "limit": ref("limit"),
+        "offset": ref("offset"),
+    }
+    if _comparable(usable.columns):
+        slices["order_by"] = nullable(ref(f"{usable.key}.order_by"))
+    return slices
+
+
+def _entry(relationship: Relationship, target: UsableTable) -> Schema:
+    """A relationship among the columns."""
+    named = {"name": const(relationship.name), "alias": ref("alias")}
+    if relationship.kind == "object":
+        return closed({**named, "columns": ref(f"{target.key}.columns")}, ["name", "columns"])
+    return closed({**named, **_rows(target)}, ["name", "columns"])
+
+
+def _nested(relationship: Relationship, target: UsableTable, draft: Draft) -> Schema:
+    """A relationship as it leaves under its own name."""
+    rows = row(target, draft)
+    if relationship.kind == "object":
+        return nullable(rows)
+    if "aggregate" in target.operations:
+        return any_of([list_of(rows), ref("aggregated")])
+    return list_of(rows)
+
+
+def _write_order(usable: UsableTable, draft: Draft) -> None:
+    """What rows can be ordered by: their columns, and those of the one row that an object relationship leads to."""
+    names = list(_comparable(usable.columns))
+    for relationship, target, _ in draft.viewpoint.related(usable):
+        if relationship.kind == "object":
+            names += [f"{relationship.name}.{name}" for name in _comparable(target.columns) if "." not in name]
+    if not names:
+        return
+    terms = [sign + name for name in names for sign in ("+", "-", "") if sign or not name.startswith(("+", "-"))]
+    term = any_of([one_of_these(terms), closed({"column": one_of_these(names), **_DIRECTION}, ["column"])])
+    draft.components[f"{usable.key}.order"] = term
+    one = ref(f"{usable.key}.order")
+    draft.components[f"{usable.key}.order_by"] = any_of([one, list_of(one, least=1, most=draft.longest_list)])
+
+
+def _leaves(column: Column, draft: Draft) -> Schema:
+    leaves = output(column.type, stringify=draft.viewpoint.stringify_numerics)
+    return nullable(leaves) if column.nullable else leaves
+
+
+def _comparable(columns: Mapping[str, Column]) -> dict[str, Column]:
+    """All but those of type json, which can be neither compared nor sorted."""
+    return {name: column for name, column in columns.items() if made_of(column.type) != "json"}
+
+
+def _described(schema: Schema, comment: str | None) -> Schema:
+    return schema if comment is None else {**schema, "description": comment}

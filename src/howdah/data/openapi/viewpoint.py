@@ -1,0 +1,110 @@
+"""What one role may know and do: the tables it may use at all, what for, and what they are called in the document."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from howdah.data.catalog.access import NO_PERMISSIONS, Tables, find_related
+from howdah.data.catalog.model import Column, Permissions, Relationship, SelectPermission, Table
+from howdah.data.plan.scope import Standpoint
+from howdah.data.query.ast import TableName
+from howdah.data.query.limits import Limits
+from howdah.session import ADMIN_ROLE
+
+_ODD: Final = re.compile(r"[^A-Za-z0-9_-]")
+_WORD: Final = re.compile(r"\w+")
+
+
+@dataclass(frozen=True, slots=True)
+class UsableTable:
+    """A table that the role may do something with. ``key`` is the first part of its components' names."""
+
+    table: Table
+    key: str
+    permissions: Permissions
+    operations: frozenset[str]
+
+    @property
+    def name(self) -> TableName:
+        """What requests call the table."""
+        return self.table.name
+
+    @property
+    def columns(self) -> Mapping[str, Column]:
+        """The columns that the role may read."""
+        return {} if self.permissions.select is None else self.permissions.select.columns
+
+
+@dataclass(frozen=True, slots=True)
+class Viewpoint:
+    """From where the document is written. ``tables`` are those the role may use, ``all_tables`` the catalog's."""
+
+    standpoint: Standpoint
+    tables: Mapping[TableName, UsableTable]
+    all_tables: Tables
+    limits: Limits
+    stringify_numerics: bool
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether nothing is hidden."""
+        return self.standpoint.role == ADMIN_ROLE
+
+    def related(self, usable: UsableTable) -> Iterable[tuple[Relationship, UsableTable, SelectPermission]]:
+        """The relationships whose rows the role may read."""
+        for name in usable.table.relationships:
+            found = find_related(usable.table, name, self.all_tables, self.standpoint.role)
+            if found is not None:
+                yield found[0], self.tables[found[1].name], found[2]
+
+    def told(self, comment: str | None, usable: UsableTable) -> str | None:
+        """The comment, unless a word of it is the name of something that the role may not know (R59)."""
+        if comment is None or self.is_admin:
+            return comment
+        names = usable.table.columns.keys() - usable.table.visible_columns(self.standpoint.role)
+        hidden_tables = {table.name.name for table in self.all_tables.values() if table.name not in self.tables}
+        words = set(_WORD.findall(comment))
+        return None if words & names or words & hidden_tables else comment
+
+
+def look(tables: Tables, standpoint: Standpoint, limits: Limits, *, stringify_numerics: bool) -> Viewpoint:
+    """What there is to see from the standpoint."""
+    usable: dict[TableName, UsableTable] = {}
+    taken: set[str] = set()
+    for name, table in sorted(tables.items()):
+        permissions = table.permissions.get(standpoint.role, NO_PERMISSIONS)
+        operations = _operations(table, permissions, backend=standpoint.backend)
+        if operations:
+            usable[name] = UsableTable(table, unused_key(str(table.name), taken), permissions, operations)
+    return Viewpoint(standpoint, usable, tables, limits, stringify_numerics)
+
+
+def unused_key(name: str, taken: set[str]) -> str:
+    """The name, made of what the keys of components may be made of, and unlike those that are ``taken``."""
+    key = plain = ".".join(_ODD.sub("_", part) for part in name.split(".", 1))
+    number = 2
+    while key in taken:
+        key = f"{plain}-{number}"
+        number += 1
+    taken.add(key)
+    return key
+
+
+def _operations(table: Table, permissions: Permissions, *, backend: bool) -> frozenset[str]:
+    operations: set[str] = set()
+    select, insert = permissions.select, permissions.insert
+    if insert is not None and table.insertable and (backend or not insert.backend_only):
+        operations.add("insert")
+    if select is not None:
+        operations |= {"select", "count"}
+        if select.allow_aggregations:
+            operations.add("aggregate")
+        update = permissions.update
+        if table.updatable and update is not None and (update.columns or update.presets):
+            operations.add("update")
+        if table.updatable and permissions.delete is not None:
+            operations.add("delete")
+    return frozenset(operations)

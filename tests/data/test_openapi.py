@@ -1,0 +1,303 @@
+"""The OpenAPI document: valid, complete for what a role may do, and silent about everything else."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from tests.data.support import fixture_catalog, fixture_metadata
+
+from howdah.data.catalog.model import Catalog
+from howdah.data.errors import DataError
+from howdah.data.openapi import describe
+from howdah.data.openapi.failures import codes
+from howdah.data.plan import plan
+from howdah.data.plan.scope import Standpoint
+from howdah.data.query.json import decode
+from howdah.data.query.limits import Limits
+from howdah.data.query.parse import parse_request
+from howdah.session import Session
+
+ROLES = sorted(
+    {"admin", "anonymous", "nobody"}
+    | {permission.role for table in fixture_metadata().tables for permission in table.permissions}
+)
+
+
+def document(role: str = "user", *, catalog: Catalog | None = None, backend: bool = False, **options: Any) -> Any:
+    return describe(catalog or fixture_catalog(), Standpoint(role, backend), **options)
+
+
+def walk(value: Any) -> Iterator[Any]:
+    """Every value inside, and every key."""
+    yield value
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield key
+            yield from walk(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from walk(item)
+
+
+def schemas(role: str = "user", **options: Any) -> dict[str, Any]:
+    found: dict[str, Any] = document(role, **options)["components"]["schemas"]
+    return found
+
+
+def validator(name: str, role: str = "user") -> jsonschema_rs.Draft202012Validator:
+    """What tells whether a value is as the component says."""
+    return jsonschema_rs.Draft202012Validator(
+        {"components": document(role)["components"], "$ref": f"#/components/schemas/{name}"}
+    )
+
+
+def properties(name: str, role: str = "user", **options: Any) -> set[str]:
+    return set(schemas(role, **options)[name]["properties"])
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_the_document_is_valid(role: str) -> None:
+    """Every schema is one of JSON Schema 2020-12, every reference leads somewhere, every component is used."""
+    written = document(role)
+    components = written["components"]
+    references = {item["$ref"] for item in walk(written) if isinstance(item, dict) and "$ref" in item}
+    there = {f"#/components/{kind}/{name}" for kind in ("schemas", "responses") for name in components[kind]}
+    assert references <= there
+    for name, schema in components["schemas"].items():
+        assert re.fullmatch(r"[A-Za-z0-9._-]+", name), name
+        jsonschema_rs.meta.validate({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema})
+    operations = [item["operationId"] for path in written["paths"].values() for item in path.values()]
+    assert len(operations) == len(set(operations))
+    assert json.loads(json.dumps(written)) == written
+
+
+def hidden_names(role: str) -> set[str]:
+    """Tables, columns, relationships, constraints and types that the role can do nothing with."""
+    seen: set[str] = set()
+    every: set[str] = set()
+    tables = fixture_catalog().tables
+    for table in tables.values():
+        permissions = table.permissions.get(role)
+        types = {column.type.sql for column in table.columns.values()}
+        every |= {table.name.name, *table.columns, *table.relationships, *table.unique_constraints, *types}
+        if permissions is None:
+            continue
+        readable = permissions.select is not None
+        writable = permissions.insert is not None and not permissions.insert.backend_only
+        if readable or writable:
+            columns = table.visible_columns(role) - ({*permissions.insert.presets} if permissions.insert else set())
+            columns |= set(permissions.select.columns) if permissions.select else set()
+            seen |= {table.name.name, *columns} | {table.columns[name].type.sql for name in columns}
+            seen |= {name for name, key in table.unique_constraints.items() if set(key) <= columns}
+            seen |= {
+                name
+                for name, relationship in table.relationships.items()
+                if readable and (p := tables[relationship.target].permissions.get(role)) is not None and p.select
+            }
+    return every - seen
+
+
+@pytest.mark.parametrize("role", [role for role in ROLES if role != "admin"])
+def test_what_a_role_may_not_use_is_not_in_its_document(role: str) -> None:
+    """No name of it, as a key, a value or a part of one (R59, R62)."""
+    hidden = hidden_names(role)
+    assert hidden
+    words = {word for item in walk(document(role)) if isinstance(item, str) for word in (item, *re.split(r"[./]", item))}
+    assert not hidden & words
+
+
+def test_each_operation_has_an_address_where_the_role_may_do_it() -> None:
+    """And none where it may not: no aggregates without permission, no writing to views, nothing for strangers."""
+
+    def operations(role: str, table: str) -> set[str]:
+        start = f"/data/api/1/table/{table}/"
+        return {path.removeprefix(start) for path in document(role)["paths"] if path.startswith(start)}
+
+    reading, everything = {"select", "count"}, {"select", "count", "aggregate", "insert", "update", "delete"}
+    assert operations("user", "article") == everything
+    assert operations("user", "counter") == reading | {"update"}
+    assert operations("admin", "author_statistics") == reading | {"aggregate"}
+    assert operations("anonymous", "article") == reading
+    assert operations("anonymous", "audit") == set()
+    assert set(document("nobody")["paths"]) == {"/data/v1/query"}
+    assert "/data/api/1/table/odd%20%22table%22/select" in document("user")["paths"]
+
+
+def test_rows_have_the_columns_a_role_may_read_with_their_types() -> None:
+    """Null where the column may be null, labels of enums, forms of times, numbers as they leave."""
+    article = schemas()["article"]
+    assert article["additionalProperties"] is False
+    assert article["properties"]["id"] == {"type": "integer", "format": "int32"}
+    assert article["properties"]["title"] == {"type": "string"}
+    assert article["properties"]["body"] == {"type": ["string", "null"]}
+    assert article["properties"]["created"] == {"type": "string", "format": "date-time"}
+    assert article["properties"]["mood"] == {"type": ["string", "null"], "enum": ["calm", "cross", None]}
+    assert article["properties"]["data"] == {}
+    assert "secret" not in properties("author")
+    assert "secret" in properties("author", "admin")
+
+
+def test_numbers_are_strings_where_they_leave_as_strings() -> None:
+    """With `data.stringify_numerics`: what a float may not hold, and only that."""
+    counter = schemas(stringify_numerics=True)["counter"]["properties"]
+    assert counter["value"] == {"type": "string"}
+    assert counter["ratio"] == {"type": ["string", "null"]}
+    assert schemas(stringify_numerics=True)["article"]["properties"]["id"]["type"] == "integer"
+    assert schemas()["counter"]["properties"]["value"] == {"type": "integer", "format": "int64"}
+
+
+ACCEPTED: list[tuple[str, Any]] = [
+    ("article.select", {"columns": ["id", {"name": "author", "columns": "*"}], "order_by": ["-id", "author.name"]}),
+    ("article.select", {"table": "article", "columns": ["*.*"], "where": {"author": {"name": {"$like": "A%"}}}}),
+    ("article.select", {"columns": "*", "where": None, "limit": None}),
+    ("article.select", {"columns": ["id"], "where": {"$or": [{"mood": "calm"}, {"id": {"$in": [1, "2"]}}]}}),
+    ("article.select", {"columns": ["id"], "where": {"editor_id": {"$ceq": "author_id"}, "body": None}}),
+    ("article.select", {"columns": ["id"], "where": {"$exists": {"_table": "author", "_where": {"id": 1}}}}),
+    ("article.aggregate", {"aggregates": {"n": {"count": {"distinct": ["author_id"]}}}, "group_by": "author_id"}),
+    ("rating.insert", {"objects": [{"article_id": 1}], "returning": ["stars"]}),
+    ("rating.insert", {"objects": [{"article_id": 1}], "on_conflict": {"action": "ignore"}}),
+    ("article.update", {"where": {}, "$inc": {"rating": 1}}),
+]
+REFUSED: list[tuple[str, Any]] = [
+    ("article.select", {}),
+    ("article.select", {"table": "author", "columns": ["*"]}),
+    ("article.select", {"columns": ["secret"]}),
+    ("article.select", {"columns": ["id"], "limit": -1}),
+    ("article.select", {"columns": ["id"], "where": {"nonsense": 1}}),
+    ("article.select", {"columns": ["id"], "where": {"id": {"$like": "1"}}}),
+    ("article.select", {"columns": ["id"], "where": {"title": {"$contains": {}}}}),
+    ("article.select", {"columns": ["id"], "where": {"mood": "merry"}}),
+    ("article.select", {"columns": ["id"], "order_by": []}),
+    ("article.select", {"columns": ["id"], "order_by": "raw"}),
+    ("article.select", {"columns": [{"name": "author", "columns": ["*"], "limit": 1}]}),
+    ("article.aggregate", {"aggregates": {}}),
+    ("article.aggregate", {"aggregates": {"n": {"count": "*"}}, "limit": 1}),
+    ("article.aggregate", {"aggregates": {"n": {"sum": "title"}}}),
+    ("rating.insert", {"objects": []}),
+    ("rating.insert", {"objects": [{"stars": 1}]}),
+    ("rating.insert", {"objects": [{"article_id": 1, "user_id": 1}]}),
+    ("rating.insert", {"objects": [{"article_id": None}]}),
+    ("rating.insert", {"objects": [{"article_id": 1}], "on_conflict": {"action": "update"}}),
+    ("article.update", {"where": {}}),
+    ("article.update", {"where": {}, "$set": {}}),
+    ("article.update", {"where": {}, "$inc": {"title": 1}}),
+    ("article.delete", {}),
+]
+
+
+def answer(component: str, args: dict[str, Any], role: str = "user") -> DataError | None:
+    """What planning such a request refuses it with, if it does."""
+    table, operation = component.split(".")
+    body = json.dumps({"type": operation, "args": {"table": table, **args}}).encode()
+    try:
+        plan(
+            parse_request(decode(body)),  # type: ignore[arg-type]
+            fixture_catalog(),
+            Session(role, {"x-hasura-user-id": "1"}),
+            Limits(),
+            stringify_numerics=False,
+        )
+    except DataError as error:
+        return error
+    return None
+
+
+@pytest.mark.parametrize(("component", "args"), ACCEPTED)
+def test_what_the_document_admits_is_planned(component: str, args: Any) -> None:
+    validator(component).validate(args)
+    assert answer(component, args) is None
+
+
+@pytest.mark.parametrize(("component", "args"), REFUSED)
+def test_what_the_document_does_not_admit_is_refused(component: str, args: Any) -> None:
+    """By the document; and by planning, unless only Postgres can (null where no null may be, enums, missing values)."""
+    assert not validator(component).is_valid(args)
+    if args.get("table") != "author" and "mood" not in json.dumps(args) and "objects" not in args:
+        assert answer(component, args) is not None
+
+
+def test_a_preset_is_neither_asked_for_nor_offered() -> None:
+    """The role's own column is filled in; what has no default and may not be null is required."""
+    assert "user_id" not in properties("rating.new")
+    assert schemas()["rating.new"]["required"] == ["article_id"]
+    assert schemas("admin")["rating.new"]["required"] == ["user_id", "article_id"]
+
+
+def test_conflicts_are_named_by_constraints_of_known_columns() -> None:
+    """By name, or by all their columns in any order."""
+    admin = validator("rating.insert", "admin")
+    row = {"user_id": 1, "article_id": 2}
+    for key in ({"constraint": "rating_pkey"}, {"constraint_on": ["article_id", "user_id"]}):
+        assert admin.is_valid({"objects": [row], "on_conflict": {"action": "update", **key}})
+    for key in ({"constraint": "other"}, {"constraint_on": ["user_id"]}, {"constraint_on": ["stars", "user_id"]}):
+        assert not admin.is_valid({"objects": [row], "on_conflict": {"action": "update", **key}})
+
+
+def test_every_type_of_query_is_in_the_envelope() -> None:
+    """Told apart by their type; those of the administrator only in the administrator's."""
+    kinds = document("user")["components"]["schemas"]["query"]["discriminator"]["mapping"]
+    assert set(kinds) == {"select", "count", "aggregate", "insert", "update", "delete", "bulk"}
+    more = document("admin")["components"]["schemas"]["query"]["discriminator"]["mapping"]
+    assert {"run_sql", "track_table", "export_metadata"} <= set(more)
+    envelope = validator("query")
+    count = {"type": "count", "args": {"table": "article"}}
+    for good in (count, {"type": "bulk", "args": [count, {"type": "bulk", "args": []}]}, {**count, "version": 1}):
+        assert envelope.is_valid(good)
+    for bad in ({**count, "version": 3}, {**count, "args": {}}, {"type": "run_sql", "args": {"sql": ""}}, [count]):
+        assert not envelope.is_valid(bad)
+
+
+def with_comments(table: str | None, title: str | None) -> Catalog:
+    """The fixture, with comments on article and its title."""
+    catalog = fixture_catalog()
+    name = next(name for name in catalog.tables if str(name) == "article")
+    article = catalog.tables[name]
+    columns = {**article.columns, "title": replace(article.columns["title"], comment=title)}
+    permissions = {
+        role: replace(
+            rules,
+            select=rules.select
+            and replace(rules.select, columns={key: columns.get(key, value) for key, value in rules.select.columns.items()}),
+        )
+        for role, rules in article.permissions.items()
+    }
+    changed = replace(article, columns=columns, comment=table, permissions=permissions)
+    return replace(catalog, tables={**catalog.tables, name: changed})
+
+
+def test_comments_of_the_database_are_descriptions() -> None:
+    """Unless one names what the role may not know."""
+    told = schemas(catalog=with_comments("What people wrote.", "In one line."))["article"]
+    assert told["description"] == "What people wrote."
+    assert told["properties"]["title"]["description"] == "In one line."
+    secretive = with_comments("See also audit.", "Never null, unlike hidden_note.")
+    assert "description" not in schemas(catalog=secretive)["article"]
+    assert schemas("admin", catalog=secretive)["article"]["description"] == "See also audit."
+
+
+def test_every_code_of_an_error_is_listed() -> None:
+    """Those of errors.md that the data part has."""
+    assert {"permission-denied", "postgres-error", "invalid-json", "not-supported"} <= set(codes())
+    assert "internal" not in schemas()["error"]["properties"]
+    assert "internal" in schemas("admin")["error"]["properties"]
+
+
+def test_names_that_look_alike_stay_apart() -> None:
+    """Two tables whose names are written alike in component names have components of their own."""
+    catalog = fixture_catalog()
+    odd = next(table for table in catalog.tables.values() if table.name.name.startswith("odd"))
+    twin = replace(odd, name=replace(odd.name, name="odd__table_"))
+    both = replace(catalog, tables={**catalog.tables, twin.name: twin})
+    written = document("admin", catalog=both)
+    assert {"odd__table_", "odd__table_-2"} <= written["components"]["schemas"].keys()
+    assert "/data/api/1/table/odd__table_/select" in written["paths"]
+
+
+def test_limits_are_those_of_the_settings() -> None:
+    assert schemas(limits=Limits(list_length=7))["rating.insert"]["properties"]["objects"]["maxItems"] == 7
