@@ -56,7 +56,7 @@ CASES = Path(__file__).parent / "cases"
 @cache
 def fixture_database() -> Database:
     """What ``fixture/database.json`` describes, and ``fixture/database.sql`` creates."""
-    tables = [_database_table(number, table) for number, table in enumerate(_read(FIXTURE / "database.json"), start=1)]
+    tables = [database_table(number, table) for number, table in enumerate(_read(FIXTURE / "database.json"), start=1)]
     return Database({table.name: table for table in tables})
 
 
@@ -88,7 +88,8 @@ def table_name(written: Any) -> TableName:
     return TableName(written.get("schema", "public"), written["name"])
 
 
-def _database_table(number: int, table: dict[str, Any]) -> DatabaseTable:
+def database_table(number: int, table: dict[str, Any]) -> DatabaseTable:
+    """A table as ``fixture/database.json`` describes one."""
     key = table.get("primary_key")
     primary_key = None if key is None else UniqueConstraint(key["name"], tuple(key["columns"]))
     other_keys = [UniqueConstraint(key["name"], tuple(key["columns"])) for key in table.get("unique_constraints", ())]

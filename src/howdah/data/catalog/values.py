@@ -14,6 +14,8 @@ from howdah.data.sql.encode import Encoding, encode, encode_list
 from howdah.data.sql.statement import Literal, SessionVariable, Value
 from howdah.session import IDENTITY_PREFIX, USER_ID_HEADER
 
+_WHOLE_NUMBERS = frozenset({"smallint", "integer", "bigint"})
+
 
 def value_of(value: Any, type_: ColumnType, path: Path, *, stored: bool) -> Value:
     """A JSON value for a column of this type; in a stored rule perhaps a session variable.
@@ -30,6 +32,8 @@ def encoding_of(type_: ColumnType) -> Encoding:
         return "json array" if type_.sql in {"json[]", "jsonb[]"} else category
     if category == "geometry" or category == "geography":
         return "geometry"
+    if category == "number" and (type_.base or type_.sql) in _WHOLE_NUMBERS:
+        return "integer"
     return "text" if category == "raster" else category
 
 

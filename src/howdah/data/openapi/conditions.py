@@ -16,6 +16,20 @@ from howdah.data.query.ast import TableName
 from howdah.data.sql.encode import MAX_PATTERN
 
 _BETWEEN_COLUMNS: Final = ("$ceq", "$cne", "$cgt", "$clt", "$cgte", "$clte")
+_SPACE: Final = frozenset({"geometry", "geography", "raster"})
+_ON_A_PLANE: Final = tuple(
+    f"$st_{name}"
+    for name in (
+        "contains",
+        "crosses",
+        "equals",
+        "intersects",
+        "overlaps",
+        "touches",
+        "within",
+        "3d_intersects",
+    )
+)
 _TEXT: Final[Schema] = {"type": "string"}
 _PATTERN: Final[Schema] = {"type": "string", "maxLength": MAX_PATTERN}
 
@@ -51,6 +65,7 @@ def _about(type_: ColumnType, draft: Draft) -> str:
     """The component of what may be asked of a column of the type."""
     key = f"where.{draft.type_key(type_)}"
     if key not in draft.components:
+        draft.components[key] = {}  # a place: a type may be cast to itself
         draft.components[key] = _comparison(type_, {}, draft)
     return key
 
@@ -87,16 +102,55 @@ def _comparison(type_: ColumnType, between: Mapping[str, Schema], draft: Draft) 
     if type_.category == "text":
         operators |= dict.fromkeys(("$like", "$nlike", "$ilike", "$nilike"), _TEXT)
         operators |= dict.fromkeys(("$similar", "$nsimilar", "$regex", "$nregex", "$iregex", "$niregex"), _PATTERN)
+    if type_.category == "array":
+        operators |= dict.fromkeys(("$contains", "$contained_in"), draft.value(type_))
     if type_.sql == "jsonb":
         names = list_of(_TEXT, most=draft.longest_list)
         anything: Schema = {"type": ["string", "number", "boolean", "array", "object"]}
         operators |= {"$contains": anything, "$contained_in": anything, "$has_key": _TEXT}
         operators |= {"$has_keys_any": names, "$has_keys_all": names}
+    if type_.category in _SPACE:
+        operators |= _spatial(type_, draft)
     if is_tree(type_):
         several = list_of(_TEXT, most=draft.longest_list)
         operators |= dict.fromkeys(("$ancestor", "$descendant"), _TEXT)
         operators |= dict.fromkeys(("$ancestor_any", "$descendant_any"), several)
         operators |= dict.fromkeys(("$matches", "$matches_fulltext"), _PATTERN)
         operators["$matches_any"] = list_of(_PATTERN, most=draft.longest_list)
+    casts = {cast.name: ref(_about(cast, draft)) for cast in _casts(type_)}
+    operators["$cast"] = {**closed(casts), "minProperties": 1}
     plain = shorthand(draft.value(type_)) if is_comparable(type_) else None
     return any_of([*([] if plain is None else [plain]), closed(operators)])
+
+
+def _casts(type_: ColumnType) -> list[ColumnType]:
+    """What `$cast` can make of a value: every type has a text."""
+    casts = [ColumnType("text", "text", "text")]
+    if type_.sql == "json":
+        casts.append(ColumnType("jsonb", "jsonb", "json"))
+    if type_.sql.startswith("timestamp "):
+        casts.append(ColumnType("date", "date", "datetime"))
+    schema = type_.sql.rpartition(".")[0]
+    if type_.category == "geometry":
+        casts.append(ColumnType(f"{schema}.geography", "geography", "geography"))
+    if type_.category == "geography":
+        casts.append(ColumnType(type_.geometry, "geometry", "geometry"))
+    return casts
+
+
+def _spatial(type_: ColumnType, draft: Draft) -> dict[str, Schema]:
+    """The operators of a type of PostGIS."""
+    shape, number, band = draft.value(type_), {"type": "number"}, {"type": "integer"}
+    if type_.category == "raster":
+        geometry = draft.value(ColumnType(type_.geometry, "geometry", "geometry"))
+        return {
+            "$st_intersects_rast": shape,
+            "$st_intersects_geom_nband": closed({"geommin": geometry, "nband": nullable(band)}, ["geommin"]),
+            "$st_intersects_nband_geom": closed({"nband": band, "geommin": geometry}, ["nband", "geommin"]),
+        }
+    near = {"from": shape, "distance": number}
+    if type_.category == "geography":
+        near["use_spheroid"] = {"type": ["boolean", "null"]}
+        return {"$st_intersects": shape, "$st_d_within": closed(near, ["from", "distance"])}
+    within = closed(near, ["from", "distance"])
+    return {**dict.fromkeys(_ON_A_PLANE, shape), "$st_d_within": within, "$st_3d_d_within": within}

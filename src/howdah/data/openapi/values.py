@@ -29,9 +29,18 @@ _TIMES: Final = frozenset(
 )
 _DIGITS: Final = "^[+-]?[0-9]{1,19}$"
 _DECIMAL: Final = "^[+-]?[0-9]{1,300}([.][0-9]{1,300})?$"
+FRACTION: Final[Schema] = {
+    "anyOf": [{"type": "number"}, {"type": "string", "pattern": _DECIMAL}, one_of_these(_NOT_FINITE)],
+    "description": "An integer beyond 64 bits is written as a string.",
+}
+"""What a number that need not be whole is written as."""
+
 _UNCOMPARABLE: Final = frozenset(
     {"json", "xml", "point", "polygon", "path", "line", "lseg", "box", "circle", "jsonpath"}
 )
+
+
+GEOJSON: Final[Schema] = {"type": "object", "description": "GeoJSON.", "required": ["type"]}
 
 
 def made_of(type_: ColumnType) -> str:
@@ -59,6 +68,8 @@ def output(type_: ColumnType, *, stringify: bool) -> Schema:
         return list_of(any_of([nullable(element), {"type": "array"}]) if element else {})
     if type_.category == "text":
         return {"type": "string"}
+    if type_.category in {"geometry", "geography"}:
+        return GEOJSON
     return _output(made_of(type_), type_.labels)
 
 
@@ -76,8 +87,6 @@ def _output(type_: str, labels: tuple[str, ...]) -> Schema:
         return {"type": "string", "format": _FORMATS[type_]}
     if type_ in {"json", "jsonb"}:
         return {}
-    if type_.rpartition(".")[2] in {"geometry", "geography"}:
-        return {"type": "object", "description": "GeoJSON.", "required": ["type"]}
     # A type of an extension or of the user's own may leave as anything: its author decides.
     return {"type": "string"} if "." not in type_ or type_.endswith((".ltree", ".citext")) else {}
 
@@ -88,7 +97,9 @@ def value(type_: ColumnType) -> Schema:
         element = _value(made_of(type_).removesuffix("[]"), type_.labels)
         items = any_of([*_alternatives(nullable(element)), {"type": "array"}]) if element else {}
         return any_of([list_of(items), {"type": "string"}])
-    if type_.category in {"text", "datetime"}:
+    if type_.category in {"geometry", "geography"}:
+        return {"type": ["object", "string"], "description": "GeoJSON, or as PostGIS writes it."}
+    if type_.category in {"text", "datetime", "raster"}:
         return {"type": "string"} | _formatted(made_of(type_))
     return _value(made_of(type_), type_.labels)
 
@@ -103,7 +114,8 @@ def shorthand(admitted: Schema) -> Schema:
 
 
 def _alternatives(schema: Schema) -> list[Schema]:
-    return schema["anyOf"] if schema.keys() == {"anyOf"} else [schema]
+    alternatives: list[Schema] = schema.get("anyOf", [schema])
+    return alternatives
 
 
 def _formatted(type_: str) -> dict[str, Any]:
@@ -119,7 +131,7 @@ def _value(type_: str, labels: tuple[str, ...]) -> Schema:
             "anyOf": [{"type": "integer", "minimum": least, "maximum": most}, {"type": "string", "pattern": _DIGITS}]
         }
     if type_ in _FRACTIONS:
-        return {"anyOf": [{"type": "number"}, {"type": "string", "pattern": _DECIMAL}, one_of_these(_NOT_FINITE)]}
+        return FRACTION
     if type_ == "boolean":
         return {"type": "boolean"}
     if type_ == "uuid":

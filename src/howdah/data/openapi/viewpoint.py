@@ -30,7 +30,7 @@ class UsableTable:
     @property
     def name(self) -> TableName:
         """What requests call the table."""
-        return self.table.name
+        return self.table.exposed_name
 
     @property
     def columns(self) -> Mapping[str, Column]:
@@ -40,11 +40,16 @@ class UsableTable:
 
 @dataclass(frozen=True, slots=True)
 class Viewpoint:
-    """From where the document is written. ``tables`` are those the role may use, ``all_tables`` the catalog's."""
+    """From where the document is written.
+
+    ``tables`` are those the role may use, ``all_tables`` the catalog's, by the database's names; ``hidden_tables`` are
+    the names of the others.
+    """
 
     standpoint: Standpoint
     tables: Mapping[TableName, UsableTable]
     all_tables: Tables
+    hidden_tables: frozenset[str]
     limits: Limits
     stringify_numerics: bool
 
@@ -64,22 +69,26 @@ class Viewpoint:
         """The comment, unless a word of it is the name of something that the role may not know (R59)."""
         if comment is None or self.is_admin:
             return comment
-        names = usable.table.columns.keys() - usable.table.visible_columns(self.standpoint.role)
-        hidden_tables = {table.name.name for table in self.all_tables.values() if table.name not in self.tables}
+        table = usable.table
+        visible = table.visible_columns(self.standpoint.role).values()
+        hidden = table.columns.keys() | table.exposed_columns.keys()
         words = set(_WORD.findall(comment))
-        return None if words & names or words & hidden_tables else comment
+        return None if words & (hidden - set(visible)) or words & self.hidden_tables else comment
 
 
 def look(tables: Tables, standpoint: Standpoint, limits: Limits, *, stringify_numerics: bool) -> Viewpoint:
     """What there is to see from the standpoint."""
     usable: dict[TableName, UsableTable] = {}
+    names: set[str] = set()
     taken: set[str] = set()
-    for name, table in sorted(tables.items()):
+    for name, table in sorted(tables.items(), key=lambda item: item[1].exposed_name):
+        names |= {name.name, table.exposed_name.name}
         permissions = table.permissions.get(standpoint.role, NO_PERMISSIONS)
         operations = _operations(table, permissions, backend=standpoint.backend)
         if operations:
-            usable[name] = UsableTable(table, unused_key(str(table.name), taken), permissions, operations)
-    return Viewpoint(standpoint, usable, tables, limits, stringify_numerics)
+            usable[name] = UsableTable(table, unused_key(str(table.exposed_name), taken), permissions, operations)
+    hidden = frozenset(names - {one.name.name for one in usable.values()})
+    return Viewpoint(standpoint, usable, tables, hidden, limits, stringify_numerics)
 
 
 def unused_key(name: str, taken: set[str]) -> str:

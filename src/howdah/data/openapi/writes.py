@@ -8,7 +8,7 @@ from howdah.data.catalog.model import Column
 from howdah.data.openapi.conditions import table_name
 from howdah.data.openapi.draft import Draft
 from howdah.data.openapi.schema import NULL, Schema, any_of, closed, const, list_of, nullable, one_of_these, ref
-from howdah.data.openapi.values import made_of
+from howdah.data.openapi.values import FRACTION, made_of
 from howdah.data.openapi.viewpoint import UsableTable
 
 SHARED: Final[dict[str, Schema]] = {"written": closed({"affected_rows": {"type": "integer"}}, ["affected_rows"])}
@@ -21,7 +21,7 @@ def write_insert(usable: UsableTable, draft: Draft) -> None:
     """The components of new rows."""
     permission = usable.permissions.insert
     assert permission is not None, "the table is insertable"
-    columns = {name: column for name, column in permission.columns.items() if name not in permission.presets}
+    columns = {name: column for name, column in permission.columns.items() if column.name not in permission.presets}
     required = [name for name, column in columns.items() if not (column.nullable or column.has_default)]
     properties = {
         name: _given(column, draft.viewpoint.told(column.comment, usable), draft) for name, column in columns.items()
@@ -37,7 +37,7 @@ def write_update(usable: UsableTable, draft: Draft) -> None:
     """The components of changes. Without a preset at least one of them must be given."""
     permission = usable.permissions.update
     assert permission is not None, "the table is updatable"
-    columns = {name: column for name, column in permission.columns.items() if name not in permission.presets}
+    columns = {name: column for name, column in permission.columns.items() if column.name not in permission.presets}
     numbers = {name: column for name, column in columns.items() if column.type.category == "number"}
     changes: dict[str, Schema] = {}
     if columns:
@@ -92,11 +92,16 @@ def _returning(usable: UsableTable, draft: Draft) -> dict[str, Schema]:
 
 
 def _on_conflict(usable: UsableTable) -> Schema:
-    """What to do about a row that is there: by a constraint's name or columns, all of which the role knows."""
+    """What to do about a row that is there: by a constraint's name or columns, which the role reads or writes."""
     insert = usable.permissions.insert
     assert insert is not None, "the table is insertable"
-    known = usable.columns.keys() | insert.columns.keys()
-    keys = {name: columns for name, columns in usable.table.unique_constraints.items() if known >= set(columns)}
+    presets = {usable.table.columns[name].exposed_name for name in insert.presets}
+    known = usable.columns.keys() | insert.columns.keys() | presets
+    keys = {}
+    for name, columns in usable.table.unique_constraints.items():
+        exposed = tuple([usable.table.columns[column].exposed_name for column in columns])
+        if known >= set(exposed):
+            keys[name] = exposed
     ignore = const("ignore")
     forms = [closed({"action": ignore, "constraint": NULL, "constraint_on": NULL}, ["action"])]
     if keys:
@@ -126,7 +131,7 @@ def _factor(column: Column, draft: Draft) -> Schema:
     """A whole number may be multiplied by a fraction."""
     if made_of(column.type) not in _WHOLE_NUMBERS:
         return draft.value(column.type)
-    return {"type": ["number", "string"]}
+    return FRACTION
 
 
 def _something(operator: str) -> Schema:

@@ -5,6 +5,7 @@ For ``select`` and ``aggregate``, and for the relationships inside a select.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any, get_args
 
 from howdah.data.errors import NotSupported, Path, UnexpectedPayload, Unreadable
@@ -206,6 +207,8 @@ def _choice(fields: dict[str, Any], key: str, yes: str, no: str, path: Path) -> 
 
 
 def _natural_number(value: Any, path: Path) -> int:
+    if isinstance(value, Decimal) and value == int(value):
+        value = int(value)  # 2.0 is an integer to JSON
     if not isinstance(value, int) or isinstance(value, bool):
         raise expected("Integer", value, path)
     if value < 0:

@@ -10,7 +10,7 @@ from howdah.data.errors import ParseFailed, Path, wrong_kind
 from howdah.data.sql.geojson import to_wkt
 
 Encoding = Literal[
-    "array", "boolean", "datetime", "geometry", "json", "json array", "number", "text", "pattern", "other"
+    "array", "boolean", "datetime", "geometry", "integer", "json", "json array", "number", "text", "pattern", "other"
 ]
 """How JSON is written for a column: by the category of its type. A ``pattern`` is text with a bounded length."""
 
@@ -68,10 +68,12 @@ def _text(value: Any, encoding: Encoding, path: Path) -> str:
             if isinstance(value, str):
                 return value
             raise _wrong_kind("String", value, path)
-        case "number":
+        case "number" | "integer":
             if isinstance(value, str):
                 return value
             if isinstance(value, int | Decimal | float) and not isinstance(value, bool):
+                if encoding == "integer" and isinstance(value, Decimal) and value == int(value):
+                    value = int(value)  # 2.0 and 2e0 are the integer 2 to JSON, and to Postgres they are not
                 return str(value)
             raise _wrong_kind("Number", value, path)
         case "boolean":

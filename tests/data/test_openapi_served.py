@@ -1,0 +1,222 @@
+"""The OpenAPI document held against the running platform, by schemathesis: whatever it promises is so.
+
+``HOWDAH_EXAMPLES`` is how many requests are tried for each role in each way. Without it they are few, and only our own
+ways to get a request wrong are tried: schemathesis knows more of them and takes minutes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from typing import Any, Final
+
+import jsonschema_rs
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_schema_conformance,
+    status_code_conformance,
+)
+from tests.serving import ADMIN, serving
+from tests.support import Cluster
+
+THOROUGH: Final = "HOWDAH_EXAMPLES" in os.environ
+EXAMPLES: Final = int(os.environ.get("HOWDAH_EXAMPLES", "15"))
+CALLERS: Final = {
+    "anonymous": {},
+    "user": {**ADMIN, "X-Hasura-Role": "user", "X-Hasura-User-Id": "1", "X-Hasura-Regions": "{Europe}"},
+    "admin": ADMIN,
+}
+CHECKS: Final = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+    negative_data_rejection,
+]
+
+# What JSON Schema cannot say, or what is in the tables decides. Nothing else that the document admits may be refused.
+ONLY_POSTGRES_KNOWS: Final = {"constraint-violation", "permission-error", "postgres-error"}
+BEYOND_SCHEMAS: Final = (
+    "is asked for twice",
+    "is assigned twice",
+    "an alias has at most 63 bytes",
+    "groups are ordered by their columns and aggregates",
+    "must all have the same keys",
+    "an integer does not fit into 64 bits",
+    "a number is too large",
+    "nested deeper than",
+    "more than",
+)
+
+
+@pytest.fixture(scope="module")
+def url(cluster: Cluster, template: str) -> Iterator[str]:
+    """The platform on a database that the tests change."""
+    name = f"openapi_{secrets.token_hex(6)}"
+    dsn = cluster.create_database(name, template=template)
+    try:
+        with serving(dsn) as address:
+            yield address
+    finally:
+        cluster.drop_database(name)
+
+
+def document(url: str, role: str) -> Any:
+    return requests.get(f"{url}/data/v1/openapi.json", headers=CALLERS[role], timeout=20).json()
+
+
+def described(url: str, role: str) -> Any:
+    """The role's document, with what would end the test or undo its tables left out: what only administers."""
+    written = document(url, role)
+    schemas = written["components"]["schemas"]
+    queries = {"select", "count", "aggregate", "insert", "update", "delete", "bulk"}
+    schemas["query"]["oneOf"] = [one for one in schemas["query"]["oneOf"] if one["$ref"].rpartition(".")[2] in queries]
+    schemas["query"].pop("discriminator")
+    schema = schemathesis.openapi.from_dict(written)
+    schema.config.generation.with_security_parameters = False
+    schema.config.generation.allow_x00 = False
+    return schema
+
+
+def bounded(examples: int) -> Any:
+    return settings(max_examples=examples, suppress_health_check=list(HealthCheck), database=None)
+
+
+@pytest.mark.parametrize("role", CALLERS)
+def test_what_the_document_admits_is_answered_as_it_says(url: str, role: str) -> None:
+    """The answer has the promised status, type and form, whatever is asked; and it is refused for a reason only."""
+
+    @bounded(EXAMPLES)
+    @given(case=described(url, role).as_strategy(generation_mode=GenerationMode.POSITIVE))
+    def ask(case: Any) -> None:
+        response = case.call(base_url=url, headers=CALLERS[role])
+        case.validate_response(response, checks=CHECKS)
+        if response.status_code != 200:
+            said = response.json()
+            reason = said["code"] in ONLY_POSTGRES_KNOWS or any(text in said["error"] for text in BEYOND_SCHEMAS)
+            assert reason, (said, json.dumps(case.body))
+
+    ask()
+
+
+@pytest.mark.skipif(not THOROUGH, reason="HOWDAH_EXAMPLES is not set")
+@pytest.mark.parametrize("role", CALLERS)
+def test_what_the_document_does_not_admit_is_refused(url: str, role: str) -> None:
+    """With a status and an error as it says, and never with 500."""
+
+    @bounded(EXAMPLES)
+    @given(case=described(url, role).as_strategy(generation_mode=GenerationMode.NEGATIVE))
+    def ask(case: Any) -> None:
+        response = case.call(base_url=url, headers=CALLERS[role])
+        case.validate_response(response, checks=CHECKS)
+
+    ask()
+
+
+def places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Every container inside, with each of its keys."""
+    if isinstance(value, dict | list):
+        for key, item in list(value.items() if isinstance(value, dict) else enumerate(value)):
+            yield value, key
+            yield from places(item)
+
+
+SOMETHING_ELSE: Final = st.sampled_from(
+    [None, True, 0, -1, 2**70, 1.5, "", "x", "*", "-", "\U0001f418", [], [[]], {}, {"$eq": 1}, {"": None}, "X-Hasura-User-Id"]
+)
+
+
+@pytest.mark.parametrize("role", CALLERS)
+def test_a_request_gone_wrong_is_refused_as_the_document_has_it(url: str, role: str) -> None:
+    """A good request, something in it replaced, left out or added: if the document admits it no more, it is refused."""
+    schema = described(url, role)
+    components = {"components": schema.raw_schema["components"]}
+
+    @bounded(EXAMPLES * 4)
+    @given(case=schema.as_strategy(generation_mode=GenerationMode.POSITIVE), data=st.data())
+    def ask(case: Any, data: st.DataObject) -> None:
+        body = json.loads(json.dumps(case.body))
+        container, key = data.draw(st.sampled_from(list(places(body)) or [([body], 0)]))
+        way = data.draw(st.sampled_from(["replace", "remove", "add"]))
+        if way == "remove":
+            del container[key]
+        elif way == "add" and isinstance(container, dict):
+            container[data.draw(st.sampled_from(["x", "where", "table", "$and", "_and", "$like", "$x", "id"]))] = 1
+        else:
+            container[key] = data.draw(SOMETHING_ELSE)
+        wanted = case.operation.definition.raw["requestBody"]
+        valid = jsonschema_rs.validator_for(
+            {**components, **wanted["content"]["application/json"]["schema"]}
+        ).is_valid(body)
+        case.body = body
+        response = case.call(base_url=url, headers=CALLERS[role])
+        case.validate_response(response, checks=CHECKS[:-1])
+        if not valid:
+            assert response.status_code != 200, json.dumps(body)
+
+    ask()
+
+
+def test_a_document_for_each_caller(url: str) -> None:
+    """Each sees its own; the administrator any; nobody else another's."""
+    assert "/data/api/1/table/audit/select" in document(url, "admin")["paths"]
+    assert "/data/api/1/table/audit/select" not in document(url, "user")["paths"]
+    asked = requests.get(f"{url}/data/v1/openapi.json?role=user", headers=ADMIN, timeout=20)
+    assert asked.json() == document(url, "user")
+    refused = requests.get(f"{url}/data/v1/openapi.json?role=user", timeout=20)
+    assert (refused.status_code, refused.json()["code"]) == (400, "access-denied")
+    own = requests.get(f"{url}/data/v1/openapi.json?role=anonymous", timeout=20)
+    assert own.json() == document(url, "anonymous")
+
+
+@pytest.mark.parametrize("query", ["role=", "role=user&role=admin", "rule=user", "role=%ff"])
+def test_an_odd_query_string_is_refused(url: str, query: str) -> None:
+    answer = requests.get(f"{url}/data/v1/openapi.json?{query}", headers=ADMIN, timeout=20)
+    assert (answer.status_code, answer.json()["code"]) == (400, "parse-failed")
+
+
+def test_the_document_is_sent_once(url: str) -> None:
+    """Who has it is told so, until the catalog is another one; nothing between keeps it for others."""
+    address = f"{url}/data/v1/openapi.json"
+    first = requests.get(address, timeout=20)
+    assert first.headers["content-type"] == "application/json; charset=utf-8"
+    assert first.headers["cache-control"] == "private, no-cache"
+    assert "x-hasura-role" in first.headers["vary"]
+    etag = first.headers["etag"]
+    for given_tag in (etag, f'"other", W/{etag}', "*"):
+        again = requests.get(address, headers={"If-None-Match": given_tag}, timeout=20)
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", etag)
+    assert requests.get(address, headers={"If-None-Match": '"other"'}, timeout=20).status_code == 200
+    assert requests.get(address, headers={**ADMIN, "If-None-Match": etag}, timeout=20).status_code == 200
+    head = requests.head(address, timeout=20)
+    assert (head.status_code, head.content, head.headers["etag"]) == (200, b"", etag)
+
+    def administer(kind: str, args: Any) -> None:
+        body = {"type": kind, "args": args}
+        assert requests.post(f"{url}/data/v1/query", json=body, headers=ADMIN, timeout=20).status_code == 200
+
+    rule = {"table": "profile", "role": "anonymous"}
+    administer("create_select_permission", {**rule, "permission": {"columns": ["bio"], "filter": {}}})
+    assert requests.get(address, headers={"If-None-Match": etag}, timeout=20).status_code == 200
+    assert "profile" in document(url, "anonymous")["components"]["schemas"]
+    administer("drop_select_permission", rule)
+    assert "profile" not in document(url, "anonymous")["components"]["schemas"]
+
+
+def test_every_address_of_the_document_is_there(url: str) -> None:
+    """On both hosts: with a body that is no request each refuses the request, not the address."""
+    for role, headers in CALLERS.items():
+        for path in document(url, role)["paths"]:
+            for host in ("localhost", "data.localhost"):
+                answer = requests.post(url + path, data="[]", headers={**headers, "Host": host}, timeout=20)
+                assert (answer.status_code, answer.json()["code"]) == (400, "parse-failed"), path
