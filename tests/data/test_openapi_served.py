@@ -132,7 +132,25 @@ def places(value: Any) -> Iterator[tuple[Any, Any]]:
 
 
 SOMETHING_ELSE: Final = st.sampled_from(
-    [None, True, 0, -1, 2**70, 1.5, "", "x", "*", "-", "\U0001f418", [], [[]], {}, {"$eq": 1}, {"": None}, "X-Hasura-User-Id"]
+    [
+        None,
+        True,
+        0,
+        -1,
+        2**70,
+        1.5,
+        "",
+        "x",
+        "*",
+        "-",
+        "\U0001f418",
+        [],
+        [[]],
+        {},
+        {"$eq": 1},
+        {"": None},
+        "X-Hasura-User-Id",
+    ]
 )
 
 
@@ -155,9 +173,9 @@ def test_a_request_gone_wrong_is_refused_as_the_document_has_it(url: str, role: 
         else:
             container[key] = data.draw(SOMETHING_ELSE)
         wanted = case.operation.definition.raw["requestBody"]
-        valid = jsonschema_rs.validator_for(
-            {**components, **wanted["content"]["application/json"]["schema"]}
-        ).is_valid(body)
+        valid = jsonschema_rs.validator_for({**components, **wanted["content"]["application/json"]["schema"]}).is_valid(
+            body
+        )
         case.body = body
         response = case.call(base_url=url, headers=CALLERS[role])
         case.validate_response(response, checks=CHECKS[:-1])

@@ -25,7 +25,7 @@ def write_envelopes(draft: Draft) -> None:
     kinds: dict[str, Schema] = {}
     for operation in OPERATIONS:
         arguments = [
-            {"allOf": [ref(f"{usable.key}.{operation}"), {"required": ["table"]}]}
+            {"allOf": [ref(f"{usable.key}.{operation}"), {"type": "object", "required": ["table"]}]}
             for usable in draft.viewpoint.tables.values()
             if operation in usable.operations
         ]
