@@ -99,6 +99,11 @@ KEYS = (
             "ignore",
             "asc",
             "first",
+            "page",
+            "after",
+            "total",
+            "distinct_on",
+            "$ref",
         ]
     )
     | NAMES
@@ -127,11 +132,14 @@ ARGS = st.fixed_dictionaries(
         )
         | JSON,
         "group_by": NAMES | JSON,
+        "page": st.fixed_dictionaries({}, optional={"after": JSON, "before": JSON, "total": JSON}) | JSON,
+        "distinct_on": NAMES | JSON,
     },
 )
 REQUESTS = st.fixed_dictionaries(
     {
-        "type": st.sampled_from(["select", "insert", "update", "delete", "count", "aggregate", "bulk"]) | JSON,
+        "type": st.sampled_from(["select", "select", "insert", "update", "delete", "count", "aggregate", "transaction"])
+        | JSON,
         "args": ARGS | JSON,
     }
 )
@@ -256,6 +264,9 @@ def test_forbidden_and_unknown_columns_look_the_same() -> None:
                 "where": {"$exists": {"_table": "author", "_where": {"@": 1}}},
             },
         },
+        {"type": "select", "args": {"table": "author", "columns": ["id"], "distinct_on": ["@"]}},
+        {"type": "select", "args": {"table": "author", "columns": ["id"], "order_by": "@", "page": {}}},
+        {"type": "select", "args": {"table": "article", "columns": ["id"], "order_by": "author.@", "page": {}}},
         {"type": "count", "args": {"table": "author", "distinct": ["@"]}},
         {"type": "aggregate", "args": {"table": "author", "aggregates": {"n": {"count": "@"}}}},
         {"type": "aggregate", "args": {"table": "author", "aggregates": {"n": {"max": "@"}}}},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 from decimal import Decimal
@@ -24,7 +25,7 @@ from howdah.data.query.parse import parse_request
 from howdah.data.query.shape import LONGEST_LIST, LONGEST_SHAPE, Holes, split
 from howdah.data.sql.encode import to_json
 from howdah.data.sql.render import render
-from howdah.data.sql.statement import Statement, bind
+from howdah.data.sql.statement import Literal, Statement, bind
 from howdah.session import ADMIN, ANONYMOUS, Session
 
 EXAMPLES = int(os.environ.get("HOWDAH_TEST_EXAMPLES", "300"))
@@ -188,6 +189,9 @@ def arguments(kind: str, table: str) -> st.SearchStrategy[dict[str, Any]]:
                 "limit": st.integers(0, 3),
                 "offset": st.integers(0, 3),
                 "order_by": st.sampled_from(["id", "-id"]),
+                "page": st.fixed_dictionaries(
+                    {}, optional={"total": st.booleans(), "after": st.dictionaries(st.just("id"), VALUES, min_size=1)}
+                ),
             }
             return st.fixed_dictionaries(named | selections(table), optional=where | slice_)
         case "aggregate":
@@ -313,6 +317,17 @@ def select(*columns: Any, **args: Any) -> dict[str, Any]:
     return {"type": "select", "args": {"table": "article", "columns": list(columns), **args}}
 
 
+def cursor(*values: str | None) -> str:
+    return base64.urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")
+
+
+def mark() -> str:
+    """That of articles by their key."""
+    parameter = fresh(select("id", page={}), ADMIN)[1].parameters[0]
+    assert isinstance(parameter, Literal)
+    return str(parameter.value)
+
+
 def shape_of(request: Any) -> tuple[Any, ...]:
     shaped = split(decode(body_of(request)))
     assert shaped is not None
@@ -368,6 +383,23 @@ DIFFERENT = {
     ),
     "a limit": (select("id", limit=1), select("id", limit=2)),
     "an offset": (select("id", offset=1), select("id", offset=2)),
+    "a page": (select("id"), select("id", page={})),
+    "a total": (select("id", page={"total": True}), select("id", page={"total": False})),
+    "after and before": (select("id", page={"after": {"id": 1}}), select("id", page={"before": {"id": 1}})),
+    "a null at the place": (
+        select("id", order_by="rating", page={"after": {"rating": 1, "id": 1}}),
+        select("id", order_by="rating", page={"after": {"rating": None, "id": 1}}),
+    ),
+    "a null in the cursor": (
+        select("id", page={"after": cursor("m", "1")}),
+        select("id", page={"after": cursor("m", None)}),
+    ),
+    "the mark of the cursor": (
+        select("id", page={"after": cursor("m", "1")}),
+        select("id", page={"after": cursor("n", "1")}),
+    ),
+    "a cursor and what is none": (select("id", page={"after": cursor("m", "1")}), select("id", page={"after": "m"})),
+    "what rows are told apart by": (select("id", distinct_on="author_id"), select("id", distinct_on="rating")),
     "an alias": (select({"name": "author", "alias": "a", "columns": []}), select({"name": "author", "columns": []})),
     "a version outside or inside": (
         {"type": "count", "args": {"table": "article"}, "version": 1},
@@ -427,6 +459,14 @@ ALIKE = {
         select({"name": "comments", "aggregates": {"n": {"count": "*"}}, "where": {"text": "b"}}),
     ),
     "rows": (insert({"title": "x", "data": {"a": None}}), insert({"title": "y", "data": {"b": [True]}})),
+    "places of pages": (
+        select("id", order_by="rating", page={"after": {"rating": 1, "id": 1}}),
+        select("id", order_by="rating", page={"after": {"rating": 2, "id": 3}}),
+    ),
+    "cursors": (
+        select("id", limit=2, page={"after": cursor(mark(), "1")}),
+        select("id", limit=2, page={"after": cursor(mark(), "77")}),
+    ),
     "nested": (
         select({"name": "comments", "columns": ["id"], "where": {"text": {"$like": "a"}}}),
         select({"name": "comments", "columns": ["id"], "where": {"text": {"$like": "b"}}}),

@@ -36,12 +36,12 @@ from howdah.data.plan.values import (
     Hop,
     InsertPlan,
     OrderTerm,
-    Plan,
     RelatedAggregateOutput,
     RelatedOutput,
     ReturningPlan,
     RowsPlan,
     SelectPlan,
+    StatementPlan,
     UpdatePlan,
 )
 from howdah.data.query.ast import ColumnOperator, TableName, ValueOperator
@@ -128,7 +128,7 @@ _COLUMN_OPERATORS: dict[ColumnOperator, BinaryOperator] = {
 }
 
 
-def compile_plan(plan: Plan) -> Tree:
+def compile_plan(plan: StatementPlan) -> Tree:
     """The one statement that does what the plan says; its single cell is the answer as JSON."""
     aliases = _Aliases()
     match plan:
@@ -191,6 +191,7 @@ def _rows(
         order_by=order_by,
         limit=1 if one and rows.limit is None else rows.limit,
         offset=None if rows.offset is None else Parameter(rows.offset, "bigint"),
+        distinct_on=tuple([ColumnOf(alias, column) for column in rows.distinct_on]),
     )
 
 

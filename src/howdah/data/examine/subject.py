@@ -12,7 +12,16 @@ from howdah.data.catalog.model import Catalog, Permissions, Table
 from howdah.data.catalog.predicate import resolve_predicate
 from howdah.data.errors import Path
 from howdah.data.examine.branches import Rule, StoredPart, asked_rule, written_rule
-from howdah.data.plan.values import AggregationPlan, CountPlan, DeletePlan, InsertPlan, Plan, SelectPlan, UpdatePlan
+from howdah.data.plan.values import (
+    AggregationPlan,
+    CountPlan,
+    DeletePlan,
+    InsertPlan,
+    PagePlan,
+    Plan,
+    SelectPlan,
+    UpdatePlan,
+)
 from howdah.data.query.ast import (
     EVERYTHING,
     Aggregate,
@@ -93,7 +102,7 @@ def subject_of(
 def condition_of(plan: Plan) -> Condition:
     """Which rows a plan is about."""
     match plan:
-        case SelectPlan(rows):
+        case SelectPlan(rows) | PagePlan(rows):
             return rows.condition
         case CountPlan() | AggregationPlan() | UpdatePlan() | DeletePlan():
             return plan.condition
@@ -105,6 +114,8 @@ def _narrowed(plan: Plan, meant: Condition) -> Plan:
     match plan:
         case SelectPlan(rows):
             return SelectPlan(replace(rows, condition=both(rows.condition, meant)))
+        case PagePlan(rows):
+            return replace(plan, rows=replace(rows, condition=both(rows.condition, meant)))
         case UpdatePlan() | DeletePlan():
             return replace(plan, condition=both(plan.condition, meant))
         case _:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 
 from howdah.data.catalog.access import find_column, find_related, unknown_column, unknown_relationship
@@ -11,13 +11,14 @@ from howdah.data.catalog.condition import visible
 from howdah.data.catalog.model import Column, Relationship, SelectPermission, Table
 from howdah.data.errors import NotExists, Path, PermissionDenied, UnexpectedPayload
 from howdah.data.plan.aggregation import plan_aggregation
+from howdah.data.plan.order import distinct_columns, order_term
 from howdah.data.plan.outputs import column_output, refuse_too_many, smaller
+from howdah.data.plan.page import plan_page
 from howdah.data.plan.scope import Scope
 from howdah.data.plan.values import (
     ColumnOutput,
     CountPlan,
-    Hop,
-    OrderTerm,
+    PagePlan,
     RelatedAggregateOutput,
     RelatedOutput,
     ReturningPlan,
@@ -30,7 +31,6 @@ from howdah.data.query.ast import (
     ColumnName,
     Count,
     Entry,
-    OrderBy,
     RelatedAggregation,
     RelatedRows,
     Returning,
@@ -41,10 +41,14 @@ from howdah.data.query.ast import (
 from howdah.data.sql.statement import Literal
 
 
-def plan_select(query: Select, scope: Scope) -> SelectPlan:
-    """The rows of a select."""
+def plan_select(query: Select, scope: Scope) -> SelectPlan | PagePlan:
+    """The rows of a select, or a page of them."""
     table, permissions = scope.table(query.table, "select", query.path)
-    return SelectPlan(_rows(query.rows, table, scope.readable(table, permissions, query.path), scope, query.path))
+    permission = scope.readable(table, permissions, query.path)
+    rows = _rows(query.rows, table, permission, scope, query.path)
+    if query.page is None:
+        return SelectPlan(rows)
+    return plan_page(query.page, query.rows, rows, table, permission, scope)
 
 
 def plan_count(query: Count, scope: Scope) -> CountPlan:
@@ -89,8 +93,9 @@ def _rows(rows: Rows, table: Table, permission: SelectPermission, scope: Scope, 
         condition = visible(condition, scope.condition(rows.where, table, permission.columns))
     limit = smaller(rows.limit, permission.limit)
     offset = None if rows.offset is None else Literal(rows.offset, "number", (path, "offset"))
-    order_by = tuple([_order_term(item, table, permission, scope) for item in rows.order_by])
-    return RowsPlan(table.name, outputs, condition, order_by, limit, offset)
+    order_by = tuple([order_term(item, table, permission, scope) for item in rows.order_by])
+    distinct_on = distinct_columns(rows.distinct_on, order_by, permission, scope) if rows.distinct_on else ()
+    return RowsPlan(table.name, outputs, condition, order_by, limit, offset, distinct_on)
 
 
 def _outputs(
@@ -191,26 +196,3 @@ def _related_output(key: str, relationship: Relationship, rows: RowsPlan) -> Rel
     if single and rows.limit:
         rows = replace(rows, limit=None)  # one row is within any limit but none
     return RelatedOutput(key, relationship.mapping, single, relationship.unique, rows)
-
-
-def _order_term(item: OrderBy, table: Table, permission: SelectPermission, scope: Scope) -> OrderTerm:
-    hops: list[Hop] = []
-    columns: Mapping[str, Column] = permission.columns
-    name = item.column
-    if name not in columns and "." in name:
-        *relationships, name = name.split(".")
-        for relationship_name in relationships:
-            found = find_related(table, relationship_name, scope.tables, scope.role)
-            if found is None:
-                raise unknown_relationship(relationship_name, scope.role, item.path)
-            relationship, table, target_permission = found
-            if relationship.kind != "object":
-                raise UnexpectedPayload(
-                    f'"{relationship_name}" is an array relationship: rows can be ordered by one row only',
-                    path=item.path,
-                )
-            hops.append(Hop(table.name, relationship.mapping, relationship.unique, target_permission.filter))
-            columns = target_permission.columns
-    column = find_column(columns, name, role=scope.role, path=item.path)
-    refuse_incomparable(column, scope.role, item.path)
-    return OrderTerm(tuple(hops), column.name, item.descending, item.nulls_first)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from howdah.data.catalog.condition import Condition
+from howdah.data.catalog.database import ColumnType
 from howdah.data.query.ast import AggregateFunction, AssignmentOperator, TableName
 from howdah.data.sql.statement import Value
 
@@ -108,6 +109,32 @@ class RowsPlan:
     order_by: tuple[OrderTerm, ...]
     limit: int | None
     offset: Value | None
+    distinct_on: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PageTerm:
+    """One term of a page's order, with what decides how two of its values compare."""
+
+    order: OrderTerm
+    type: ColumnType
+    nullable: bool
+    nulls_first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PagePlan:
+    """Rows after ``position``, or ``backward`` those before it, in the order of ``terms``, which no two rows share.
+
+    The position has a value for each term; None is NULL. ``mark`` stands in the cursors of the answer.
+    """
+
+    rows: RowsPlan
+    terms: tuple[PageTerm, ...]
+    mark: str
+    position: tuple[Cell | None, ...] | None
+    backward: bool
+    total: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,4 +239,5 @@ class DeletePlan:
     kept: ReturningPlan | None = None
 
 
-Plan: TypeAlias = SelectPlan | CountPlan | AggregationPlan | InsertPlan | UpdatePlan | DeletePlan
+StatementPlan: TypeAlias = SelectPlan | CountPlan | AggregationPlan | InsertPlan | UpdatePlan | DeletePlan
+Plan: TypeAlias = StatementPlan | PagePlan

@@ -218,6 +218,29 @@ class Rows:
     limit: int | None
     offset: int | None
     restricted: bool
+    distinct_on: tuple[ColumnName, ...] = ()
+    """Of rows that are equal in these, only the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The values of a row's order as text, and the mark of the order they are of."""
+
+    mark: str
+    values: tuple[str | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The rows after a place in their order, or ``backward`` those before it; with their ``total`` number.
+
+    The place is a cursor, or the values of the order by name.
+    """
+
+    position: Cursor | Mapping[str, Any] | None
+    backward: bool
+    total: bool
+    path: Path
 
 
 # Requests.
@@ -225,11 +248,12 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Select:
-    """Rows of a table."""
+    """Rows of a table: all of them, or a page that tells where the next one begins."""
 
     table: TableName
     rows: Rows
     path: Path
+    page: Page | None = None
 
 
 @dataclass(frozen=True, slots=True)

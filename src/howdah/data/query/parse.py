@@ -35,6 +35,7 @@ from howdah.data.query.ast import (
     Transaction,
     Update,
 )
+from howdah.data.query.cursor import parse_page
 from howdah.data.query.examination import Read, parse_explain, parse_permission_test
 from howdah.data.query.limits import DEFAULT_LIMITS, Limits
 from howdah.data.query.predicate import parse_predicate
@@ -177,7 +178,8 @@ def _transaction(args: Any, path: Path, budget: Budget, templates: Templates) ->
 def _select(args: dict[str, Any], path: Path, budget: Budget) -> Select:
     refuse_other_keys(args, _SELECT_KEYS, path)
     table = read_table(require(args, "table", path), (path, "table"))
-    return Select(table, parse_rows(args, path, budget), path)
+    rows, page = parse_rows(args, path, budget), args.get("page")
+    return Select(table, rows, path, None if page is None else parse_page(page, (path, "page"), budget))
 
 
 def _insert(args: dict[str, Any], path: Path, budget: Budget) -> Insert:
@@ -291,7 +293,7 @@ _ASSIGNMENTS: dict[str, AssignmentOperator] = {"$set": "set", "values": "set", "
 
 _SEVERAL = ("bulk", "transaction")  # a type may be anything, also what has no hash
 _ENVELOPE_KEYS = frozenset({"type", "args", "version"})
-_SELECT_KEYS = ROWS_KEYS | {"table"}
+_SELECT_KEYS = ROWS_KEYS | {"table", "page"}
 _INSERT_KEYS = frozenset({"table", "objects", "on_conflict", "returning"})
 _CONFLICT_KEYS = frozenset({"action", "constraint", "constraint_on"})
 _UPDATE_KEYS = frozenset({"table", "where", "returning", "$default", *_ASSIGNMENTS})

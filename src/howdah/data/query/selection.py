@@ -33,7 +33,7 @@ from howdah.data.query.reading import (
     require,
 )
 
-ROWS_KEYS = frozenset({"columns", "where", "order_by", "limit", "offset"})
+ROWS_KEYS = frozenset({"columns", "where", "order_by", "limit", "offset", "distinct_on"})
 AGGREGATION_KEYS = frozenset({"aggregates", "group_by", "where", "order_by", "limit", "offset"})
 _RELATED_KEYS = ROWS_KEYS | {"name", "alias"}
 _RELATED_AGGREGATION_KEYS = AGGREGATION_KEYS | {"name", "alias"}
@@ -45,21 +45,32 @@ MAX_ALIAS_BYTES = 63
 
 
 def parse_rows(fields: dict[str, Any], path: Path, budget: Budget, nesting: int = 0) -> Rows:
-    """The rows an object with ``columns`` and perhaps ``where``, ``order_by``, ``limit`` and ``offset`` asks for.
+    """The rows an object with ``columns`` and perhaps ``where``, ``order_by``, ``limit`` and so on asks for.
 
     A key with null is a key that is not there. Raises Unreadable, UnexpectedPayload and NotSupported.
     """
     columns = parse_columns(require(fields, "columns", path), (path, "columns"), budget, nesting)
     where, order_by = fields.get("where"), fields.get("order_by")
     limit, offset = fields.get("limit"), fields.get("offset")
+    distinct_on = fields.get("distinct_on")
     return Rows(
         columns,
         EVERYTHING if where is None else parse_predicate(where, (path, "where"), budget, nesting),
         () if order_by is None else _order_by(order_by, (path, "order_by"), budget),
         None if limit is None else _natural_number(limit, (path, "limit")),
         None if offset is None else _natural_number(offset, (path, "offset")),
-        not (where is None and order_by is None and limit is None and offset is None),
+        not (where is None and order_by is None and limit is None and offset is None and distinct_on is None),
+        () if distinct_on is None else _distinct_on(distinct_on, (path, "distinct_on"), budget),
     )
+
+
+def _distinct_on(value: Any, path: Path, budget: Budget) -> tuple[ColumnName, ...]:
+    columns = parse_column_names([value] if isinstance(value, str) else value, path, budget)
+    if not columns:
+        raise UnexpectedPayload("distinct_on cannot be an empty list", path=path)
+    for column in columns:
+        budget.spend(column.path)
+    return columns
 
 
 def parse_aggregation(fields: dict[str, Any], path: Path, budget: Budget, nesting: int = 0) -> Aggregation:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Final
 
+from howdah.data.query.cursor import Decoded, decode_cursor
 from howdah.data.query.limits import DEFAULT_LIMITS, Limits
 
 LONGEST_SHAPE: Final = 400
@@ -161,6 +162,8 @@ class _Walk:
                 self.rows(value)
             elif key in _WRITTEN:
                 self.row(value)
+            elif key == "page":
+                self.page(value)
             else:
                 self.shape(value)
         if len(tokens) > LONGEST_SHAPE:
@@ -232,6 +235,35 @@ class _Walk:
             self.holes.append((container, key))
         else:
             self.shape(members)
+
+    def page(self, page: Any) -> None:
+        """A page: of its place, what is null is shape. A cursor is decoded, in the request itself."""
+        if type(page) is not dict:
+            self.shape(page)
+            return
+        tokens = self.tokens
+        tokens.append(dict)
+        tokens.append(len(page))
+        for key, value in page.items():
+            tokens.append(key)
+            position = value
+            if type(value) is str and key in ("after", "before"):
+                position = decode_cursor(value)
+            if isinstance(position, Decoded):
+                page[key] = position
+                tokens.append(Decoded)
+                tokens.append(len(position))
+                tokens.append(position[0])
+                for index in range(1, len(position)):
+                    if position[index] is None:
+                        tokens.append(None)
+                    else:
+                        tokens.append(str)
+                        self.holes.append((position, index))
+            elif type(value) is dict:
+                self.row(value)
+            else:
+                self.shape(value)
 
     def rows(self, rows: Any) -> None:
         """The objects of an insert."""

@@ -41,7 +41,9 @@ BinaryOperator = Literal[
 FunctionName = Literal[
     "avg",
     "coalesce",
+    "convert_to",
     "count",
+    "encode",
     "howdah.check_violation",
     "json_agg",
     "json_build_array",
@@ -49,8 +51,9 @@ FunctionName = Literal[
     "min",
     "row_to_json",
     "sum",
+    "translate",
 ]
-Keyword = Literal["'[]'", "*", "0", "1", "DEFAULT", "false", "true"]
+Keyword = Literal["'-_'", "'UTF8'", "'[]'", "'base64'", "*", "0", "1", "DEFAULT", "E'+/=\\n'", "NULL", "false", "true"]
 
 # Expressions.
 
@@ -186,6 +189,34 @@ class Exists:
 
 
 @dataclass(frozen=True, slots=True)
+class RowValue:
+    """``ROW(...)``, which compares with another one from left to right."""
+
+    operands: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A whole number that is no value of a request, such as a limit."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class RowNumber:
+    """``row_number() OVER ()``: the place of the row among those of its source."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderedRows:
+    """``json_agg`` of the operand by the order, of those rows for which ``only`` holds."""
+
+    operand: Expression
+    order: Order
+    only: Expression | None
+
+
+@dataclass(frozen=True, slots=True)
 class Scalar:
     """A select in the place of a value."""
 
@@ -194,7 +225,7 @@ class Scalar:
 
 Expression: TypeAlias = (
     "ColumnOf | RowOf | Parameter | Cast | Word | Binary | NullTest | AnyElement | AnyOfList | Not | Connected | Call"
-    " | Invoke | CountDistinct | Case | Exists | Scalar"
+    " | Invoke | CountDistinct | RowValue | Number | RowNumber | OrderedRows | Case | Exists | Scalar"
 )
 
 # Relations.
@@ -258,6 +289,7 @@ class Select:
     limit: int | None = None
     offset: Expression | None = None
     distinct: bool = False
+    distinct_on: tuple[Expression, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,10 +26,15 @@ from howdah.data.sql.ast import (
     Invoke,
     Not,
     NullTest,
+    Number,
     OnConflict,
+    Order,
+    OrderedRows,
     Output,
     Parameter,
+    RowNumber,
     RowOf,
+    RowValue,
     Scalar,
     Select,
     SelectSource,
@@ -90,6 +95,10 @@ def _writing(tree: Writing, writer: _Writer) -> None:
 
 def _select(select: Select, writer: _Writer) -> None:
     writer.syntax("SELECT DISTINCT " if select.distinct else "SELECT ")
+    if select.distinct_on:
+        writer.syntax("DISTINCT ON (")
+        _expressions(select.distinct_on, ", ", writer)
+        writer.syntax(") ")
     _outputs(select.outputs, writer)
     if select.source is not None:
         writer.syntax(" FROM ")
@@ -100,17 +109,21 @@ def _select(select: Select, writer: _Writer) -> None:
         _expressions(select.group_by, ", ", writer)
     for index, order in enumerate(select.order_by):
         writer.syntax(", " if index else " ORDER BY ")
-        _expression(order.expression, writer)
-        if order.descending:
-            writer.syntax(" DESC")
-        if order.nulls_first is not None:
-            writer.syntax(" NULLS FIRST" if order.nulls_first else " NULLS LAST")
+        _order(order, writer)
     if select.limit is not None:
         writer.syntax(" LIMIT ")
         writer.syntax(str(int(select.limit)))
     if select.offset is not None:
         writer.syntax(" OFFSET ")
         _expression(select.offset, writer)
+
+
+def _order(order: Order, writer: _Writer) -> None:
+    _expression(order.expression, writer)
+    if order.descending:
+        writer.syntax(" DESC")
+    if order.nulls_first is not None:
+        writer.syntax(" NULLS FIRST" if order.nulls_first else " NULLS LAST")
 
 
 def _outputs(outputs: tuple[Output, ...], writer: _Writer) -> None:
@@ -216,6 +229,13 @@ def _names(names: tuple[str, ...], writer: _Writer) -> None:
         writer.name(name)
 
 
+def _only(only: Expression | None, writer: _Writer) -> None:
+    if only is not None:
+        writer.syntax(" FILTER (WHERE ")
+        _expression(only, writer)
+        writer.syntax(")")
+
+
 def _expressions(expressions: tuple[Expression, ...], separator: str, writer: _Writer) -> None:
     for index, expression in enumerate(expressions):
         if index:
@@ -266,10 +286,7 @@ def _expression(expression: Expression, writer: _Writer) -> None:
             writer.syntax("(")
             _expressions(arguments, ", ", writer)
             writer.syntax(")")
-            if only is not None:
-                writer.syntax(" FILTER (WHERE ")
-                _expression(only, writer)
-                writer.syntax(")")
+            _only(only, writer)
         case Invoke(schema, name, arguments):
             writer.syntax(schema)
             writer.syntax(".")
@@ -281,6 +298,21 @@ def _expression(expression: Expression, writer: _Writer) -> None:
             writer.syntax("count(DISTINCT ROW(")
             _expressions(operands, ", ", writer)
             writer.syntax("))")
+        case RowValue(operands):
+            writer.syntax("ROW(")
+            _expressions(operands, ", ", writer)
+            writer.syntax(")")
+        case Number(number):
+            writer.syntax(str(int(number)))
+        case RowNumber():
+            writer.syntax("row_number() OVER ()")
+        case OrderedRows(operand, order, only):
+            writer.syntax("json_agg(")
+            _expression(operand, writer)
+            writer.syntax(" ORDER BY ")
+            _order(order, writer)
+            writer.syntax(")")
+            _only(only, writer)
         case Exists(select):
             writer.syntax("EXISTS (")
             _select(select, writer)

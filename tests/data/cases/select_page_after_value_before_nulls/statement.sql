@@ -1,0 +1,10 @@
+SELECT row_to_json("r5".*) FROM (SELECT "r3"."rows", (SELECT row_to_json("r6".*) FROM (SELECT "r3"."next",
+"r3"."previous") AS "r6") AS "page" FROM (SELECT coalesce(json_agg("r2"."row" ORDER BY "r2"."place") FILTER
+(WHERE ("r2"."place" <= 5)), '[]') AS "rows", CASE WHEN (count(*) > 5) THEN max("r2"."cursor") FILTER (WHERE
+("r2"."place" = 5)) ELSE NULL END AS "next", max("r2"."cursor") FILTER (WHERE ("r2"."place" = 1)) AS
+"previous" FROM (SELECT "r1"."row", "r1"."cursor", row_number() OVER () AS "place" FROM (SELECT (SELECT
+row_to_json("r4".*) FROM (SELECT "t1"."id") AS "r4") AS "row",
+translate(encode(convert_to(json_build_array($1::text, "t1"."rating"::text, "t1"."id"::text)::text, 'UTF8'),
+'base64'), E'+/=\n', '-_') AS "cursor" FROM "public"."article" AS "t1" WHERE ((("t1"."rating" > $2::smallint)
+OR ("t1"."rating" IS NULL)) OR (("t1"."rating" = $3::smallint) AND ("t1"."id" > $4::integer))) ORDER BY
+"t1"."rating", "t1"."id" LIMIT 6) AS "r1") AS "r2") AS "r3") AS "r5"

@@ -1,0 +1,14 @@
+SELECT row_to_json("r5".*) FROM (SELECT "r3"."rows", (SELECT row_to_json("r6".*) FROM (SELECT "r3"."next",
+"r3"."previous") AS "r6") AS "page" FROM (SELECT coalesce(json_agg("r2"."row" ORDER BY "r2"."place") FILTER
+(WHERE ("r2"."place" <= 2)), '[]') AS "rows", CASE WHEN (count(*) > 2) THEN max("r2"."cursor") FILTER (WHERE
+("r2"."place" = 2)) ELSE NULL END AS "next", max("r2"."cursor") FILTER (WHERE ("r2"."place" = 1)) AS
+"previous" FROM (SELECT "r1"."row", "r1"."cursor", row_number() OVER () AS "place" FROM (SELECT (SELECT
+row_to_json("r4".*) FROM (SELECT "t1"."id") AS "r4") AS "row",
+translate(encode(convert_to(json_build_array($1::text, (SELECT "t6"."name" FROM "public"."author" AS "t6"
+WHERE ("t6"."id" = "t1"."author_id"))::text, "t1"."id"::text)::text, 'UTF8'), 'base64'), E'+/=\n', '-_') AS
+"cursor" FROM "public"."article" AS "t1" WHERE ((("t1"."published" = true) OR ("t1"."author_id" =
+$2::integer)) AND ((((SELECT "t2"."name" FROM "public"."author" AS "t2" WHERE ("t2"."id" = "t1"."author_id"))
+> $3::text) OR ((SELECT "t3"."name" FROM "public"."author" AS "t3" WHERE ("t3"."id" = "t1"."author_id")) IS
+NULL)) OR (((SELECT "t5"."name" FROM "public"."author" AS "t5" WHERE ("t5"."id" = "t1"."author_id")) =
+$4::text) AND ("t1"."id" > $5::integer)))) ORDER BY (SELECT "t7"."name" FROM "public"."author" AS "t7" WHERE
+("t7"."id" = "t1"."author_id")), "t1"."id" LIMIT 3) AS "r1") AS "r2") AS "r3") AS "r5"
