@@ -230,6 +230,22 @@ REQUESTS = {
             {"X-Hasura-Admin-Secret": SECRET},
         ),
     ),
+    "writes of one wording": tuple(
+        post(request, {"X-Hasura-Admin-Secret": SECRET})
+        for number in (101, 102, 103, 104)
+        for request in (
+            {"type": "insert", "args": {"table": "author", "objects": [{"id": number, "name": "New"}]}},
+            {"type": "update", "args": {"table": "author", "where": {"id": number}, "$set": {"name": f"N {number}"}}},
+            {"type": "insert", "args": {"table": "author", "objects": [{"id": number, "name": "Twice"}]}},
+            {"type": "delete", "args": {"table": "author", "where": {"id": number}, "returning": ["id", "name"]}},
+        )
+    ),
+    "reads of one wording": tuple(
+        post({**ROWS, "args": {**ROWS["args"], "where": {"title": f"Article {number}"}}}) for number in range(6)
+    ),
+    "a write that is not permitted": (
+        post({"type": "insert", "args": {"table": "author", "objects": [{"id": 1, "name": "Mine"}]}}),
+    ),
     "no JSON": (post(None, raw=b"{"),),
     "an empty body": (post(None, raw=b""),),
     "a body that is too large": (post(None, raw=b" " * 20_001),),

@@ -32,13 +32,9 @@ SLEEP = "select to_json(1) from pg_sleep($1::float)"
 
 
 @asynccontextmanager
-async def a_pool(
-    dsn: str, *, size: int = 4, wait_timeout: float = 5.0, repeatable: bool = False
-) -> AsyncIterator[Pool]:
+async def a_pool(dsn: str, *, size: int = 4, wait_timeout: float = 5.0) -> AsyncIterator[Pool]:
     options = ConnectOptions(connect_timeout=2)
-    pool = Pool(
-        partial(connect, dsn, options), name="test", size=size, wait_timeout=wait_timeout, repeatable=repeatable
-    )
+    pool = Pool(partial(connect, dsn, options), name="test", size=size, wait_timeout=wait_timeout)
     await pool.start()
     try:
         yield pool
@@ -52,10 +48,9 @@ def with_pool(
     *,
     size: int = 4,
     wait_timeout: float = 5.0,
-    repeatable: bool = False,
 ) -> None:
     async def scenario() -> None:
-        async with a_pool(dsn, size=size, wait_timeout=wait_timeout, repeatable=repeatable) as pool:
+        async with a_pool(dsn, size=size, wait_timeout=wait_timeout) as pool:
             await work(pool)
 
     run(scenario())
@@ -149,6 +144,77 @@ def test_cancelled_callers_poison_nothing(database: str) -> None:
     with_pool(database, scenario)
 
 
+def test_statements_without_a_task(database: str) -> None:
+    """More at once than there are connections, prepared or not, failing or not: each has its own answer."""
+
+    async def scenario(pool: Pool) -> None:
+        divide = "select to_json(12 / $1::integer)"
+        for _ in range(3):
+            answers = [pool.submit_now(divide, [b"%d" % (number % 4)]) for number in range(40)]
+            for number, result in enumerate(await asyncio.gather(*answers, return_exceptions=True)):
+                if number % 4:
+                    assert result == b"%d" % (12 // (number % 4))
+                else:
+                    assert isinstance(result, DatabaseError)
+                    assert result.sqlstate == "22012"
+        assert pool.open_connections == 4
+        with pytest.raises(DatabaseError):
+            pool.submit_now(divide, [b"1\0"])
+
+    with_pool(database, scenario)
+
+
+def test_a_write_that_nobody_waits_for_is_done_all_the_same(database: str) -> None:
+    """A future that is cancelled takes back what waits, leaves alone what runs, and costs no connection."""
+
+    async def scenario(pool: Pool) -> None:
+        async with pool.connection() as connection:
+            await connection.script("create table t (a int)")
+        insert = "with w as (insert into t select $1::int from pg_sleep(0.1) returning a) select to_json(a) from w"
+        assert await pool.submit_now(insert, [b"1"]) == b"1"
+        runs, waits = pool.submit_now(insert, [b"2"]), pool.submit_now(insert, [b"3"])
+        await asyncio.sleep(0.02)
+        runs.cancel()
+        waits.cancel()
+        assert await pool.submit("select json_agg(a order by a) from t") == b"[1, 2]"
+        assert pool.open_connections == 1
+
+    with_pool(database, scenario, size=1)
+
+
+def test_a_changed_schema_is_no_error_without_a_task(database: str) -> None:
+    """A prepared statement whose table changed is prepared anew, and done once."""
+
+    async def scenario(pool: Pool) -> None:
+        async with pool.connection() as connection:
+            await connection.script("create table t (a int)")
+        insert = "insert into t values ($1::int) returning t"
+        for number in range(3):
+            assert await pool.submit_now(insert, [b"%d" % number]) == b"(%d)" % number
+        async with await connect(database) as owner:
+            await owner.script("alter table t add column b int default 9")
+        assert await asyncio.gather(*(pool.submit_now(insert, [b"7"]) for _ in range(8))) == [b"(7,9)"] * 8
+        assert await pool.submit("select to_json(count(*)) from t") == b"11"
+
+    with_pool(database, scenario, size=2)
+
+
+def test_a_write_in_flight_on_a_killed_connection_is_told_so(cluster: Cluster, database: str) -> None:
+    """It may have been done or not: whoever asked is told that the connection was lost, and nothing is repeated."""
+
+    async def scenario(pool: Pool) -> None:
+        process = await pool.submit(PROCESS)
+        assert await pool.submit_now(SLEEP, [b"0"]) == b"1"
+        running = pool.submit_now(SLEEP, [b"5"])
+        await asyncio.sleep(0.05)
+        cluster.execute(f"select pg_terminate_backend({process.decode()})")
+        with pytest.raises(ConnectionLost):
+            await running
+        assert await pool.submit_now(ONE, []) == b"1"
+
+    with_pool(database, scenario, size=1)
+
+
 @pytest.mark.parametrize("yields", range(6))
 def test_a_caller_cancelled_in_the_moment_of_being_served_loses_no_connection(database: str, yields: int) -> None:
     """Whenever the cancellation strikes, the pool's only connection is there for the next caller."""
@@ -202,19 +268,6 @@ def test_a_killed_idle_connection_is_not_handed_out(cluster: Cluster, database: 
         assert await pool.submit(PROCESS) != first
 
     with_pool(database, scenario)
-
-
-def test_a_read_whose_connection_is_killed_is_answered_all_the_same(cluster: Cluster, database: str) -> None:
-    """A repeatable pool submits a statement again whose connection was lost under it."""
-
-    async def scenario(pool: Pool) -> None:
-        process = await pool.submit(PROCESS)
-        task = asyncio.create_task(pool.submit(SLEEP, [b"0.5"]))
-        await asyncio.sleep(0.1)
-        cluster.execute(f"select pg_terminate_backend({process.decode()})")
-        assert await task == b"1"
-
-    with_pool(database, scenario, repeatable=True)
 
 
 def test_a_write_whose_connection_is_killed_is_not_repeated(cluster: Cluster, database: str) -> None:
@@ -281,7 +334,7 @@ def test_the_pool_is_whole_again_after_postgres_restarts() -> None:
 
     async def scenario(cluster: Cluster) -> None:
         nonlocal process
-        async with a_pool(cluster.dsn(), wait_timeout=0.5, repeatable=True) as pool:
+        async with a_pool(cluster.dsn(), wait_timeout=0.5) as pool:
             await asyncio.gather(*(pool.submit(SLEEP, [b"0.02"]) for _ in range(8)))
             await asyncio.to_thread(stop_postgres, process, signal.SIGQUIT)
             await eventually(lambda: pool.open_connections == 0)

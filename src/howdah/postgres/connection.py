@@ -12,7 +12,7 @@ from collections import OrderedDict
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import psycopg
 from psycopg import pq
@@ -65,6 +65,22 @@ class Outcome:
     rows: tuple[tuple[bytes | None, ...], ...]
 
 
+class Waiting(Protocol):
+    """Whoever waits for the results of a statement: a future of them, or something simpler."""
+
+    def done(self) -> bool:
+        """Whether it has stopped waiting."""
+        ...
+
+    def set_result(self, results: list[PGresult], /) -> None:
+        """These are the results."""
+        ...
+
+    def set_exception(self, error: PostgresError, /) -> None:
+        """The connection ended."""
+        ...
+
+
 class Connection:
     """A connection that runs one statement at a time. Only its event loop may touch it."""
 
@@ -83,7 +99,7 @@ class Connection:
         self._names: OrderedDict[str, bytes] = OrderedDict()
         self._names_limit = prepared_statements
         self._names_made = 0
-        self._pending: asyncio.Future[list[PGresult]] | None = None
+        self._pending: Waiting | None = None
         self._results: list[PGresult] = []
         self._writing = False
         self._closed = False
@@ -150,10 +166,24 @@ class Connection:
             attempts -= 1
             if not attempts:
                 raise error
-        if result.ntuples == 0:
-            return b"null"
-        cell = result.get_value(0, 0)
-        return b"null" if cell is None else cell
+        return _cell(result)
+
+    def start(
+        self, text: str, parameters: Sequence[bytes | None], ended: Callable[[bytes | PostgresError], None]
+    ) -> bool:
+        """As `submit`, without a task: whether the statement is under way. It has to have been prepared here before.
+
+        ``ended`` is called with what `submit` returns or raises, a stale plan included; never from within this call.
+        """
+        name = self._names.get(text)
+        if name is None or not self.ready:
+            return False
+        self._names.move_to_end(text)
+        try:
+            self._send(partial(self._pgconn.send_query_prepared, name, parameters), _Ending(ended))
+        except ConnectionLost:
+            return False
+        return True
 
     async def fetch(self, text: str, parameters: Sequence[bytes | None] = ()) -> Outcome:
         """Everything one statement returns. It is not kept prepared: for what is rarely asked twice.
@@ -290,6 +320,12 @@ class Connection:
 
     async def _run(self, send: Callable[[], None]) -> list[PGresult]:
         """Send one command and wait for all of its results."""
+        pending: asyncio.Future[list[PGresult]] = self._loop.create_future()
+        self._send(send, pending)
+        return await pending
+
+    def _send(self, send: Callable[[], None], pending: Waiting) -> None:
+        """Send one command, whose results ``pending`` will get. Raises ConnectionLost."""
         if self._closed:
             raise ConnectionLost
         if self._pending is not None:
@@ -303,11 +339,9 @@ class Connection:
             self._end(ConnectionLost())
             raise ConnectionLost from cause
         self._results = []
-        pending: asyncio.Future[list[PGresult]] = self._loop.create_future()
         self._pending, self._silence = pending, 0.0
         if self._looking is None:
             self._looking = self._loop.call_later(LOOK_AGAIN_SECONDS, self._look_again)
-        return await pending
 
     def _on_writable(self) -> None:
         try:
@@ -390,6 +424,29 @@ class Connection:
                 pending.set_exception(reason)
         elif self.on_lost is not None:
             self.on_lost(self)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """Waits for the results of one prepared statement, and tells what they amount to."""
+
+    ended: Callable[[bytes | PostgresError], None]
+
+    def done(self) -> bool:
+        return False
+
+    def set_result(self, results: list[PGresult], /) -> None:
+        result = results[-1]
+        self.ended(to_error(result) if result.status in _FAILED else _cell(result))
+
+    def set_exception(self, error: PostgresError, /) -> None:
+        self.ended(error)
+
+
+def _cell(result: PGresult) -> bytes:
+    """The only cell of a result; ``null`` for NULL or no row."""
+    cell = result.get_value(0, 0) if result.ntuples else None
+    return b"null" if cell is None else cell
 
 
 def refuse_nul(parameters: Sequence[bytes | None]) -> None:

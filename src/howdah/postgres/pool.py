@@ -11,13 +11,14 @@ import random
 from collections import deque
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from howdah.observe import events
-from howdah.postgres.errors import CannotConnect, ConnectionLost, DatabaseUnavailable, PoolExhausted
+from howdah.postgres.connection import is_stale_plan, refuse_nul
+from howdah.postgres.errors import CannotConnect, DatabaseError, DatabaseUnavailable, PoolExhausted, PostgresError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 
     from howdah.postgres.connection import Connection
 
@@ -42,11 +43,31 @@ class DatabaseBack:
     seconds: float
 
 
+@dataclass(slots=True, eq=False)
+class _Statement:
+    """A statement that was given to the pool: before, while and after a connection runs it."""
+
+    text: str
+    parameters: Sequence[bytes | None]
+    answer: asyncio.Future[bytes]
+    deadline: float
+    connection: Connection | None = None
+    task: asyncio.Task[None] | None = None
+    """What runs it, where that takes more than one step."""
+
+
+@dataclass(slots=True, eq=False)
+class _Caller:
+    """Somebody who wants a connection of their own."""
+
+    answer: asyncio.Future[Connection]
+    deadline: float
+
+
 class Pool:
     """At most ``size`` connections, made by ``connect`` when they are needed.
 
-    Nobody waits longer than ``wait_timeout`` seconds for one. With ``repeatable`` a statement whose connection is lost
-    is submitted once more on another one: only right when every statement merely reads.
+    Nobody waits longer than ``wait_timeout`` seconds for one.
     """
 
     def __init__(
@@ -56,16 +77,16 @@ class Pool:
         name: str,
         size: int,
         wait_timeout: float = 5.0,
-        repeatable: bool = False,
     ) -> None:
         self._connect = connect
         self._name = name
         self._size = size
         self._wait_timeout = wait_timeout
-        self._repeatable = repeatable
         self._idle: list[Connection] = []
         self._all: set[Connection] = set()
-        self._waiting: deque[asyncio.Future[Connection]] = deque()
+        self._waiting: deque[_Statement | _Caller] = deque()
+        self._expiry: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._dialling = 0
         self._down_since: float | None = None
         self._closed = False
@@ -81,9 +102,11 @@ class Pool:
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for waiter in self._waiting:
-            if not waiter.done():
-                waiter.set_exception(DatabaseUnavailable("The server is stopping."))
+        if self._expiry is not None:
+            self._expiry.cancel()
+        for waiting in self._waiting:
+            if not waiting.answer.done():
+                waiting.answer.set_exception(DatabaseUnavailable("The server is stopping."))
         self._waiting.clear()
         self._idle.clear()
         for connection in tuple(self._all):
@@ -103,19 +126,25 @@ class Pool:
     async def submit(self, text: str, parameters: Sequence[bytes | None] = ()) -> bytes:
         """The only cell ``text`` returns, on whichever connection is free: see ``Connection.submit``.
 
-        Raises DatabaseError when Postgres refuses; DatabaseUnavailable when no connection could be had in time or, in a
-        pool that is not repeatable, when it was lost on the way (the statement may have been done).
+        Raises DatabaseError when Postgres refuses; DatabaseUnavailable when no connection could be had in time, or when
+        it was lost on the way (the statement may have been done). A caller who is cancelled ends the statement.
         """
-        connection = self._idle.pop() if self._idle else await self._take()
+        statement = self._begin(text, parameters)
         try:
-            return await connection.submit(text, parameters)
-        except ConnectionLost:
-            if not self._repeatable:
-                raise
-        finally:
-            self._give_back(connection)
-        async with self.connection() as another:
-            return await another.submit(text, parameters)
+            return await statement.answer
+        except asyncio.CancelledError:
+            if statement.task is not None:
+                statement.task.cancel()
+            elif statement.connection is not None:
+                self._spawn(self._mend(statement.connection))
+            raise
+
+    def submit_now(self, text: str, parameters: Sequence[bytes | None]) -> asyncio.Future[bytes]:
+        """As `submit`, as a future; one that is cancelled leaves a statement that runs already to end by itself.
+
+        Raises DatabaseError for a parameter with a NUL byte.
+        """
+        return self._begin(text, parameters).answer
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
@@ -134,38 +163,94 @@ class Pool:
 
     # -- taking and giving back ----------------------------------------------------------------------------------------
 
+    def _begin(self, text: str, parameters: Sequence[bytes | None]) -> _Statement:
+        """The statement runs, or waits for a connection."""
+        refuse_nul(parameters)
+        loop = self._loop or asyncio.get_running_loop()  # asked once: it is a system call on Python 3.11
+        self._loop = loop
+        statement = _Statement(text, parameters, loop.create_future(), loop.time() + self._wait_timeout)
+        if self._idle:
+            self._run(self._idle.pop(), statement)
+        else:
+            self._enqueue(statement)
+        return statement
+
+    def _run(self, connection: Connection, statement: _Statement) -> None:
+        """The statement runs on the connection, which is given back at its end."""
+        statement.connection = connection
+
+        def ended(outcome: bytes | PostgresError) -> None:
+            if isinstance(outcome, DatabaseError) and is_stale_plan(outcome):
+                statement.task = self._spawn(self._run_in_steps(connection, statement))
+                return
+            statement.connection = None
+            self._give_back(connection)
+            _settle(statement.answer, outcome)
+
+        if not connection.start(statement.text, statement.parameters, ended):
+            statement.task = self._spawn(self._run_in_steps(connection, statement))
+
+    async def _run_in_steps(self, connection: Connection, statement: _Statement) -> None:
+        """Run a statement that has to be prepared."""
+        outcome: bytes | PostgresError = DatabaseUnavailable("The server is stopping.")
+        try:
+            outcome = await connection.submit(statement.text, statement.parameters)
+        except PostgresError as error:
+            outcome = error
+        finally:
+            statement.task = statement.connection = None
+            self._give_back(connection)
+            _settle(statement.answer, outcome)
+
     async def _take(self) -> Connection:
         """A connection, when one is given back or made."""
         loop = asyncio.get_running_loop()
-        if self._closed:
-            raise DatabaseUnavailable("The server is stopping.")
-        if self._down_since is not None and loop.time() - self._down_since > self._wait_timeout:
-            raise DatabaseUnavailable
-        waiter: asyncio.Future[Connection] = loop.create_future()
-        self._waiting.append(waiter)
-        self._grow()
-        timer = loop.call_later(self._wait_timeout, self._expire, waiter)
+        caller = _Caller(loop.create_future(), loop.time() + self._wait_timeout)
+        self._enqueue(caller)
+        answer = caller.answer
         try:
-            return await waiter
+            return await answer
         except asyncio.CancelledError:
-            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
-                self._give_back(waiter.result())
+            if answer.done() and not answer.cancelled() and answer.exception() is None:
+                self._give_back(answer.result())
             raise
-        finally:
-            timer.cancel()
 
-    def _expire(self, waiter: asyncio.Future[Connection]) -> None:
-        if not waiter.done():
-            waiter.set_exception(DatabaseUnavailable() if self._down_since is not None else PoolExhausted())
+    def _enqueue(self, waiting: _Statement | _Caller) -> None:
+        loop = waiting.answer.get_loop()
+        if self._closed:
+            waiting.answer.set_exception(DatabaseUnavailable("The server is stopping."))
+        elif self._down_since is not None and loop.time() - self._down_since > self._wait_timeout:
+            waiting.answer.set_exception(DatabaseUnavailable())
+        else:
+            self._waiting.append(waiting)
+            self._grow()
+            if self._expiry is None:
+                self._expiry = loop.call_at(waiting.deadline, self._expire, waiting.deadline)
+
+    def _expire(self, now: float) -> None:
+        """Tell those who have waited for too long, and look again when the next one will have."""
+        self._expiry = None
+        while self._waiting and (self._waiting[0].deadline <= now or self._waiting[0].answer.done()):
+            waiting = self._waiting.popleft()
+            if not waiting.answer.done():
+                error = DatabaseUnavailable() if self._down_since is not None else PoolExhausted()
+                waiting.answer.set_exception(error)
+        if self._waiting:
+            first = self._waiting[0]
+            self._expiry = first.answer.get_loop().call_at(first.deadline, self._expire, first.deadline)
 
     def _give_back(self, connection: Connection) -> None:
         """Hand a connection to whoever waits longest; first mend or replace one that is not as it should be."""
         if connection.ready:
             while self._waiting:
-                waiter = self._waiting.popleft()
-                if not waiter.done():
-                    waiter.set_result(connection)
-                    return
+                waiting = self._waiting.popleft()
+                if waiting.answer.done():
+                    continue
+                if isinstance(waiting, _Statement):
+                    self._run(connection, waiting)
+                else:
+                    waiting.answer.set_result(connection)
+                return
             self._idle.append(connection)
         elif connection.closed or self._closed:
             self._drop(connection)
@@ -228,7 +313,17 @@ class Pool:
             self._down_since = asyncio.get_running_loop().time()
             events.emit(DatabaseLost(self._name, error.message))
 
-    def _spawn(self, work: Awaitable[None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
+
+
+def _settle(answer: asyncio.Future[bytes], outcome: bytes | PostgresError) -> None:
+    if answer.done():
+        return
+    if isinstance(outcome, PostgresError):
+        answer.set_exception(outcome)
+    else:
+        answer.set_result(outcome)

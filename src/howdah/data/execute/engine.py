@@ -20,7 +20,7 @@ from howdah.data.execute.known import NOTHING, Known, LeastPrivilegeMissing, loa
 from howdah.data.execute.remembered import Remembered, Shape, Statements
 from howdah.data.execute.transaction import carry_out, prepare_transaction
 from howdah.data.execute.trial import Trial
-from howdah.data.plan import Plan, plan, standpoint
+from howdah.data.plan import Plan, Standpoint, plan, standpoint
 from howdah.data.query.address import Address, TemplateAddress, place_in_args, with_envelope
 from howdah.data.query.ast import (
     Bulk,
@@ -229,18 +229,32 @@ class Engine:
     # -- answers -------------------------------------------------------------------------------------------------------
 
     def submit(self, body: bytes, session: Session) -> asyncio.Future[bytes] | None:
-        """A future of the answer, if it takes one read of a known shape; else None.
+        """A future of the answer, if the request has a known shape; else None.
 
         What the future fails with is for `explain`.
         """
+        asking = standpoint(session)
         try:
-            shaped, found = self._look_up(decode(body, self._limits), session)
-            if shaped is None or found is None or found.statement.writes:
+            recalled = self._statements.recall(asking, body) or self._read(asking, body)
+            if recalled is None:
                 return None
-            parameters = bind(found.statement, session, _values(shaped))
-            return self._reads.submit(found.statement.text, parameters)
+            statement = recalled[0].statement
+            parameters = bind(statement, session, recalled[1])
+            if statement.writes:
+                return self._writes.submit_now(statement.text, parameters)
+            return self._reads.submit(statement.text, parameters)
         except (DataError, DatabaseError):
             return None
+
+    def _read(self, asking: Standpoint, body: bytes) -> tuple[Remembered, Sequence[Any]] | None:
+        """What is remembered for the shape of the body, with its values; the next of this wording is recalled."""
+        value = decode(body, self._limits)
+        shaped = split(value, self._limits)
+        known = None if shaped is None else self._statements.find(asking, shaped[0])
+        if shaped is None or known is None:
+            return None
+        self._statements.learn(asking, body, value, shaped[1], known)
+        return known, _values(shaped)
 
     def explain(self, error: BaseException | None, body: bytes, session: Session) -> Answer | None:
         """What to answer when the future of `submit` failed with the error; None when `answer` is to be asked."""

@@ -2,12 +2,14 @@
 
 A shape is remembered only when every value of the request has become a parameter and nothing else, which is tried out
 once: the request is compiled again with values that know their position, and the text must come out the same.
+
+How programs word a remembered shape is kept as well, so that the next body of the wording need not be read in full.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,16 +17,20 @@ from howdah.data.errors import Path
 from howdah.data.plan import Standpoint
 from howdah.data.query.ast import Query, TableName
 from howdah.data.query.shape import Holes, Tagged, tag
+from howdah.data.query.wording import Wording, opening, word
 from howdah.data.sql.statement import Hole, Literal, Statement, Value
 
 REMEMBERED = 1024
 """How many statements are kept; the least recently used makes room."""
 
+WORDINGS = 4
+"""How many bodies of one shape are tried for a wording, and how many wordings may begin alike."""
+
 Shape = tuple[Any, ...]
 Compile = Callable[[], tuple[Query, Statement]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Remembered:
     """A statement whose literals are holes, and what errors need to know of a query of its shape.
 
@@ -41,6 +47,8 @@ class Statements:
 
     def __init__(self) -> None:
         self._known: OrderedDict[tuple[Standpoint, Shape], Remembered] = OrderedDict()
+        self._wordings: dict[tuple[Standpoint, bytes], list[tuple[Wording, Remembered]]] = {}
+        self._tried: dict[Remembered, int] = {}
 
     def find(self, asking: Standpoint, shape: Shape) -> Remembered | None:
         """What is remembered for the shape, if anything."""
@@ -49,6 +57,28 @@ class Statements:
         if found is not None:
             self._known.move_to_end(key)
         return found
+
+    def recall(self, asking: Standpoint, body: bytes) -> tuple[Remembered, Sequence[Any]] | None:
+        """What is remembered for the wording of the body, if it is known, and the body's values."""
+        for wording, known in self._wordings.get((asking, opening(body)), ()):
+            values = wording.read(body)
+            if values is not None:
+                return known, values
+        return None
+
+    def learn(self, asking: Standpoint, body: bytes, value: Any, holes: Holes, known: Remembered) -> None:
+        """Keep the wording of the body, which was decoded to the value and for which ``known`` is remembered."""
+        tried = self._tried.get(known, 0)
+        if tried >= WORDINGS:
+            return
+        if len(self._tried) >= REMEMBERED and not tried:
+            self._tried.clear()
+            self._wordings.clear()
+        self._tried[known] = tried + 1
+        alike = self._wordings.setdefault((asking, opening(body)), [])
+        wording = word(body, value, holes) if len(alike) < WORDINGS else None
+        if wording is not None:
+            alike.append((wording, known))
 
     def remember(
         self, asking: Standpoint, shape: Shape, holes: Holes, statement: Statement, compile_again: Compile
