@@ -37,7 +37,7 @@ format: $(VENV)/.dev ## Rewrite what the formatter and the linter can mend
 	$(BIN)/ruff check --fix .
 
 .PHONY: bench
-bench: $(VENV)/.dev ## Compare `howdah serve` with pgbench on the four queries (needs wrk: make test-deps)
+bench: $(VENV)/.dev ## Measure `howdah serve` beside pgbench; BENCH=--quick for a minute of it (needs wrk: make test-deps)
 	@$(BIN)/python -m bench.run $(BENCH)
 
 .PHONY: test-deps

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +36,7 @@ class Load:
 
 
 def wrk(
-    url: str, body: Path, headers: Mapping[str, str], *, connections: int, seconds: float, server: int, postgres: int
+    url: str, body: Path, headers: Mapping[str, str], *, connections: int, seconds: int, server: int, postgres: int
 ) -> Load:
     """Load ``url`` from ``connections`` kept-alive connections; ``server`` and ``postgres`` head process trees."""
     before = cpu_seconds(server), cpu_seconds(postgres)
@@ -44,7 +45,7 @@ def wrk(
             "wrk",
             "-t1",
             f"-c{connections}",
-            f"-d{seconds:g}s",
+            f"-d{seconds}s",
             "--latency",
             "-s",
             str(HERE / "load.lua"),
@@ -73,10 +74,16 @@ def wrk(
     )
 
 
-def pgbench(binary: Path, dsn: str, script: Path, *, clients: int, seconds: float) -> float:
+def at_once(*loads: Callable[[], Load]) -> list[Load]:
+    """What each of the loads measures while all of them run. CPU times are of all of them together."""
+    with ThreadPoolExecutor(len(loads)) as threads:
+        return [future.result() for future in [threads.submit(each) for each in loads]]
+
+
+def pgbench(binary: Path, dsn: str, script: Path, *, clients: int, seconds: int) -> float:
     """Transactions per second of one script in prepared mode."""
     output = subprocess.run(
-        [str(binary), "-n", "-M", "prepared", f"-c{clients}", "-j1", f"-T{max(1, round(seconds))}", f"-f{script}", dsn],
+        [str(binary), "-n", "-M", "prepared", f"-c{clients}", "-j1", f"-T{seconds}", f"-f{script}", dsn],
         check=True,
         capture_output=True,
         text=True,

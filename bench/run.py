@@ -1,7 +1,10 @@
-"""howdah serve beside pgbench: four queries, the same statements, the same rounds, the same two cores.
+"""howdah serve beside pgbench: the same statements, the same rounds, the same two cores.
 
-    make bench                                  the four queries, 32 connections
-    make bench BENCH="--queries b --connections 64 --seconds 5 --rounds 4"
+    make bench                              everything but the million requests; some ten minutes
+    make bench BENCH=--quick                a minute's worth: 32 and 64 connections, one worker, one round
+    make bench BENCH=--gate                 as well, and fail where a floor is not reached
+    make bench BENCH="--only grid --queries b --connections 64 --workers 1"
+    make bench BENCH="--only memory --requests 1000000"
 
 Absolute numbers move with the neighbours of a virtual machine. The ratio to pgbench in the same rounds, and CPU time
 per request, move much less: quote those.
@@ -10,41 +13,33 @@ per request, move much less: quote those.
 from __future__ import annotations
 
 import argparse
-import http.client
-import json
-import os
 import shutil
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from bench import measure
-from bench.postgres import Server, running_postgres
-from bench.statements import pgbench_script
+import psycopg
 
-HERE = Path(__file__).parent
-SECRET = "bench-Qw8zK2vXn4Lr7TyP1sHd"
-USER = {"X-Hasura-Admin-Secret": SECRET, "X-Hasura-Role": "user", "X-Hasura-User-Id": "7"}
-QUERIES = {
-    "a": "one row by key",
-    "b": "20 rows, each with its author",
-    "c": "20 authors, each with 10 articles",
-    "d": "insert one row",
-}
+from bench import measure, report
+from bench.compare import Case, compare, load, track
+from bench.distance import further_away
+from bench.postgres import Server, running_postgres
+from bench.serving import Served, serving
+from bench.tables import measure_tables
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
-    """One query in one round: howdah's load and pgbench's transactions per second."""
+class Bench:
+    """What every part works with."""
 
-    load: measure.Load
-    tps: float
+    arguments: argparse.Namespace
+    postgres: Server
+    folder: Path
 
 
 def main() -> int:
@@ -53,144 +48,157 @@ def main() -> int:
         print("wrk is not installed: as root, make test-deps", file=sys.stderr)
         return 1
     with tempfile.TemporaryDirectory(prefix="howdah-bench-") as name, running_postgres(Path(name)) as postgres:
-        folder = Path(name)
-        folder.chmod(0o755)
-        with serving(postgres, folder, workers=arguments.workers) as (server, port):
-            _call(port, {"type": "bulk", "args": json.loads((HERE / "metadata.json").read_text())}, admin=True)
-            scripts = {query: _script(port, postgres, folder, query) for query in arguments.queries}
-            rounds = _rounds(arguments, postgres, server, port, scripts)
-            _report(arguments, rounds, measure.resident_mib(server.pid))
-    return 0
+        Path(name).chmod(0o755)
+        bench = Bench(arguments, postgres, Path(name))
+        with serving(postgres.dsn, bench.folder / "first") as server:
+            track(server)
+        reached = [PARTS[part](bench) for part in arguments.only]
+    return 0 if all(reached) or not arguments.gate else 1
+
+
+def _grid(bench: Bench) -> bool:
+    """The queries at some numbers of connections and of workers; whether every floor is reached."""
+    arguments = bench.arguments
+    cases = [Case(query, connections) for connections in arguments.connections for query in arguments.queries]
+    with ExitStack() as stack:
+        servers = [
+            stack.enter_context(serving(bench.postgres.dsn, bench.folder / f"workers-{workers}", workers=workers))
+            for workers in arguments.workers
+        ]
+        rows = compare(cases, servers, bench.postgres, bench.folder, rounds=arguments.rounds, seconds=arguments.seconds)
+        print(report.table("Beside pgbench", rows))
+        for server in servers:
+            memory = measure.resident_mib(server.pid)
+            print(f"{server.workers} worker(s): {memory:.0f} MiB, ready after {server.seconds_to_ready:.2f} s")
+    found = report.targets(rows)
+    print(report.summary(found), flush=True)
+    return all(target.verdict != "BELOW" for target in found)
+
+
+def _mixed(bench: Bench) -> bool:
+    """Fast reads alone, and beside two clients that ask nothing but a slow one."""
+    seconds = bench.arguments.seconds
+    fast, slow = Case("b", 24), Case("slow", 2)
+    with serving(bench.postgres.dsn, bench.folder / "mixed") as server:
+        for case in (fast, slow):
+            load(case, server, bench.postgres, seconds=1)
+        alone = load(fast, server, bench.postgres, seconds=seconds)
+        beside, slowly = measure.at_once(
+            partial(load, fast, server, bench.postgres, seconds=seconds),
+            partial(load, slow, server, bench.postgres, seconds=seconds + 1),
+        )
+    print(f"\nFast reads (b, 24 connections) beside slow ones (2 connections, {slowly.p50:.0f} ms each)")
+    for name, measured in (("alone", alone), ("mixed", beside)):
+        print(f"{name:10} {measured.per_second:8.0f} req/s   p50 {measured.p50:6.2f} ms   p99 {measured.p99:6.2f} ms")
+    sys.stdout.flush()
+    return True
+
+
+def _far(bench: Bench) -> bool:
+    """Beside pgbench, with a Postgres that is a millisecond away."""
+    arguments = bench.arguments
+    with further_away(bench.postgres.dsn, bench.folder / "far", 0.001) as dsn, _server(bench, "away", dsn) as server:
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            began = time.perf_counter()
+            for _ in range(50):
+                connection.execute("select 1")
+            away = (time.perf_counter() - began) / 50 * 1000
+        rows = compare(
+            [Case(query, 32) for query in arguments.queries],
+            [server],
+            bench.postgres,
+            bench.folder,
+            rounds=1,
+            seconds=arguments.seconds,
+            dsn=dsn,
+        )
+    print(report.table(f"Postgres {away:.1f} ms away, for pgbench too", rows), flush=True)
+    return True
+
+
+def _large(bench: Bench) -> bool:
+    """A megabyte of rows in one answer."""
+    with _server(bench, "large") as server:
+        rows = compare(
+            [Case("large", 8)],
+            [server],
+            bench.postgres,
+            bench.folder,
+            rounds=bench.arguments.rounds,
+            seconds=bench.arguments.seconds,
+        )
+        print(report.table("Large answers", rows))
+        print(f"{measure.resident_mib(server.pid):.0f} MiB of memory afterwards", flush=True)
+    return True
+
+
+def _memory(bench: Bench) -> bool:
+    """The server's memory before and after many requests of every kind."""
+    wanted = bench.arguments.requests
+    with _server(bench, "memory") as server:
+        cases = [Case(query, 32) for query in "abcd"]
+        for case in cases:
+            load(case, server, bench.postgres, seconds=1)
+        before, asked, round_ = measure.resident_mib(server.pid), 0, 0
+        while asked < wanted:
+            asked += load(cases[round_ % 4], server, bench.postgres, seconds=5).requests
+            round_ += 1
+        after = measure.resident_mib(server.pid)
+    print(f"\nMemory of the server: {before:.1f} MiB, after {asked} more requests {after:.1f} MiB", flush=True)
+    return True
+
+
+def _tables(bench: Bench) -> bool:
+    """Start-up, memory and metadata calls with a thousand tracked tables."""
+    folder = bench.folder / "tables"
+    folder.mkdir(mode=0o755)
+    count, rounds = (100, 3) if bench.arguments.quick else (1000, 20)
+    print(f"\n{count:,} tracked tables")
+    measure_tables(folder, count, rounds)
+    return True
+
+
+def _server(bench: Bench, name: str, dsn: str | None = None) -> AbstractContextManager[Served]:
+    return serving(dsn or bench.postgres.dsn, bench.folder / name)
+
+
+PARTS: dict[str, Callable[[Bench], bool]] = {
+    "grid": _grid,
+    "mixed": _mixed,
+    "far": _far,
+    "large": _large,
+    "memory": _memory,
+    "tables": _tables,
+}
 
 
 def _arguments() -> argparse.Namespace:
+    def numbers(text: str) -> list[int]:
+        return [int(number) for number in text.split(",")]
+
+    def parts(text: str) -> list[str]:
+        names = text.split(",")
+        if unknown := set(names) - set(PARTS):
+            raise argparse.ArgumentTypeError(f"no such part: {', '.join(sorted(unknown))}")
+        return names
+
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--quick", action="store_true", help="one round of two seconds, one worker")
+    parser.add_argument("--gate", action="store_true", help="exit with 1 when a floor is not reached")
+    parser.add_argument("--only", type=parts, default=list(PARTS), help=f"some of {', '.join(PARTS)}")
     parser.add_argument("--queries", default="abcd", help="which of a, b, c and d")
-    parser.add_argument("--connections", type=int, default=32, help="wrk's connections and pgbench's clients")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=4, help="of each measurement")
-    parser.add_argument("--workers", type=int, default=1, help="platform processes")
-    return parser.parse_args()
-
-
-@contextmanager
-def serving(postgres: Server, folder: Path, *, workers: int) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """A running ``howdah serve`` and its port."""
-    secret = folder / "admin-secret"
-    secret.write_text(SECRET)
-    port = _free_port()
-    log = (folder / "serve.log").open("wb")
-    command = [sys.executable, "-m", "howdah", "serve", "--port", str(port), "--database-url", postgres.dsn]
-    command += ["--admin-secret-file", str(secret), "--workers", str(workers)]
-    process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=folder, env=_environment())
-    try:
-        deadline = time.monotonic() + 30
-        while not _ready(port):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"howdah serve did not start:\n{(folder / 'serve.log').read_text()}")
-            time.sleep(0.05)
-        yield process, port
-    finally:
-        process.terminate()
-        process.wait(30)
-        log.close()
-
-
-def _rounds(
-    arguments: argparse.Namespace,
-    postgres: Server,
-    server: subprocess.Popen[bytes],
-    port: int,
-    scripts: dict[str, Path],
-) -> dict[str, list[Round]]:
-    url = f"http://127.0.0.1:{port}/data/v1/query"
-    found: dict[str, list[Round]] = {query: [] for query in scripts}
-    for number in range(arguments.rounds + 1):
-        for query, script in scripts.items():
-            # The first round only warms up: pages, prepared statements, plans.
-            seconds = arguments.seconds if number else 1
-            body = HERE / "queries" / f"{query}.json"
-            load = measure.wrk(
-                url,
-                body,
-                USER,
-                connections=arguments.connections,
-                seconds=seconds,
-                server=server.pid,
-                postgres=postgres.pid,
-            )
-            tps = measure.pgbench(
-                postgres.pgbench, postgres.dsn, script, clients=arguments.connections, seconds=seconds
-            )
-            if load.failed:
-                raise RuntimeError(f"{load.failed} of {load.requests} requests of query {query} failed")
-            if number:
-                found[query].append(Round(load, tps))
-    return found
-
-
-def _report(arguments: argparse.Namespace, rounds: dict[str, list[Round]], memory: float) -> None:
-    print(
-        f"{arguments.connections} connections, {arguments.workers} worker(s), median of {arguments.rounds} rounds of "
-        f"{arguments.seconds:g} s; {memory:.0f} MiB of memory\n"
-    )
-    print(
-        f"{'query':38} {'req/s':>8} {'pgbench':>8} {'ratio':>6} {'p50 ms':>7} {'p99 ms':>7} {'srv us':>7} {'pg us':>7}"
-    )
-    for query, found in rounds.items():
-        loads = [each.load for each in found]
-        p50, p99 = (statistics.median(getattr(load, name) for load in loads) for name in ("p50", "p99"))
-        print(
-            f"{query} {QUERIES[query]:36} {statistics.median(load.per_second for load in loads):8.0f} "
-            f"{statistics.median(each.tps for each in found):8.0f} "
-            f"{statistics.median(each.load.per_second / each.tps for each in found):6.2f} "
-            f"{p50:7.2f} {p99:7.2f} "
-            f"{statistics.median(load.server_cpu / load.requests * 1e6 for load in loads):7.1f} "
-            f"{statistics.median(load.postgres_cpu / load.requests * 1e6 for load in loads):7.1f}"
-        )
-
-
-def _script(port: int, postgres: Server, folder: Path, query: str) -> Path:
-    """Pgbench's script of the very statement that howdah runs for a query."""
-    template = (HERE / "queries" / f"{query}.json").read_text()
-    metadata = _call(port, {"type": "export_metadata", "args": {}}, admin=True)
-    path = folder / f"{query}.sql"
-    path.write_text(pgbench_script(postgres.dsn, metadata, template, user_id="7"))
-    path.chmod(0o644)
-    return path
-
-
-def _call(port: int, query: object, *, admin: bool = False) -> object:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    headers = {"X-Hasura-Admin-Secret": SECRET} if admin else USER
-    connection.request("POST", "/data/v1/query", json.dumps(query), headers)
-    answer = connection.getresponse()
-    body = json.loads(answer.read())
-    connection.close()
-    if answer.status != http.client.OK:
-        raise RuntimeError(f"{query} was answered with {answer.status}: {body}")
-    return body
-
-
-def _ready(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        connection.request("GET", "/-/ready")
-        return connection.getresponse().status == http.client.OK
-    except OSError:
-        return False
-    finally:
-        connection.close()
-
-
-def _free_port() -> int:
-    from howdah.supervisor.ports import free_port
-
-    return free_port()
-
-
-def _environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith(("HOWDAH_", "DATABASE_URL"))}
+    parser.add_argument("--connections", type=numbers, help="wrk's connections and pgbench's clients (1,32,64)")
+    parser.add_argument("--workers", type=numbers, help="platform processes (1,2)")
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--seconds", type=int, help="of each measurement")
+    parser.add_argument("--requests", type=int, help="for memory (100000)")
+    given = parser.parse_args()
+    given.connections = given.connections or ([32, 64] if given.quick else [1, 32, 64])
+    given.workers = given.workers or ([1] if given.quick else [1, 2])
+    given.rounds = given.rounds or (1 if given.quick else 3)
+    given.seconds = given.seconds or (2 if given.quick else 3)
+    given.requests = given.requests or (20_000 if given.quick else 100_000)
+    return given
 
 
 if __name__ == "__main__":

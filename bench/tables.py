@@ -23,7 +23,7 @@ import psycopg
 
 from bench import measure
 from bench.postgres import running_postgres
-from bench.run import SECRET, USER, serving
+from bench.serving import SECRET, USER, serving
 from howdah.data.catalog import store
 from howdah.data.catalog.document import read_document
 from howdah.postgres.connect import connect
@@ -35,23 +35,24 @@ def main() -> None:
     parser.add_argument("--tables", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=20)
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="howdah-bench-") as name, running_postgres(Path(name)) as postgres:
+    with tempfile.TemporaryDirectory(prefix="howdah-bench-") as name:
         Path(name).chmod(0o755)
-        asyncio.run(_prepare(postgres.dsn, arguments.tables))
+        measure_tables(Path(name), arguments.tables, arguments.rounds)
+
+
+def measure_tables(folder: Path, count: int, rounds: int) -> None:
+    """Prints what so many tables cost, in a Postgres of their own below the folder."""
+    with running_postgres(folder) as postgres:
+        asyncio.run(_prepare(postgres.dsn, count))
         with psycopg.connect(postgres.dsn, autocommit=True) as connection:
             connection.execute("VACUUM ANALYZE")
-        folders = [Path(name) / process for process in ("one", "other")]
-        for folder in folders:
-            folder.mkdir(mode=0o755)
         # The first start grants a thousand tables to the API's role, which no later one does.
-        with serving(postgres, folders[0], workers=1):
+        with serving(postgres.dsn, folder / "one"):
             pass
-        started = time.perf_counter()
-        with serving(postgres, folders[0], workers=1) as (server, port):
-            print(f"{'start to ready':44} {time.perf_counter() - started:9.2f} s")
-            print(f"{'memory of the process':44} {measure.resident_mib(server.pid):9.0f} MiB")
-            with serving(postgres, folders[1], workers=1) as (_, other):
-                _measure(_Asking(port), _Asking(other), arguments.rounds)
+        with serving(postgres.dsn, folder / "one") as one, serving(postgres.dsn, folder / "other") as other:
+            print(f"{'start to ready':44} {one.seconds_to_ready:9.2f} s")
+            print(f"{'memory of the process':44} {measure.resident_mib(one.pid):9.0f} MiB")
+            _measure(_Asking(one.port), _Asking(other.port), rounds)
 
 
 async def _prepare(dsn: str, count: int) -> None:
