@@ -17,6 +17,7 @@ from howdah.data.catalog.resolve import resolve
 from howdah.data.errors import DataError, NotSupported
 from howdah.data.execute import publish
 from howdah.data.execute.administration import Administration
+from howdah.data.execute.enums import with_enums
 from howdah.data.execute.known import share
 from howdah.data.query.ast import Bulk, MetadataCall, Request
 from howdah.data.query.json import decode
@@ -233,7 +234,8 @@ class _Run:
         else:
             # Tables that migrations made anew are shared with nobody yet.
             await share(connection, installation.role, stored.metadata)
-            catalog = resolve(stored.metadata, await introspect(connection), stored.version)
+            database = await with_enums(connection, stored.metadata, await introspect(connection))
+            catalog = resolve(stored.metadata, database, stored.version)
         for problem in catalog.problems:
             emit(MetadataRefused(files.place_of(problem, self._texts, folder=METADATA) or METADATA, problem.message))
         return edited or overruled

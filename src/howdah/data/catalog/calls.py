@@ -17,6 +17,7 @@ from howdah.data.catalog.document import (
     read_custom_column_names,
     read_custom_names,
     read_document,
+    read_flag,
     read_query_template,
     read_using,
     refuse_root_fields,
@@ -32,10 +33,10 @@ from howdah.data.catalog.metadata import (
     RelationshipMetadata,
     TableMetadata,
 )
-from howdah.data.catalog.model import Catalog, Problem
+from howdah.data.catalog.model import Catalog, Problem, ProblemKind
 from howdah.data.catalog.naming import CUSTOM_SCHEMA
 from howdah.data.catalog.resolve import resolve
-from howdah.data.errors import AlreadyExists, AlreadyTracked, DataError, NotExists, NotSupported, Path, render_path
+from howdah.data.errors import AlreadyExists, AlreadyTracked, DataError, NotExists, Path, render_path
 from howdah.data.query.ast import MetadataCall, TableName
 from howdah.data.query.parse import check_template
 from howdah.data.query.reading import expected, read_name, read_object, read_table, refuse_other_keys, require
@@ -68,6 +69,11 @@ class _Change:
     cascade: bool = False
 
 
+def proposed(call: MetadataCall, metadata: Metadata) -> Metadata:
+    """The metadata that the call asks for, not yet held against the database. Raises as `apply_call`."""
+    return CALLS[call.type](call.args, metadata, call.path).metadata
+
+
 def apply_call(call: MetadataCall, metadata: Metadata, database: Database, catalog: Catalog) -> Metadata:
     """The metadata after the call; ``catalog`` is what ``metadata`` resolves to now.
 
@@ -96,7 +102,7 @@ def _settled(change: _Change, database: Database, catalog: Catalog, path: Path) 
             return change.metadata
         for problem in new:
             if _is_own(problem, change):
-                raise _as_error(problem, path, change.key if problem.kind == change.kind else "configuration")
+                raise _as_error(problem, path, change.key if problem.kind == change.kind else _KEYS[problem.kind])
         if not change.cascade:
             names = ", ".join(_describe(problem) for problem in new)
             message = f"cannot drop due to the following dependent objects: {names}"
@@ -105,10 +111,14 @@ def _settled(change: _Change, database: Database, catalog: Catalog, path: Path) 
             change = replace(change, metadata=_without(problem, change.metadata))
 
 
+# Where `track_table` has what else the table is to be.
+_KEYS: Mapping[ProblemKind, str] = {"custom name": "configuration", "enum": "is_enum"}
+
+
 def _is_own(problem: Problem, change: _Change) -> bool:
-    if problem.kind == "custom name":
+    if problem.kind in _KEYS:
         # Of any column: one call names them all. A table that is only now tracked brings its names with it.
-        return problem.table == change.table and change.kind in ("table", "custom name")
+        return problem.table == change.table and change.kind in ("table", problem.kind)
     return (problem.kind, problem.table, problem.name) == (change.kind, change.table, change.name)
 
 
@@ -119,12 +129,11 @@ _Apply = Callable[[Any, Metadata, Path], _Change]
 
 
 def _track_table(args: Any, metadata: Metadata, path: Path) -> _Change:
-    place, reference, names = path, args, CustomNames()
+    place, reference, names, is_enum = path, args, CustomNames(), False
     if isinstance(args, dict) and "table" in args:
         refuse_other_keys(args, frozenset({"table", "is_enum", "configuration"}), path)
         place, reference = (path, "table"), args["table"]
-        if args.get("is_enum"):
-            raise NotSupported('"is_enum" is not supported', path=(path, "is_enum"))
+        is_enum = read_flag(args, "is_enum", path)
         if args.get("configuration") is not None:
             names = read_custom_names(args["configuration"], (path, "configuration"))
     name = read_table(reference, place)
@@ -133,7 +142,8 @@ def _track_table(args: Any, metadata: Metadata, path: Path) -> _Change:
     for other in metadata.tables:
         if other.custom_names.table is not None and name == TableName(CUSTOM_SCHEMA, other.custom_names.table):
             raise AlreadyExists(f'"{name}" is the custom name of table "{other.name}"', path=place)
-    return _Change(metadata.with_table(TableMetadata(name, custom_names=names)), "table", name, str(name))
+    table = TableMetadata(name, custom_names=names, is_enum=is_enum)
+    return _Change(metadata.with_table(table), "table", name, str(name))
 
 
 def _untrack_table(args: Any, metadata: Metadata, path: Path) -> _Change:
@@ -142,7 +152,15 @@ def _untrack_table(args: Any, metadata: Metadata, path: Path) -> _Change:
     name = read_table(require(found, "table", path), (path, "table"))
     if metadata.table(name) is None:
         raise AlreadyUntracked(f'view/table already untracked : "{name}"', path=path)
-    return _Change(metadata.without_table(name), "table", name, str(name), cascade=_flag(found, "cascade", path))
+    return _Change(metadata.without_table(name), "table", name, str(name), cascade=read_flag(found, "cascade", path))
+
+
+def _set_table_is_enum(args: Any, metadata: Metadata, path: Path) -> _Change:
+    fields = _fields(args, {"table", "is_enum"}, path)
+    table = _tracked(fields, metadata, path)
+    require(fields, "is_enum", path)
+    changed = replace(table, is_enum=read_flag(fields, "is_enum", path))
+    return _Change(metadata.with_table(changed), "enum", table.name, str(table.name))
 
 
 def _set_table_customization(args: Any, metadata: Metadata, path: Path) -> _Change:
@@ -189,7 +207,7 @@ def _drop_relationship(args: Any, metadata: Metadata, path: Path) -> _Change:
     dropped = _relationship(table, fields, "relationship", path)
     rest = tuple(one for one in table.relationships if one is not dropped)
     changed = metadata.with_table(replace(table, relationships=rest))
-    return _Change(changed, "relationship", table.name, dropped.name, cascade=_flag(fields, "cascade", path))
+    return _Change(changed, "relationship", table.name, dropped.name, cascade=read_flag(fields, "cascade", path))
 
 
 def _rename_relationship(args: Any, metadata: Metadata, path: Path) -> _Change:
@@ -341,6 +359,7 @@ CALLS: Mapping[str, _Apply] = {
     "track_table": _track_table,
     "add_existing_table_or_view": _track_table,
     "untrack_table": _untrack_table,
+    "set_table_is_enum": _set_table_is_enum,
     "set_table_customization": _set_table_customization,
     "set_table_custom_fields": _set_table_custom_fields,
     "create_object_relationship": _create_relationship("object"),
@@ -368,13 +387,6 @@ def _fields(args: Any, known: set[str], path: Path) -> dict[str, Any]:
     return fields
 
 
-def _flag(fields: Mapping[str, Any], key: str, path: Path) -> bool:
-    value = fields.get(key, False)
-    if isinstance(value, bool):
-        return value
-    raise expected("Boolean", value, (path, key))
-
-
 def _tracked(fields: dict[str, Any], metadata: Metadata, path: Path) -> TableMetadata:
     place = (path, "table")
     name = read_table(require(fields, "table", path), place)
@@ -399,6 +411,8 @@ def _describe(problem: Problem) -> str:
         return f"table {problem.table}"
     if problem.kind == "relationship":
         return f"relationship {problem.table}.{problem.name}"
+    if problem.kind == "enum":
+        return f"enum {problem.table}"
     if problem.kind == "custom name":
         return f"custom name of {problem.table}{problem.name and '.'}{problem.name}"
     role, operation = problem.name.rsplit(" ", 1)
@@ -412,6 +426,8 @@ def _without(problem: Problem, metadata: Metadata) -> Metadata:
     if problem.kind == "relationship":
         rest = tuple(one for one in table.relationships if one.name != problem.name)
         return metadata.with_table(replace(table, relationships=rest))
+    if problem.kind == "enum":
+        return metadata.with_table(replace(table, is_enum=False))
     if problem.kind == "custom name":
         names = table.custom_names
         columns = tuple((column, name) for column, name in names.columns if column != problem.name)

@@ -23,7 +23,7 @@ from howdah.data.catalog.condition import (
 )
 from howdah.data.catalog.database import ColumnType
 from howdah.data.catalog.model import Column
-from howdah.data.catalog.values import encoded, encoded_list, encoding_of, session_variable, value_of
+from howdah.data.catalog.values import encoded, encoded_list, session_variable, value_of, values_of
 from howdah.data.errors import ParseFailed, Path, UnexpectedPayload
 from howdah.data.query.ast import (
     PATTERN_OPERATORS,
@@ -34,8 +34,8 @@ from howdah.data.query.ast import (
     SpatialOperator,
     TreeOperator,
 )
-from howdah.data.sql.encode import Encoding, encode_list
-from howdah.data.sql.statement import Literal, Value
+from howdah.data.sql.encode import Encoding
+from howdah.data.sql.statement import Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,11 @@ def compare(
     if comparison.operator == "is_null":
         return IsNull(subject.operand, negated=not operand)
     _refuse_incomparable(subject, path)
+    if subject.type.of_enum_table and comparison.operator not in _ABOUT_ENUMS:
+        message = (
+            f'operator "{comparison.operator}" is not for column "{subject.name}", which has the values of an enum'
+        )
+        raise UnexpectedPayload(message, path=path)
     match comparison.operator:
         case "eq" | "ne" | "gt" | "lt" | "gte" | "lte" as operator:
             if operand is None:
@@ -131,6 +136,7 @@ def _refuse_incomparable(subject: Subject, path: Path) -> None:
         raise UnexpectedPayload(f'column "{subject.name}" is of type json, which cannot be compared', path=path)
 
 
+_ABOUT_ENUMS = frozenset({"eq", "ne", "in", "nin"})
 _LIKE = frozenset({"like", "nlike", "ilike", "nilike"})
 
 
@@ -248,7 +254,7 @@ def _not_for(subject: Subject, operator: Operator, types: str, path: Path) -> Un
 
 def _among(subject: Subject, operand: Any, path: Path, *, negated: bool, stored: bool) -> Condition:
     type_ = subject.type
-    encoding, is_array = encoding_of(type_), type_.category == "array"
+    is_array = type_.category == "array"
     if isinstance(operand, str):
         variable = session_variable(operand) if stored else None
         if variable is None or is_array:
@@ -256,10 +262,8 @@ def _among(subject: Subject, operand: Any, path: Path, *, negated: bool, stored:
         return AmongArray(subject.operand, negated, variable, type_.sql + "[]")
     if is_array or (stored and any(session_variable(item) is not None for item in operand)):
         values: list[Value] = [
-            encoded(item, encoding, (path, index), stored=stored) for index, item in enumerate(operand)
+            value_of(item, type_, (path, index), stored=stored) for index, item in enumerate(operand)
         ]
         return Among(subject.operand, negated, tuple(values), type_.sql)
-    if stored:
-        encode_list(operand, encoding, path)
-    literal = Literal(operand, encoding, path, many=True)
-    return AmongArray(subject.operand, negated, literal, type_.sql + "[]")
+    among = values_of(operand, type_, path, stored=stored)
+    return AmongArray(subject.operand, negated, among, type_.sql + "[]")

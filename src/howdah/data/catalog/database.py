@@ -29,7 +29,15 @@ class ColumnType:
     base: str = ""
     """What a domain is made of; empty for every other type."""
     labels: tuple[str, ...] = ()
-    """Every value of an enum, in its order; for an array of an enum every value of an element."""
+    """Every value of an enum, in its order; for an array of an enum every value of an element.
+
+    A column of text that refers to an enum table has those of the table.
+    """
+
+    @property
+    def of_enum_table(self) -> bool:
+        """Whether the labels are those of a table, so that nobody but us refuses other values."""
+        return self.category == "text" and bool(self.labels)
 
     @property
     def geometry(self) -> str:
@@ -70,8 +78,16 @@ class ForeignKey:
 
 
 @dataclass(frozen=True, slots=True)
+class EnumValue:
+    """A row of an enum table."""
+
+    value: str
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class DatabaseTable:
-    """A relation that exists. ``oid`` survives a rename."""
+    """A relation that exists. ``oid`` survives a rename. Only of an enum table are the values known."""
 
     oid: int
     name: TableName
@@ -84,6 +100,7 @@ class DatabaseTable:
     insertable: bool
     updatable: bool
     comment: str | None = None
+    enum_values: tuple[EnumValue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

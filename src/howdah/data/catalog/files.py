@@ -132,6 +132,8 @@ def place_of(problem: Problem, files: Files, *, folder: str = "metadata") -> str
             keys = ("relationships", problem.name)
         elif problem.kind == "custom name":
             keys = ("custom_column_names", problem.name) if problem.name else ("custom_name",)
+        elif problem.kind == "enum":
+            keys = ("is_enum",)
         elif problem.kind == "permission":
             keys = ("permissions", *problem.name.rsplit(" ", 1), *_inner_keys(problem.inner))
         lines = key_lines(text)

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from howdah.data.catalog.condition import Condition
-from howdah.data.catalog.database import ColumnType, DatabaseTable, RelationKind
+from howdah.data.catalog.database import ColumnType, DatabaseTable, EnumValue, RelationKind
 from howdah.data.catalog.metadata import RelationshipKind, TableMetadata
 from howdah.data.query.ast import TableName
 from howdah.data.sql.statement import Value
@@ -121,6 +121,8 @@ class Table:
     permissions: Mapping[str, Permissions]
     """By role, the administrator's among them."""
     comment: str | None = None
+    enum_values: tuple[EnumValue, ...] = ()
+    """Of an enum table, the rows; a column that refers to one has the values as labels of its type."""
 
     @property
     def customized(self) -> bool:
@@ -140,7 +142,7 @@ class Table:
         }
 
 
-ProblemKind = Literal["table", "custom name", "relationship", "permission"]
+ProblemKind = Literal["table", "custom name", "enum", "relationship", "permission"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from howdah.data.catalog.condition import TRUE
 from howdah.data.catalog.database import Database, DatabaseTable
+from howdah.data.catalog.enums import check_enum
 from howdah.data.catalog.metadata import (
     ForeignKeyOn,
     ManualMapping,
@@ -176,6 +177,11 @@ def _table(written: TableMetadata, found: DatabaseTable, exposed_name: TableName
     exposed, errors = name_columns(written.custom_names, [column.name for column in found.columns], relationships)
     for name, error in errors:
         problems.append(_problem("custom name", found.name, name, _place(found.name, "configuration"), error))
+    if written.is_enum:
+        try:
+            check_enum(found)
+        except DataError as error:
+            problems.append(_problem("enum", found.name, str(found.name), _place(found.name, "is_enum"), error))
     columns = {
         column.name: Column(
             column.name,
@@ -203,6 +209,7 @@ def _table(written: TableMetadata, found: DatabaseTable, exposed_name: TableName
         updatable=found.updatable,
         permissions={ADMIN_ROLE: _everything(exposed_columns)},
         comment=found.comment,
+        enum_values=found.enum_values,
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from howdah.data.catalog.database import ColumnType
 from howdah.data.errors import ParseFailed, Path
 from howdah.data.sql.encode import Encoding, encode, encode_list
-from howdah.data.sql.statement import Literal, SessionVariable, Value
+from howdah.data.sql.statement import Choice, Literal, SessionVariable, Value
 from howdah.session import IDENTITY_PREFIX, USER_ID_HEADER
 
 _WHOLE_NUMBERS = frozenset({"smallint", "integer", "bigint"})
@@ -22,7 +22,25 @@ def value_of(value: Any, type_: ColumnType, path: Path, *, stored: bool) -> Valu
 
     Raises ParseFailed for a stored value that the type cannot be written with.
     """
-    return encoded(value, encoding_of(type_), path, stored=stored)
+    return _among_labels(encoded(value, encoding_of(type_), path, stored=stored), type_, stored=stored)
+
+
+def values_of(operand: list[Any], type_: ColumnType, path: Path, *, stored: bool) -> Value:
+    """JSON values for a column of this type, as one array parameter. Raises ParseFailed as `value_of`."""
+    encoding = encoding_of(type_)
+    if stored:
+        encode_list(operand, encoding, path)
+    return _among_labels(Literal(operand, encoding, path, many=True), type_, stored=stored)
+
+
+def _among_labels(value: Value, type_: ColumnType, *, stored: bool) -> Value:
+    """The value; where the type has only those of an enum table, one that is checked."""
+    if not type_.of_enum_table or not isinstance(value, Literal):
+        return value
+    choice = Choice(value.value, value.encoding, value.path, value.many, type_.labels)
+    if stored:
+        choice.check(value.value)
+    return choice
 
 
 def encoding_of(type_: ColumnType) -> Encoding:

@@ -8,11 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 from howdah.data.catalog import store
-from howdah.data.catalog.calls import apply_call, settle
+from howdah.data.catalog.calls import apply_call, proposed, settle
 from howdah.data.catalog.document import to_document
 from howdah.data.catalog.introspect import introspect
+from howdah.data.catalog.metadata import Metadata
 from howdah.data.catalog.resolve import resolve
 from howdah.data.errors import DatabaseRefused, NotSupported, Path
+from howdah.data.execute.enums import with_enums
 from howdah.data.execute.known import NOTHING, Known, share_changes
 from howdah.data.plan import plan
 from howdah.data.query.ast import MetadataCall
@@ -53,6 +55,7 @@ class Administration:
         await store.lock(connection)
         database = await introspect(connection, before.database)
         stored = await store.read_changes(connection, before.stored)
+        database = await with_enums(connection, stored.metadata, database)
         catalog = resolve(stored.metadata, database, stored.version, before.catalog)
         return cls(connection, role, Known(stored, database, catalog), before)
 
@@ -63,14 +66,17 @@ class Administration:
         if call.type == "export_metadata":
             apply_call(call, self.known.metadata, self.known.database, self.known.catalog)
             return to_json(to_document(self.known.metadata)).encode()
-        metadata = apply_call(call, self.known.metadata, self.known.database, self.known.catalog)
+        database = self.known.database
+        if _may_change_enums(call, self.known.metadata):
+            database = await with_enums(self._connection, proposed(call, self.known.metadata), database)
+        metadata = apply_call(call, self.known.metadata, database, self.known.catalog)
         if call.type == "create_query_template":
             for query in check_template(call.args["template"], (call.path, "template")):
                 plan(query, self.known.catalog, ADMIN)  # for what it raises: a template names what there is
         if call.type == "reload_metadata":
             self._announce = True
         if metadata != self.known.metadata:
-            self.known = self.known.with_metadata(metadata)
+            self.known = self.known.with_metadata(metadata, database)
         return SUCCESS
 
     async def as_role(self, work: Callable[[Connection], Awaitable[bytes]]) -> bytes:
@@ -121,12 +127,22 @@ class Administration:
         except DatabaseError as error:
             raise _refused(error, sql, call.path) from error
         database = await introspect(self._connection, self.known.database)
+        database = await with_enums(self._connection, self.known.metadata, database)
         if database is not self.known.database:
             metadata = settle(self.known.metadata, database, self.known.catalog, call.path, cascade=cascade)
             catalog = resolve(metadata, database, self._stored.version, self.known.catalog)
             self.known = Known(replace(self.known.stored, metadata=metadata), database, catalog)
             self._announce = True
         return _as_psql_prints(outcomes[-1] if outcomes else Outcome("", None, ()))
+
+
+def _may_change_enums(call: MetadataCall, metadata: Metadata) -> bool:
+    """Whether other tables may be enums after the call: only then is it looked, for hundreds may be tracked in a row."""
+    if call.type in ("track_table", "add_existing_table_or_view"):
+        return isinstance(call.args, dict) and bool(call.args.get("is_enum"))
+    if call.type == "untrack_table":
+        return any(table.is_enum for table in metadata.tables)
+    return call.type in ("set_table_is_enum", "replace_metadata", "clear_metadata")
 
 
 def _flag(fields: dict[str, Any], key: str, path: Path) -> bool:

@@ -14,6 +14,7 @@ from howdah.data.catalog.metadata import Metadata
 from howdah.data.catalog.model import EMPTY_CATALOG, Catalog, Problem, catalog_of
 from howdah.data.catalog.resolve import resolve
 from howdah.data.errors import DataError
+from howdah.data.execute.enums import with_enums
 from howdah.data.query.ast import TableName
 from howdah.observe import events
 from howdah.postgres.connection import Connection
@@ -69,10 +70,10 @@ class Known:
         """What is tracked, as written."""
         return self.stored.metadata
 
-    def with_metadata(self, metadata: Metadata) -> Known:
-        """The same with other metadata, not yet stored."""
-        catalog = resolve(metadata, self.database, self.catalog.version, self.catalog)
-        return Known(replace(self.stored, metadata=metadata), self.database, catalog)
+    def with_metadata(self, metadata: Metadata, database: Database) -> Known:
+        """The same with other metadata, not yet stored, and what its enums are."""
+        catalog = resolve(metadata, database, self.catalog.version, self.catalog)
+        return Known(replace(self.stored, metadata=metadata), database, catalog)
 
     def with_stored(self, stored: store.StoredMetadata) -> Known:
         """The same, stored."""
@@ -94,6 +95,7 @@ async def load(connection: Connection, before: Known = NOTHING) -> Known:
     database = await introspect(connection, before.database)
     try:
         stored = await store.read_changes(connection, before.stored)
+        database = await with_enums(connection, stored.metadata, database)
         known = Known(stored, database, resolve(stored.metadata, database, stored.version, before.catalog))
     except DataError as error:
         name = TableName("howdah", "metadata")
@@ -156,4 +158,5 @@ async def publish(
     await store.lock(connection)
     stored = await store.write(connection, metadata, over=await store.read(connection), source=source)
     await share(connection, installation.role, metadata)
-    return resolve(metadata, await introspect(connection), stored.version)
+    database = await with_enums(connection, metadata, await introspect(connection))
+    return resolve(metadata, database, stored.version)

@@ -66,6 +66,7 @@ METADATA_CALLS = frozenset(
         "track_table",
         "add_existing_table_or_view",
         "untrack_table",
+        "set_table_is_enum",
         "set_table_customization",
         "set_table_custom_fields",
         "create_query_template",

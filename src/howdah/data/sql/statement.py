@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from howdah.data.errors import MissingSessionVariable, Path
+from howdah.data.errors import MissingSessionVariable, ParseFailed, Path
 from howdah.data.sql.encode import Encoding, encode, encode_list
 from howdah.session import ROLE_HEADER, Session
+
+MOST_SHOWN = 20
+"""Labels that an error names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,21 @@ class Literal:
     encoding: Encoding
     path: Path = None
     many: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Choice(Literal):
+    """A value, or with ``many`` several, that must be among the labels."""
+
+    labels: tuple[str, ...] = ()
+
+    def check(self, value: Any) -> None:
+        """Raises ParseFailed for a text that is none of the labels; what is no text is refused where it is encoded."""
+        for item in value if self.many else (value,):
+            if isinstance(item, str) and item not in self.labels:
+                shown = ", ".join(f'"{label}"' for label in self.labels[:MOST_SHOWN])
+                more = f" and {len(self.labels) - MOST_SHOWN} more" if len(self.labels) > MOST_SHOWN else ""
+                raise ParseFailed(f"expected one of the values {shown}{more}", path=self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +83,13 @@ def _bound(parameter: Value, session: Session, values: Sequence[Any]) -> bytes |
         if parameter.many:
             return encode_list(value, parameter.encoding, parameter.path)
         return encode(value, parameter.encoding, parameter.path)
+    if isinstance(parameter, Choice):
+        value = parameter.value
+        if type(value) is Hole:
+            value = values[value.position]
+        parameter.check(value)
+        encode_ = encode_list if parameter.many else encode
+        return encode_(value, parameter.encoding, parameter.path)
     assert isinstance(parameter, SessionVariable)
     variable = session.role if parameter.name == ROLE_HEADER else session.variables.get(parameter.name)
     if variable is None:
