@@ -19,9 +19,11 @@ from howdah.data.catalog.database import (
     Database,
     DatabaseColumn,
     DatabaseTable,
+    EnumValue,
     ForeignKey,
     UniqueConstraint,
 )
+from howdah.data.catalog.enums import with_enum_values
 from howdah.data.catalog.metadata import (
     OPERATIONS,
     CustomNames,
@@ -54,10 +56,16 @@ CASES = Path(__file__).parent / "cases"
 
 
 @cache
-def fixture_database() -> Database:
-    """What ``fixture/database.json`` describes, and ``fixture/database.sql`` creates."""
+def fixture_database(*, enums: bool = True) -> Database:
+    """What ``fixture/database.json`` describes, and ``fixture/database.sql`` creates; with its enum tables' values."""
     tables = [database_table(number, table) for number, table in enumerate(_read(FIXTURE / "database.json"), start=1)]
-    return Database({table.name: table for table in tables})
+    database = Database({table.name: table for table in tables})
+    return with_enum_values(database, _enum_values()) if enums else database
+
+
+def _enum_values() -> dict[TableName, tuple[EnumValue, ...]]:
+    enums = (table for table in _read(FIXTURE / "database.json") if "enum_values" in table)
+    return {table_name(table): tuple(EnumValue(*row) for row in table["enum_values"]) for table in enums}
 
 
 @cache
@@ -135,6 +143,7 @@ def _table_metadata(table: dict[str, Any]) -> TableMetadata:
             for entry in table.get(f"{operation}_permissions", ())
         ),
         _custom_names(table.get("configuration", {})),
+        table.get("is_enum", False),
     )
 
 

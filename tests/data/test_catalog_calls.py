@@ -152,7 +152,7 @@ REFUSED: list[tuple[str, Any, str, str]] = [
     ("track_table", "author", "already-tracked", "$.args"),
     ("track_table", "nowhere", "not-exists", "$.args"),
     ("track_table", {"name": "note"}, "not-exists", "$.args"),
-    ("track_table", {"table": "rating", "is_enum": True}, "not-supported", "$.args.is_enum"),
+    ("track_table", {"table": "rating", "is_enum": True}, "invalid-configuration", "$.args.is_enum"),
     ("track_table", {"table": "rating", "typo": 1}, "unexpected-payload", "$.args.typo"),
     ("track_table", 7, "parse-failed", "$.args"),
     ("untrack_table", {"table": "rating"}, "already-untracked", "$.args"),

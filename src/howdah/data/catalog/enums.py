@@ -60,6 +60,11 @@ def enum_tables(metadata: Metadata, database: Database) -> dict[TableName, EnumC
     return found
 
 
+def enum_values(database: Database) -> dict[TableName, tuple[EnumValue, ...]]:
+    """The rows of every enum table."""
+    return {name: table.enum_values for name, table in database.tables.items() if table.enum_values}
+
+
 def with_enum_values(database: Database, values: Mapping[TableName, tuple[EnumValue, ...]]) -> Database:
     """The database in which these tables are enums, and no others; itself, when that is how it was.
 

@@ -137,7 +137,7 @@ class Administration:
 
 
 def _may_change_enums(call: MetadataCall, metadata: Metadata) -> bool:
-    """Whether other tables may be enums after the call: only then is it looked, for hundreds may be tracked in a row."""
+    """Whether other tables may be enums after the call. Only then is it looked: hundreds may be tracked in a row."""
     if call.type in ("track_table", "add_existing_table_or_view"):
         return isinstance(call.args, dict) and bool(call.args.get("is_enum"))
     if call.type == "untrack_table":

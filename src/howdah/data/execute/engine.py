@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, Protocol
 
 from howdah.data.catalog import store
+from howdah.data.catalog.enums import enum_values
 from howdah.data.catalog.model import Catalog, Table
 from howdah.data.compile import compile_plan
 from howdah.data.errors import AccessDenied, DataError, map_database_error
 from howdah.data.execute.administration import Administration
 from howdah.data.execute.documents import Document, Documents
+from howdah.data.execute.enums import EnumsNotRefreshed, names_of_enums, written
 from howdah.data.execute.examination import Rehearsal
 from howdah.data.execute.known import NOTHING, Known, LeastPrivilegeMissing, load, share, share_changes
 from howdah.data.execute.remembered import Remembered, Shape, Statements
@@ -30,6 +32,7 @@ from howdah.data.query.ast import (
     PermissionTest,
     Query,
     Request,
+    TableName,
     Transaction,
 )
 from howdah.data.query.json import decode
@@ -116,6 +119,7 @@ class Engine:
         self._installation = Installation(None, None)
         self._known = NOTHING
         self._templates: Templates = {}
+        self._enums: frozenset[TableName] = frozenset()
         self._statements = Statements()
         self._documents = self._documents_of(NOTHING)
         self._running = False
@@ -217,9 +221,15 @@ class Engine:
             self._swap(await load(connection))
             await share(connection, self._installation.role, self._known.metadata)
 
+    def _swap_if_newer(self, known: Known) -> None:
+        """What a call of this process made is known; the listener may have been quicker with a newer one."""
+        if known.catalog.version >= self.catalog.version:
+            self._swap(known)
+
     def _swap(self, known: Known) -> None:
         self._known = known
         self._templates = {template.name: template.query for template in known.metadata.query_templates}
+        self._enums = names_of_enums(known.metadata, known.catalog)
         self._statements = Statements()
         self._documents = self._documents_of(known)
 
@@ -297,8 +307,17 @@ class Engine:
             value = expand(value, self._templates)
         shaped, remembered = self._look_up(value, session)
         if shaped is not None and remembered is not None:
-            return await self._submit(remembered, remembered.statement, session, values=_values(shaped))
+            answer = await self._submit(remembered, remembered.statement, session, values=_values(shaped))
+            if remembered.statement.writes:
+                await self._refresh_enums([remembered.table])
+            return answer
         request = parse_request(value, self._limits, self._templates)
+        answer = await self._carry_out(request, value, shaped, session)
+        await self._refresh_enums(written(request))
+        return answer
+
+    async def _carry_out(self, request: Request, value: Any, shaped: Shaped | None, session: Session) -> bytes:
+        """The answer to the request that ``value`` stands for."""
         match request:
             case MetadataCall():
                 return await self._administer(request, session)
@@ -377,6 +396,22 @@ class Engine:
         prepared = prepare_transaction(transaction, lambda query, kept: self._statement(query, session, catalog, kept))
         return await carry_out(prepared, submit)
 
+    async def _refresh_enums(self, tables: Iterable[TableName]) -> None:
+        """Where enum tables were written, every process knows their values. What fails is left for the next reload."""
+        if self._enums.isdisjoint(tables):
+            return
+        try:
+            async with self._control.transaction() as connection:
+                administration = await Administration.begin(connection, self._installation.role, self._known)
+                if enum_values(administration.known.database) == enum_values(self._known.database):
+                    return
+                await administration.call(MetadataCall("reload_metadata", {}, None))
+                known = await administration.finish()
+        except (DataError, PostgresError) as error:
+            events.emit(EnumsNotRefreshed(str(error)))
+        else:
+            self._swap_if_newer(known)
+
     # -- metadata ------------------------------------------------------------------------------------------------------
 
     async def _examine(self, request: Examined, session: Session) -> bytes:
@@ -411,8 +446,7 @@ class Engine:
             administration = await Administration.begin(connection, self._installation.role, self._known)
             answer = await self._one(request, session, administration)
             known = await administration.finish()
-        if known.catalog.version >= self.catalog.version:  # the listener may have been quicker with a newer one
-            self._swap(known)
+        self._swap_if_newer(known)
         return answer
 
     async def _one(self, request: Request, session: Session, administration: Administration) -> bytes:

@@ -1,18 +1,30 @@
-"""The values of enum tables, read from the database."""
+"""The values of enum tables, read from the database; and which requests may change them."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
 
 from howdah.data.catalog.condition import TRUE
 from howdah.data.catalog.database import Database, EnumValue
 from howdah.data.catalog.enums import MOST_VALUES, EnumColumns, enum_tables, with_enum_values
 from howdah.data.catalog.metadata import Metadata
+from howdah.data.catalog.model import Catalog
 from howdah.data.compile import compile_plan
 from howdah.data.plan.values import ColumnOutput, OrderTerm, RowsPlan, SelectPlan
-from howdah.data.query.ast import TableName
+from howdah.data.query.ast import Bulk, Delete, Insert, Request, TableName, Transaction, Update
 from howdah.data.sql.render import render
 from howdah.postgres.connection import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class EnumsNotRefreshed:
+    """The values of an enum table were changed, and could not be read again: `reload_metadata` does so."""
+
+    level: ClassVar[str] = "warning"
+    reason: str
 
 
 async def with_enums(connection: Connection, metadata: Metadata, database: Database) -> Database:
@@ -30,3 +42,24 @@ async def _values(connection: Connection, table: TableName, columns: EnumColumns
     rows = RowsPlan(table, tuple(outputs), TRUE, (order,), MOST_VALUES + 1, None)
     answer = await connection.submit(render(compile_plan(SelectPlan(rows))).text)
     return tuple(EnumValue(row["value"], row.get("comment")) for row in json.loads(answer))
+
+
+def names_of_enums(metadata: Metadata, catalog: Catalog) -> frozenset[TableName]:
+    """What requests call the tables that are to be enums, whether they have values now or not."""
+    enums = (catalog.tables.get(table.name) for table in metadata.tables if table.is_enum)
+    return frozenset(table.exposed_name for table in enums if table is not None)
+
+
+def written(request: Request) -> Iterator[TableName]:
+    """The tables that the request writes, by the names it uses."""
+    match request:
+        case Bulk(requests=requests):
+            for one in requests:
+                yield from written(one)
+        case Transaction(queries=queries):
+            for query in queries:
+                yield from written(query)
+        case Insert(table=table) | Update(table=table) | Delete(table=table):
+            yield table
+        case _:
+            pass

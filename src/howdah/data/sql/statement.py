@@ -33,11 +33,12 @@ class Choice(Literal):
 
     def check(self, value: Any) -> None:
         """Raises ParseFailed for a text that is none of the labels; what is no text is refused where it is encoded."""
-        for item in value if self.many else (value,):
+        for index, item in enumerate(value if self.many else (value,)):
             if isinstance(item, str) and item not in self.labels:
+                path: Path = (self.path, index) if self.many else self.path
                 shown = ", ".join(f'"{label}"' for label in self.labels[:MOST_SHOWN])
                 more = f" and {len(self.labels) - MOST_SHOWN} more" if len(self.labels) > MOST_SHOWN else ""
-                raise ParseFailed(f"expected one of the values {shown}{more}", path=self.path)
+                raise ParseFailed(f"expected one of the values {shown}{more}", path=path)
 
 
 @dataclass(frozen=True, slots=True)

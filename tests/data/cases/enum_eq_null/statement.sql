@@ -1,0 +1,3 @@
+SELECT coalesce(json_agg("r1".*), '[]') FROM (SELECT "t1"."id", "t1"."priority" FROM "public"."errand" AS "t1"
+WHERE ((("t1"."priority" IS NULL) OR ("t1"."priority" IS DISTINCT FROM $1::text)) AND ("t1"."priority" IS
+NULL))) AS "r1"
