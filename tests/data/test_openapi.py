@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tests.data.support import database_table, fixture_catalog, fixture_metadata, read_metadata
 
 from howdah.data.catalog.database import Database
+from howdah.data.catalog.metadata import QueryTemplate
 from howdah.data.catalog.model import Catalog
 from howdah.data.catalog.resolve import resolve
 from howdah.data.errors import DataError
@@ -296,15 +297,58 @@ def test_conflicts_are_named_by_constraints_of_known_columns() -> None:
 def test_every_type_of_query_is_in_the_envelope() -> None:
     """Told apart by their type; those of the administrator only in the administrator's."""
     kinds = document("user")["components"]["schemas"]["query"]["discriminator"]["mapping"]
-    assert set(kinds) == {"select", "count", "aggregate", "insert", "update", "delete", "bulk"}
+    assert set(kinds) == {"select", "count", "aggregate", "insert", "update", "delete", "bulk", "transaction"}
     more = document("admin")["components"]["schemas"]["query"]["discriminator"]["mapping"]
-    assert {"run_sql", "track_table", "export_metadata"} <= set(more)
+    assert {"run_sql", "track_table", "export_metadata", "explain", "test_permission"} <= set(more)
     envelope = validator("query")
     count = {"type": "count", "args": {"table": "article"}}
     for good in (count, {"type": "bulk", "args": [count, {"type": "bulk", "args": []}]}, {**count, "version": 1}):
         assert envelope.is_valid(good)
     for bad in ({**count, "version": 3}, {**count, "args": {}}, {"type": "run_sql", "args": {"sql": ""}}, [count]):
         assert not envelope.is_valid(bad)
+
+
+TEMPLATES = (
+    QueryTemplate(
+        "titles",
+        {
+            "type": "select",
+            "args": {
+                "table": "article",
+                "columns": ["title"],
+                "where": {"rating": {"$gte": {"param": "rating"}}, "id": {"$in": {"param": "ids"}}},
+                "limit": {"param": "limit", "default": 10},
+            },
+        },
+        "The best ones.",
+    ),
+    QueryTemplate("cleared", {"type": "delete", "args": {"table": "audit", "where": {"id": {"param": "id"}}}}),
+    QueryTemplate("a/b", {"type": "count", "args": {"table": "article"}}),
+)
+
+
+def test_query_templates_are_there_for_those_who_may_execute_them() -> None:
+    """With their parameters and what they answer; of others there is no word. One that only reads has a GET as well."""
+    written = document("user", templates=TEMPLATES)
+    template = written["paths"]["/data/v1/template/titles"]
+    assert template["post"]["summary"] == "The best ones."
+    body = template["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert body["required"] == ["rating", "ids"]
+    assert body["properties"]["ids"]["type"] == "array"
+    assert body["properties"]["limit"]["default"] == 10
+    answered = template["post"]["responses"]["200"]["content"]["application/json"]["schema"]
+    assert answered == {"type": "array", "items": {"$ref": "#/components/schemas/article.row"}}
+    assert [(one["name"], one["required"]) for one in template["get"]["parameters"]] == [
+        ("rating", True),
+        ("ids", True),
+        ("limit", False),
+    ]
+    names = written["components"]["schemas"]["query.execute_query_template"]["properties"]["args"]["properties"]["name"]
+    assert names["enum"] == ["titles", "a/b"]
+    assert "cleared" not in json.dumps(written)
+    everything = document("admin", templates=TEMPLATES)["paths"]
+    assert set(everything["/data/v1/template/cleared"]) == {"post"}
+    assert "execute_query_template" not in json.dumps(document("nobody", templates=TEMPLATES))
 
 
 def with_comments(table: str | None, title: str | None) -> Catalog:

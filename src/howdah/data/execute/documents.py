@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from howdah.data.catalog.model import Catalog
+from howdah.data.execute.known import Known
 from howdah.data.openapi import describe
 from howdah.data.plan.scope import Standpoint
 from howdah.data.query.limits import Limits
@@ -26,10 +26,10 @@ class Document:
 
 
 class Documents:
-    """The documents of one catalog."""
+    """The documents of what is known at one moment."""
 
-    def __init__(self, catalog: Catalog, limits: Limits, *, stringify_numerics: bool) -> None:
-        self._catalog = catalog
+    def __init__(self, known: Known, limits: Limits, *, stringify_numerics: bool) -> None:
+        self._known = known
         self._limits = limits
         self._stringify_numerics = stringify_numerics
         self._tasks: dict[Standpoint, asyncio.Task[Document]] = {}
@@ -44,7 +44,13 @@ class Documents:
         return await asyncio.shield(task)
 
     def _make(self, standpoint: Standpoint) -> Document:
-        described = describe(self._catalog, standpoint, self._limits, stringify_numerics=self._stringify_numerics)
+        described = describe(
+            self._known.catalog,
+            standpoint,
+            self._limits,
+            stringify_numerics=self._stringify_numerics,
+            templates=self._known.metadata.query_templates,
+        )
         body = b"".join(_pieces(described, depth=3))
         return Document(body, b'"%s"' % hashlib.sha256(body).hexdigest()[:32].encode())
 

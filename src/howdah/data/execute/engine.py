@@ -234,7 +234,7 @@ class Engine:
         self._documents = self._documents_of(known)
 
     def _documents_of(self, known: Known) -> Documents:
-        return Documents(known.catalog, self._limits, stringify_numerics=self._stringify_numerics)
+        return Documents(known, self._limits, stringify_numerics=self._stringify_numerics)
 
     # -- answers -------------------------------------------------------------------------------------------------------
 

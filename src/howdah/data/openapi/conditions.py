@@ -30,6 +30,7 @@ _ON_A_PLANE: Final = tuple(
         "3d_intersects",
     )
 )
+_NOT_NULL: Final[Schema] = {"type": ["string", "number", "boolean", "array", "object"], "items": {}}
 _TEXT: Final[Schema] = {"type": "string"}
 _PATTERN: Final[Schema] = {"type": "string", "maxLength": MAX_PATTERN}
 
@@ -52,11 +53,14 @@ def write_where(usable: UsableTable, draft: Draft) -> None:
 
 def write_exists(draft: Draft) -> None:
     """The component ``exists``: some row of a table."""
-    alternatives = [
-        closed({"_table": table_name(one.name), "_where": ref(f"{one.key}.where")}, ["_table"])
-        for one in draft.viewpoint.tables.values()
-        if "select" in one.operations
-    ]
+    alternatives = []
+    for usable in draft.viewpoint.tables.values():
+        if "select" in usable.operations:
+            key = f"{usable.key}.exists"
+            draft.components[key] = closed(
+                {"_table": table_name(usable.name), "_where": ref(f"{usable.key}.where")}, ["_table"]
+            )
+            alternatives.append(ref(key))
     if alternatives:
         draft.components["exists"] = any_of(alternatives)
 
@@ -66,7 +70,7 @@ def _about(type_: ColumnType, draft: Draft) -> str:
     key = f"where.{draft.type_key(type_)}"
     if key not in draft.components:
         draft.components[key] = {}  # a place: a type may be cast to itself
-        draft.components[key] = _comparison(type_, {}, draft)
+        draft.components[key] = _comparison(key, type_, {}, draft)
     return key
 
 
@@ -75,7 +79,7 @@ def _about_alike(usable: UsableTable, column: Column, draft: Draft) -> str:
     key = f"{usable.key}.where.{draft.type_key(column.type)}"
     if key not in draft.components:
         names = one_of_these(name for name, other in usable.columns.items() if other.type == column.type)
-        draft.components[key] = _comparison(column.type, dict.fromkeys(_BETWEEN_COLUMNS, names), draft)
+        draft.components[key] = _comparison(key, column.type, dict.fromkeys(_BETWEEN_COLUMNS, names), draft)
     return key
 
 
@@ -91,10 +95,10 @@ def table_name(name: TableName) -> Schema:
     return closed({"schema": const(name.schema), "name": const(name.name)}, ["schema", "name"])
 
 
-def _comparison(type_: ColumnType, between: Mapping[str, Schema], draft: Draft) -> Schema:
+def _comparison(key: str, type_: ColumnType, between: Mapping[str, Schema], draft: Draft) -> Schema:
     operators: dict[str, Schema] = {"$is_null": {"type": "boolean"}}
     if is_comparable(type_):
-        operand = draft.value(type_) or {"type": ["string", "number", "boolean", "array", "object"]}
+        operand = draft.value(type_) or _NOT_NULL
         many = list_of(operand, most=draft.longest_list)
         operators |= dict.fromkeys(("$eq", "$ne"), nullable(operand))
         operators |= dict.fromkeys(("$gt", "$gte", "$lt", "$lte"), operand)
@@ -106,8 +110,7 @@ def _comparison(type_: ColumnType, between: Mapping[str, Schema], draft: Draft) 
         operators |= dict.fromkeys(("$contains", "$contained_in"), draft.value(type_))
     if type_.sql == "jsonb":
         names = list_of(_TEXT, most=draft.longest_list)
-        anything: Schema = {"type": ["string", "number", "boolean", "array", "object"]}
-        operators |= {"$contains": anything, "$contained_in": anything, "$has_key": _TEXT}
+        operators |= {"$contains": _NOT_NULL, "$contained_in": _NOT_NULL, "$has_key": _TEXT}
         operators |= {"$has_keys_any": names, "$has_keys_all": names}
     if type_.category in _SPACE:
         operators |= _spatial(type_, draft)
@@ -120,7 +123,11 @@ def _comparison(type_: ColumnType, between: Mapping[str, Schema], draft: Draft) 
     casts = {cast.name: ref(_about(cast, draft)) for cast in _casts(type_)}
     operators["$cast"] = {**closed(casts), "minProperties": 1}
     plain = shorthand(draft.value(type_)) if is_comparable(type_) else None
-    return any_of([*([] if plain is None else [plain]), closed(operators)])
+    if plain is None:
+        return closed(operators)
+    # A name of its own: some generators know no objects inside a choice.
+    draft.components[f"{key}.operators"] = closed(operators)
+    return any_of([plain, ref(f"{key}.operators")])
 
 
 def _casts(type_: ColumnType) -> list[ColumnType]:

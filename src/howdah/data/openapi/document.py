@@ -5,15 +5,18 @@ To a role nothing is in it but what it may use: no name, no type and no comment 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+from howdah.data.catalog.metadata import QueryTemplate
 from howdah.data.catalog.model import Catalog
 from howdah.data.openapi import failures, reads, writes
 from howdah.data.openapi.conditions import write_exists, write_where
 from howdah.data.openapi.draft import Draft
 from howdah.data.openapi.envelope import write_envelopes
-from howdah.data.openapi.schema import Schema, list_of, ref
+from howdah.data.openapi.exchange import answer_of, exchange
+from howdah.data.openapi.schema import ref
+from howdah.data.openapi.templates import path_of, permitted
 from howdah.data.openapi.viewpoint import UsableTable, look
 from howdah.data.plan.scope import Standpoint
 from howdah.data.query.address import OPERATIONS, TableAddress, write_address
@@ -40,7 +43,12 @@ _WRITE: Final[dict[str, Callable[[UsableTable, Draft], None]]] = {
 
 
 def describe(
-    catalog: Catalog, standpoint: Standpoint, limits: Limits = DEFAULT_LIMITS, *, stringify_numerics: bool = False
+    catalog: Catalog,
+    standpoint: Standpoint,
+    limits: Limits = DEFAULT_LIMITS,
+    *,
+    stringify_numerics: bool = False,
+    templates: Iterable[QueryTemplate] = (),
 ) -> dict[str, Any]:
     """The document of a role: true to the catalog, and to how numbers leave."""
     viewpoint = look(catalog.tables, standpoint, limits, stringify_numerics=stringify_numerics)
@@ -56,7 +64,14 @@ def describe(
                 if address is not None:
                     paths[_PREFIX + address] = {"post": _operation(usable, operation, draft)}
     write_exists(draft)
-    write_envelopes(draft)
+    executable = list(permitted(templates, catalog, viewpoint))
+    write_envelopes(draft, [template.name for template, _ in executable])
+    for template, queries in executable:
+        found = path_of(template, queries, draft)
+        if found is not None:
+            paths[_PREFIX + found[0]] = found[1]
+    if viewpoint.is_admin:
+        paths[f"{_PREFIX}/v1/query/explain"] = {"post": _EXPLAIN}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -89,37 +104,23 @@ def describe(
 
 
 def _operation(usable: UsableTable, operation: str, draft: Draft) -> dict[str, Any]:
-    if operation == "select":
-        answer = list_of(reads.row(usable, draft))
-    elif operation == "count":
-        answer = ref("counted")
-    elif operation == "aggregate":
-        answer = ref("aggregated")
-    else:
-        answer = writes.written(usable)
     return {
         "operationId": f"{operation}_{usable.key}",
         "summary": f"{_VERBS[operation]} {usable.name}",
         "tags": [str(usable.name)],
-        **_exchange(ref(f"{usable.key}.{operation}"), answer),
-    }
-
-
-def _exchange(body: Schema, answer: Schema) -> dict[str, Any]:
-    """What is sent and what comes back."""
-    return {
-        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
-        "responses": {
-            "200": {"description": "The answer.", "content": {"application/json": {"schema": answer}}},
-            **{status: {"$ref": f"#/components/responses/{name}"} for status, name in failures.FAILED.items()},
-        },
+        **exchange(answer_of(operation, usable, draft), ref(f"{usable.key}.{operation}")),
     }
 
 
 _QUERY: Final = {
     "operationId": "query",
     "summary": "Any request, or several in one transaction",
-    **_exchange(ref("query"), ref("answer")),
+    **exchange(ref("answer"), ref("query")),
+}
+_EXPLAIN: Final = {
+    "operationId": "explain",
+    "summary": "How a request is answered",
+    **exchange(ref("answer"), ref("explain")),
 }
 
 

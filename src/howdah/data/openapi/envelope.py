@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from howdah.data.openapi.draft import Draft
-from howdah.data.openapi.schema import Schema, any_of, closed, const, list_of, ref
+from howdah.data.openapi.schema import ANY_OBJECT, Schema, any_of, closed, const, list_of, one_of_these, ref
 from howdah.data.query.address import OPERATIONS
 from howdah.data.query.parse import METADATA_CALLS
 
@@ -14,26 +15,34 @@ _FLAG: Final[Schema] = {"type": ["boolean", "null"]}
 _RUN_SQL: Final = closed(
     {"sql": {"type": "string"}, "cascade": _FLAG, "read_only": _FLAG, "check_metadata_consistency": _FLAG}, ["sql"]
 )
+_REFERENCES: Final = 'Queries as outside, in which a value may also be {"$ref": "0.id"}: what an earlier one answered.'
 _METADATA: Final[Schema] = {
     "type": ["object", "string"],
     "description": "The arguments are described in the page of the query language.",
 }
 
 
-def write_envelopes(draft: Draft) -> None:
+def write_envelopes(draft: Draft, templates: Sequence[str]) -> None:
     """The component ``query``, any request, and ``answer``, what any of them is answered with."""
     kinds: dict[str, Schema] = {}
     for operation in OPERATIONS:
         arguments = [
-            {"allOf": [ref(f"{usable.key}.{operation}"), {"type": "object", "required": ["table"]}]}
+            {"allOf": [ref(f"{usable.key}.{operation}"), {"required": ["table"]}]}
             for usable in draft.viewpoint.tables.values()
             if operation in usable.operations
         ]
         if arguments:
             kinds[operation] = any_of(arguments)
+    if templates:
+        kinds["execute_query_template"] = closed({"name": one_of_these(templates), "args": ANY_OBJECT}, ["name"])
+    in_transaction = closed({"type": one_of_these(kinds), "args": ANY_OBJECT, "version": _VERSION}, ["type", "args"])
     kinds["bulk"] = list_of(ref("query"), most=draft.longest_list)
+    if len(kinds) > 1:
+        kinds["transaction"] = {**list_of(in_transaction, most=draft.longest_list), "description": _REFERENCES}
     if draft.viewpoint.is_admin:
         kinds |= dict.fromkeys(sorted(METADATA_CALLS), _METADATA) | {"run_sql": _RUN_SQL}
+        draft.components["explain"] = closed({"query": ref("query"), "user": ANY_OBJECT, "analyze": _FLAG}, ["query"])
+        kinds |= {"explain": ref("explain"), "test_permission": ANY_OBJECT}
     for kind, args in kinds.items():
         properties = {"type": const(kind), "args": args, "version": _VERSION}
         draft.components[f"query.{kind}"] = closed(properties, ["type", "args"])
@@ -46,5 +55,7 @@ def write_envelopes(draft: Draft) -> None:
     }
     draft.components["answer"] = {
         "type": ["array", "object"],
+        "items": {},
+        "additionalProperties": True,
         "description": "What the address of the operation answers; of a bulk, a list of the answers.",
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from howdah.data.errors import DataError
-from howdah.data.openapi.schema import Schema, any_of, ref
+from howdah.data.openapi.schema import ANY_OBJECT, Schema, any_of, ref
 
 ERROR: Final = "error"
 REFUSAL: Final = "refusal"
@@ -38,7 +38,7 @@ def schemas(*, admin: bool) -> dict[str, Schema]:
         "additionalProperties": False,
     }
     if admin:
-        error["properties"]["internal"] = {"type": "object", "description": "What Postgres said."}
+        error["properties"]["internal"] = {**ANY_OBJECT, "description": "What Postgres said."}
     refusal: Schema = {
         "type": "object",
         "description": "The request did not get as far as the Data API.",

@@ -8,9 +8,20 @@ from typing import Final
 from howdah.data.catalog.model import Column, Relationship
 from howdah.data.openapi.conditions import table_name
 from howdah.data.openapi.draft import Draft
-from howdah.data.openapi.schema import NULL, Schema, any_of, closed, const, list_of, nullable, one_of_these, ref
+from howdah.data.openapi.schema import (
+    ANY_OBJECT,
+    NULL,
+    Schema,
+    any_of,
+    closed,
+    const,
+    list_of,
+    nullable,
+    one_of_these,
+    ref,
+)
 from howdah.data.openapi.values import made_of, output
-from howdah.data.openapi.viewpoint import UsableTable
+from howdah.data.openapi.viewpoint import UsableTable, unused_key
 from howdah.data.plan.aggregation import SORTED
 from howdah.data.query.selection import MAX_ALIAS_BYTES
 
@@ -38,7 +49,7 @@ SHARED: Final[dict[str, Schema]] = {
     "counted": closed({"count": {"type": "integer"}}, ["count"]),
     "aggregated": {
         "description": "One object; with group_by an array of them, each with the group's columns as well.",
-        "anyOf": [{"type": "object"}, list_of({"type": "object"})],
+        "anyOf": [ANY_OBJECT, list_of(ANY_OBJECT)],
     },
 }
 """Components that are the same for every table."""
@@ -58,17 +69,24 @@ def write_rows(usable: UsableTable, draft: Draft) -> None:
         draft.components[f"{usable.key}.row"] = {
             "type": "object",
             "properties": {**columns, **nested},
-            "additionalProperties": {"type": ["object", "array", "null"]},
+            "additionalProperties": {"type": ["object", "array", "null"], "items": {}},
             "description": "A row and its related rows, which may go by other names.",
         }
     names = [name for name in usable.columns if not name.startswith("*")]
     draft.components[f"{usable.key}.column"] = one_of_these([*names, *_WILDCARDS])
-    entries = [ref(f"{usable.key}.column"), *[_entry(relationship, target) for relationship, target, _ in related]]
+    entries = [ref(f"{usable.key}.column")]
+    taken: set[str] = set()
     for relationship, target, permission in related:
+        key = f"{usable.key}.columns.{unused_key(relationship.name, taken)}"
+        named = {"name": const(relationship.name), "alias": ref("alias")}
+        rows = {"columns": ref(f"{target.key}.columns")} if relationship.kind == "object" else _rows(target)
+        draft.components[key] = closed({**named, **rows}, ["name", "columns"])
+        entries.append(ref(key))
         if relationship.kind == "array" and permission.allow_aggregations:
-            alternatives = _aggregations(target, draft, {"name": const(relationship.name), "alias": ref("alias")})
-            entries += alternatives
-    draft.components[f"{usable.key}.columns"] = any_of([const("*"), list_of(any_of(entries), most=draft.longest_list)])
+            entries += _write_aggregations(key, target, draft, named, required=("name",))
+    draft.components[f"{usable.key}.columns"] = any_of(
+        [one_of_these(["*"]), list_of(any_of(entries), most=draft.longest_list)]
+    )
     _write_order(usable, draft)
     draft.components[f"{usable.key}.select"] = closed({"table": table_name(usable.name), **_rows(usable)}, ["columns"])
 
@@ -106,38 +124,33 @@ def write_aggregate(usable: UsableTable, draft: Draft) -> None:
         "propertyNames": _ALIAS,
         "additionalProperties": any_of(functions),
     }
-    draft.components[f"{usable.key}.aggregate"] = any_of(
-        _aggregations(usable, draft, {"table": table_name(usable.name)}, required=())
-    )
+    key = f"{usable.key}.aggregate"
+    draft.components[key] = any_of(_write_aggregations(key, usable, draft, {"table": table_name(usable.name)}))
 
 
-def _aggregations(
-    usable: UsableTable, draft: Draft, more: Mapping[str, Schema], required: tuple[str, ...] = ("name",)
+def _write_aggregations(
+    key: str, usable: UsableTable, draft: Draft, more: Mapping[str, Schema], required: tuple[str, ...] = ()
 ) -> list[Schema]:
-    """The two forms of an aggregation: of all rows, and of each group."""
+    """The components of the two forms of an aggregation: of all rows, and of each group."""
     whole = {
         **more,
         "aggregates": ref(f"{usable.key}.aggregates"),
         "where": nullable(ref(f"{usable.key}.where")),
     }
-    forms = [
-        closed({**whole, **dict.fromkeys(("group_by", "order_by", "limit", "offset"), NULL)}, [*required, "aggregates"])
-    ]
+    no_groups = dict.fromkeys(("group_by", "order_by", "limit", "offset"), NULL)
+    draft.components[f"{key}.all"] = closed({**whole, **no_groups}, [*required, "aggregates"])
     comparable = _comparable(usable.columns)
-    if comparable:
-        group_by = [
-            one_of_these(comparable),
-            list_of(one_of_these(comparable), least=1, most=draft.longest_list),
-        ]
-        order = ref("order_of_groups")
-        groups = {
-            "group_by": any_of(group_by),
-            "order_by": any_of([order, list_of(order, least=1, most=draft.longest_list), NULL]),
-            "limit": ref("limit"),
-            "offset": ref("offset"),
-        }
-        forms.append(closed({**whole, **groups}, [*required, "aggregates", "group_by"]))
-    return forms
+    if not comparable:
+        return [ref(f"{key}.all")]
+    column, order = one_of_these(comparable), ref("order_of_groups")
+    groups = {
+        "group_by": any_of([column, list_of(column, least=1, most=draft.longest_list)]),
+        "order_by": any_of([order, list_of(order, least=1, most=draft.longest_list), NULL]),
+        "limit": ref("limit"),
+        "offset": ref("offset"),
+    }
+    draft.components[f"{key}.groups"] = closed({**whole, **groups}, [*required, "aggregates", "group_by"])
+    return [ref(f"{key}.all"), ref(f"{key}.groups")]
 
 
 def _rows(usable: UsableTable) -> dict[str, Schema]:
@@ -150,14 +163,6 @@ def _rows(usable: UsableTable) -> dict[str, Schema]:
     if _comparable(usable.columns):
         slices["order_by"] = nullable(ref(f"{usable.key}.order_by"))
     return slices
-
-
-def _entry(relationship: Relationship, target: UsableTable) -> Schema:
-    """A relationship among the columns."""
-    named = {"name": const(relationship.name), "alias": ref("alias")}
-    if relationship.kind == "object":
-        return closed({**named, "columns": ref(f"{target.key}.columns")}, ["name", "columns"])
-    return closed({**named, **_rows(target)}, ["name", "columns"])
 
 
 def _nested(relationship: Relationship, target: UsableTable, draft: Draft) -> Schema:

@@ -8,6 +8,8 @@ from typing import Any, Final, TypeAlias
 Schema: TypeAlias = dict[str, Any]
 
 NULL: Final[Schema] = {"type": "null"}
+# Without additionalProperties some generators make it an object that can have no keys at all.
+ANY_OBJECT: Final[Schema] = {"type": "object", "additionalProperties": True}
 
 
 def ref(name: str) -> Schema:
@@ -34,7 +36,7 @@ def list_of(items: Schema, *, least: int = 0, most: int | None = None) -> Schema
 
 
 def const(text: str) -> Schema:
-    """The string itself."""
+    """The string itself. Inside a choice some generators know an enum only: `one_of_these`."""
     return {"type": "string", "const": text}
 
 

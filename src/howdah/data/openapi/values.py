@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from howdah.data.catalog.database import ColumnType
-from howdah.data.openapi.schema import Schema, any_of, list_of, nullable, one_of_these
+from howdah.data.openapi.schema import ANY_OBJECT, Schema, any_of, list_of, nullable, one_of_these
 from howdah.data.plan.outputs import text_cast
 
 _WHOLE: Final = {
@@ -40,7 +40,7 @@ _UNCOMPARABLE: Final = frozenset(
 )
 
 
-GEOJSON: Final[Schema] = {"type": "object", "description": "GeoJSON.", "required": ["type"]}
+GEOJSON: Final[Schema] = {**ANY_OBJECT, "description": "GeoJSON.", "required": ["type"]}
 
 
 def made_of(type_: ColumnType) -> str:
@@ -65,7 +65,7 @@ def output(type_: ColumnType, *, stringify: bool) -> Schema:
         return {"type": "string"}
     if type_.category == "array":
         element: Schema = {"type": "string"} if as_text else _output(made_of(type_).removesuffix("[]"), type_.labels)
-        return list_of(any_of([nullable(element), {"type": "array"}]) if element else {})
+        return list_of(any_of([nullable(element), {"type": "array", "items": {}}]) if element else {})
     if type_.category == "text":
         return {"type": "string"}
     if type_.category in {"geometry", "geography"}:
@@ -95,10 +95,10 @@ def value(type_: ColumnType) -> Schema:
     """What a value that is not null is written as. Numbers may be strings, and arrays Postgres's own text."""
     if type_.category == "array":
         element = _value(made_of(type_).removesuffix("[]"), type_.labels)
-        items = any_of([*_alternatives(nullable(element)), {"type": "array"}]) if element else {}
+        items = any_of([*_alternatives(nullable(element)), {"type": "array", "items": {}}]) if element else {}
         return any_of([list_of(items), {"type": "string"}])
     if type_.category in {"geometry", "geography"}:
-        return {"type": ["object", "string"], "description": "GeoJSON, or as PostGIS writes it."}
+        return {**ANY_OBJECT, "type": ["object", "string"], "description": "GeoJSON, or as PostGIS writes it."}
     if type_.category in {"text", "datetime", "raster"}:
         return {"type": "string"} | _formatted(made_of(type_))
     return _value(made_of(type_), type_.labels)
@@ -107,7 +107,7 @@ def value(type_: ColumnType) -> Schema:
 def shorthand(admitted: Schema) -> Schema:
     """What stands for ``{"$eq": value}`` in a condition, given what values are written as: all of it but objects."""
     if not admitted:
-        return {"type": ["string", "number", "boolean", "array", "null"]}
+        return {"type": ["string", "number", "boolean", "array", "null"], "items": {}}
     if isinstance(admitted.get("type"), list):
         return nullable({"type": [kind for kind in admitted["type"] if kind != "object"]})
     return nullable(admitted)

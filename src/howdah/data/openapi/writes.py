@@ -7,13 +7,31 @@ from typing import Final
 from howdah.data.catalog.model import Column
 from howdah.data.openapi.conditions import table_name
 from howdah.data.openapi.draft import Draft
-from howdah.data.openapi.schema import NULL, Schema, any_of, closed, const, list_of, nullable, one_of_these, ref
+from howdah.data.openapi.schema import (
+    ANY_OBJECT,
+    NULL,
+    Schema,
+    any_of,
+    closed,
+    const,
+    list_of,
+    nullable,
+    one_of_these,
+    ref,
+)
 from howdah.data.openapi.values import FRACTION, made_of
 from howdah.data.openapi.viewpoint import UsableTable
 
-SHARED: Final[dict[str, Schema]] = {"written": closed({"affected_rows": {"type": "integer"}}, ["affected_rows"])}
+SHARED: Final[dict[str, Schema]] = {
+    "written": closed({"affected_rows": {"type": "integer"}}, ["affected_rows"]),
+    "some_columns": {"type": "array", "items": {"type": "string"}, "minItems": 1},
+    "some_values": {**ANY_OBJECT, "minProperties": 1},
+}
 """Components that are the same for every table."""
 
+_SOMETHING: Final = {operator: ref("some_values") for operator in ("$set", "$inc", "$mul")} | {
+    "$default": ref("some_columns")
+}
 _WHOLE_NUMBERS: Final = frozenset({"smallint", "integer", "bigint"})
 
 
@@ -58,7 +76,8 @@ def write_update(usable: UsableTable, draft: Draft) -> None:
     update = closed({**args, **_returning(usable, draft)}, ["where"])
     if not permission.presets:
         update["anyOf"] = [
-            {"required": [operator], "properties": {operator: _something(operator)}} for operator in changes
+            {"type": "object", "required": [operator], "properties": {operator: _SOMETHING[operator]}}
+            for operator in changes
         ]
     draft.components[f"{usable.key}.update"] = update
     _write_written(usable, draft)
@@ -87,7 +106,7 @@ def _returning(usable: UsableTable, draft: Draft) -> dict[str, Schema]:
         return {}
     names = one_of_these([*[name for name in usable.columns if not name.startswith("*")], "*"])
     key = f"{usable.key}.returning"
-    draft.components[key] = any_of([const("*"), list_of(names, most=draft.longest_list), NULL])
+    draft.components[key] = any_of([one_of_these(["*"]), list_of(names, most=draft.longest_list), NULL])
     return {"returning": ref(key)}
 
 
@@ -132,7 +151,3 @@ def _factor(column: Column, draft: Draft) -> Schema:
     if made_of(column.type) not in _WHOLE_NUMBERS:
         return draft.value(column.type)
     return FRACTION
-
-
-def _something(operator: str) -> Schema:
-    return {"type": "array", "minItems": 1} if operator == "$default" else {"type": "object", "minProperties": 1}

@@ -110,6 +110,11 @@ def _is_json(text: str) -> bool:
     return text.lstrip()[:1] in ('"', "[", "{")
 
 
+def is_sendable(name: str) -> bool:
+    """Whether the gateway lets a path contain the name as one segment of it."""
+    return not _UNSENDABLE.search(name) and name.split(";", 1)[0] not in (".", "..")
+
+
 def write_address(address: TableAddress) -> str | None:
     """The path that is read as this address, percent-encoded; None when there is none (a slash in a name).
 
@@ -118,7 +123,7 @@ def write_address(address: TableAddress) -> str | None:
     """
     table = address.table
     name = table.name if table.schema == "public" and "." not in table.name else f"{table.schema}.{table.name}"
-    if "." in table.schema or _UNSENDABLE.search(name):
+    if "." in table.schema or not is_sendable(name):
         return None
     return f"{_PREFIX}{quote(name, safe='')}/{address.operation}"
 

@@ -86,6 +86,23 @@ def sample(template: Mapping[str, Any], path: Path) -> Any:
     return _Filling(lambda _name, _hole, slot: samples[slot]).request(template, path)
 
 
+def parameters(template: Mapping[str, Any]) -> dict[str, tuple[Slot | None, Mapping[str, Any]]]:
+    """The template's parameters in order: where each stands (None: in different places), and how it is written.
+
+    >>> parameters({"type": "count", "args": {"table": "t", "where": {"id": {"param": "id"}}}})
+    {'id': ('value', {'param': 'id'})}
+    """
+    found: dict[str, tuple[Slot | None, Mapping[str, Any]]] = {}
+
+    def note(name: str, hole: Mapping[str, Any], slot: Slot) -> None:
+        before, written = found.get(name, (slot, hole))
+        # One place without a default is enough to make the argument necessary.
+        found[name] = (slot if before == slot else None, hole if "default" not in hole else written)
+
+    _Filling(note).request(template, None)
+    return found
+
+
 def only_reads(template: Mapping[str, Any]) -> bool:
     """Whether nothing in the template writes."""
     kind, args = template.get("type"), template.get("args")
