@@ -42,3 +42,27 @@ def test_up_and_down_whether_it_runs_or_not(project: Path) -> None:
         assert (told.stdout, told.stderr) == ("t\n", "")
         assert dev.howdah("db", "dump", "before.dump").returncode == 0
         assert (project / "before.dump").read_bytes().startswith(b"PGDMP")
+
+
+def test_what_runs_survives_another_database(project: Path) -> None:
+    """Reset and restore while the platform answers: its connections are ended, and it goes on with the new database."""
+    count = {"type": "count", "args": {"table": "article"}}
+    with Dev(project) as dev:
+        secrets = (project / ".howdah/secrets.toml").read_text()
+        admin = {"X-Hasura-Admin-Secret": secrets.split('"')[1]}
+        whole = dev.query(count, admin).json()["count"]
+        assert dev.howdah("db", "dump", "before.dump").returncode == 0
+        emptied = {"type": "run_sql", "args": {"sql": "delete from article; create table scrap (id int)"}}
+        assert dev.query(emptied, admin).status == 200
+        assert dev.query(count, admin).json() == {"count": 0}
+
+        done = dev.howdah("db", "restore", "before.dump", "--yes")
+        assert done.returncode == 0, done.stdout + done.stderr
+        eventually(lambda: dev.query(count, admin).body == b'{"count":%d}' % whole, what="the rows of the dump")
+
+        assert dev.query(emptied, admin).status == 200
+        done = dev.howdah("db", "reset", "--yes")
+        assert done.returncode == 0, done.stdout + done.stderr
+        eventually(lambda: dev.query(count, admin).body == b'{"count":%d}' % whole, what="the rows of the seeds")
+        assert dev.howdah("migration", "check").returncode == 0
+        assert dev.get("/").status == 200

@@ -57,6 +57,12 @@ def confirm_always(console: Console, what: str, *, yes: bool, hint: str = "Add -
     click.confirm(f"{what}?", abort=True, err=True)
 
 
+def described(project: Project) -> str:
+    """The project's database as a question names it."""
+    url = project.database.url
+    return f"the database of {project.name}" if url is None else _address(url.reveal())
+
+
 def say_done(console: Console, verb: str, steps: tuple[Step, ...], nothing: str) -> None:
     """Each file that was run, with its time; ``nothing`` when there was none."""
     if console.json:

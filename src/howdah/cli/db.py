@@ -1,4 +1,4 @@
-"""``howdah db``: url, shell, seed, dump."""
+"""``howdah db``: url, shell, seed, dump, restore, reset."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # importing it is slow, and a completion does not need it
 
 @click.group("db", cls=Group)
 def command_() -> None:
-    r"""The project's database itself: its address, a shell, first rows, a copy.
+    r"""The project's database itself: its address, a shell, first rows, a copy, a new beginning.
 
     Where `howdah dev` does not run, the project's Postgres is started for the time of the command.
 
@@ -106,3 +106,73 @@ def dump(context: click.Context, file: Path, force: bool) -> None:
         raise click.UsageError(f"{file} exists already: choose another name, or say --force.", context)
     size = databases.with_database(console, project, lambda it: clients.dump(it, file, os.environ))
     console.data({"file": str(file), "bytes": size}, str(file))
+
+
+@command_.command("restore", cls=Command)
+@click.argument("file", type=click.Path(exists=True, path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Only say what the file is.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_context
+def restore(context: click.Context, file: Path, dry_run: bool, yes: bool) -> None:
+    r"""Put the database back as it is in FILE, a dump of pg_dump's in any format.
+
+    It is filled beside the one that is there, and takes its place when it is complete. What runs goes on with it.
+
+    \b
+    Examples:
+      howdah db restore before.dump
+      howdah db restore production.sql --yes
+    """
+    from howdah import provision
+    from howdah.maintenance import rebuild
+
+    console = console_of(context)
+    root, project = running.project_folder(console), databases.project_of(console)
+    if dry_run:
+        dump = databases.with_database(console, project, lambda it: rebuild.inspect(it, file, os.environ))
+        version = f" of Postgres {dump.major}" if dump.major is not None else ""
+        console.data({"file": str(file), "version": dump.major, "dry_run": True}, f"{file} is a dump{version}.")
+        console.say("Nothing was changed.")
+        return
+    databases.confirm_always(console, f"Replace {databases.described(project)} by what is in {file}", yes=yes)
+    done = databases.with_database(console, project, lambda it: rebuild.restore(it, file, os.environ))
+    pending = [
+        f"{one.version}_{one.name}"
+        for one in databases.with_database(console, project, lambda it: provision.read_standings(root, it.dsn))
+        if one.state == "pending"
+    ]
+    told = {"file": str(file), "version": done.dump.major, "strangers": list(done.strangers), "pending": pending}
+    console.data(told, f"The database is what {file} says.")
+    if done.strangers:
+        names = ", ".join(done.strangers)
+        console.say(f"Not on this server: {names}. What they owned is yours now, what they were granted is left out.")
+    if pending:
+        console.say(f"Pending: {', '.join(pending)}. `{running.command_here(root)} migration up` applies them.")
+
+
+@command_.command("reset", cls=Command)
+@click.option("--dry-run", is_flag=True, help="Only say which files would be run.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_context
+def reset(context: click.Context, dry_run: bool, yes: bool) -> None:
+    r"""Begin again: a database made of migrations, metadata and seeds takes the place of the one that is there.
+
+    When a file fails, the old one stays as it was. What runs goes on with the new one.
+
+    \b
+    Examples:
+      howdah db reset
+      howdah db reset --yes
+    """
+    from howdah.maintenance import rebuild
+
+    console = console_of(context)
+    root, project = running.project_folder(console), databases.project_of(console)
+    if dry_run:
+        places = rebuild.plan_reset(root)
+        console.data({"run": list(places), "dry_run": True}, "\n".join(places))
+        console.say("Nothing was changed.")
+        return
+    databases.confirm_always(console, f"Destroy everything in {databases.described(project)}", yes=yes)
+    steps = databases.with_database(console, project, lambda it: rebuild.reset(root, it.dsn))
+    databases.say_done(console, "run", steps, "There is nothing to run: the database is empty.")

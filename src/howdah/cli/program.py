@@ -34,7 +34,7 @@ COMMANDS = {
     "logs": Lazy("howdah.cli.logs", "What the services say and have said.", LOOK),
     "doctor": Lazy("howdah.cli.doctor", "Check this machine and project, with remedies.", LOOK),
     "migration": Lazy("howdah.cli.migration", "Change the database step by step: new, up, down, check…", DATABASE),
-    "db": Lazy("howdah.cli.db", "The database itself: url, shell, seed, dump.", DATABASE),
+    "db": Lazy("howdah.cli.db", "The database itself: shell, dump, restore, reset…", DATABASE),
     "serve": Lazy("howdah.cli.serve", "The platform alone, for servers and containers.", OTHER),
     "completion": Lazy("howdah.cli.completion", "The script that completes commands in your shell.", OTHER),
     "version": Lazy("howdah.cli.version", "The version of howdah.", OTHER),

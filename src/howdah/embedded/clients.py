@@ -1,4 +1,4 @@
-"""Postgres's own programs for people, psql and pg_dump, of the server that is used."""
+"""Postgres's own programs, psql, pg_dump and pg_restore, of the server that is used."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def shell(postgres: Postgres, words: Sequence[str], environment: Mapping[s
 
     Raises ClientMissing.
     """
-    program = _find("psql", postgres, environment)
+    program = find("psql", postgres, environment)
     with _ignored(signal.SIGINT):  # it ends a query of psql's, not psql
         process = await asyncio.create_subprocess_exec(program, *words, env=_told(postgres, environment))
         return await process.wait()
@@ -35,8 +35,45 @@ async def dump(postgres: Postgres, file: Path, environment: Mapping[str, str]) -
 
     It is there when it is complete, and not before. Raises ClientMissing, ClientFailed, OSError.
     """
-    program = _find("pg_dump", postgres, environment)
+    program = find("pg_dump", postgres, environment)
     return await asyncio.to_thread(_dump, program, file, _told(postgres, environment))
+
+
+async def restore(
+    postgres: Postgres, file: Path, database: str, environment: Mapping[str, str], *, archive: bool
+) -> None:
+    """What the dump has in it is in the database of this name, which was empty. Raises ClientMissing, ClientFailed.
+
+    ``archive``: it is one of pg_restore's formats, and not SQL.
+    """
+    words: tuple[str, ...]
+    if archive:
+        name = "pg_restore"
+        words = ("--exit-on-error", "--no-password", f"--dbname={database}", str(file))
+    else:
+        name = "psql"
+        words = ("-X", "-q", "--no-password", "-v", "ON_ERROR_STOP=1", "-f", str(file))
+    program = find(name, postgres, environment)
+    told = {**_told(postgres, environment), "PGDATABASE": database}
+    process = await asyncio.create_subprocess_exec(
+        program,
+        *words,
+        env=told,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        _, said = await process.communicate()
+    except BaseException:
+        process.terminate()
+        await process.wait()
+        raise
+    if process.returncode != 0:
+        lines = said.decode(errors="replace").splitlines()
+        raise ClientFailed(
+            "\n  ".join([f"{name} failed:", *lines[-8:]]), hint="The database is as it was: nothing was replaced."
+        )
 
 
 def _dump(program: str, file: Path, environment: Mapping[str, str]) -> int:
@@ -64,8 +101,8 @@ def _dump(program: str, file: Path, environment: Mapping[str, str]) -> int:
     return size
 
 
-def _find(name: str, postgres: Postgres, environment: Mapping[str, str]) -> str:
-    """The program that came with the project's own server; for another's, the first on PATH."""
+def find(name: str, postgres: Postgres, environment: Mapping[str, str]) -> str:
+    """The program that came with the project's own server; for another's, the first on PATH. Raises ClientMissing."""
     if isinstance(postgres, OwnPostgres):
         beside = postgres.binaries.program(name)
         if os.access(beside, os.X_OK):

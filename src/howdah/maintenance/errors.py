@@ -5,7 +5,8 @@
     MaintenanceError
     ├── DriftFound             E201  the database is not what the files say (exit code 3)
     ├── CannotCreateDatabase   E214  the user may not make or rename databases
-    └── …
+    ├── CannotSwap             E217  somebody is connected who cannot be disconnected
+    └── CannotRestore          E215  the file is no dump that this server takes
 """
 
 from __future__ import annotations
@@ -53,6 +54,19 @@ class CannotCreateDatabase(MaintenanceError):
     """The user of the database URL may not make databases."""
 
     code = "E214"
+
+
+class CannotSwap(MaintenanceError):
+    """The database cannot be replaced while somebody is connected."""
+
+    code = "E217"
+
+
+class CannotRestore(MaintenanceError):
+    """The file is no dump that can be put back here."""
+
+    code = "E215"
+    status = 400
 
 
 def _count(number: int, word: str) -> str:

@@ -7,6 +7,7 @@ import json
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
@@ -14,12 +15,15 @@ from psycopg.conninfo import make_conninfo
 from howdah.maintenance.errors import CannotCreateDatabase
 from howdah.migrations.run import OPTIONS
 from howdah.observe.secret import Secret
+from howdah.postgres import queries
 from howdah.postgres.connect import connect
 from howdah.postgres.connection import Connection
 from howdah.postgres.errors import DatabaseError
 
-_PRIVILEGE = "42501"
-_IN_USE = "55006"
+QUERIES = queries.load(Path(__file__).with_name("server.sql"))
+
+PRIVILEGE, IN_USE = "42501", "55006"
+"""SQLSTATEs: the user may not, and somebody is connected."""
 
 # Whoever makes such a database or clears up dead ones does so alone, in the database that it is made for.
 _LOCK = "set lock_timeout = 0; select pg_advisory_lock(7473, 3)"
@@ -44,7 +48,7 @@ async def scratch_database(dsn: Secret) -> AsyncIterator[Secret]:
             yield with_database_name(dsn, name)
         finally:
             holder.close()
-            await connection.script(_statement("drop database if exists {} with (force)", name))
+            await connection.script(statement("drop database if exists {} with (force)", name))
 
 
 async def _make_scratch(connection: Connection, dsn: Secret) -> tuple[str, Connection]:
@@ -65,23 +69,20 @@ async def _scratch_prefix(connection: Connection) -> str:
 
 
 async def _drop_abandoned(connection: Connection, prefix: str) -> None:
-    found = await connection.submit(
-        "select coalesce(json_agg(datname), '[]') from pg_database where starts_with(datname, $1)", [prefix.encode()]
-    )
-    for name in json.loads(found):
+    for name in json.loads(await connection.submit(QUERIES["databases"], [prefix.encode()])):
         try:
-            await connection.script(_statement("drop database if exists {}", name))
+            await connection.script(statement("drop database if exists {}", name))
         except DatabaseError as error:
-            if error.sqlstate not in (_IN_USE, _PRIVILEGE):
+            if error.sqlstate not in (IN_USE, PRIVILEGE):
                 raise
 
 
 async def create_database(connection: Connection, name: str) -> None:
     """An empty database of this name. Raises CannotCreateDatabase."""
     try:
-        await connection.script(_statement("create database {} template template0", name))
+        await connection.script(statement("create database {} template template0", name))
     except DatabaseError as error:
-        if error.sqlstate != _PRIVILEGE:
+        if error.sqlstate != PRIVILEGE:
             raise
         raise CannotCreateDatabase(
             f"A database has to be made beside the project's, and the user may not: {error.message}.",
@@ -89,5 +90,6 @@ async def create_database(connection: Connection, name: str) -> None:
         ) from error
 
 
-def _statement(template: str, name: str) -> str:
-    return sql.SQL(template).format(sql.Identifier(name)).as_string()
+def statement(template: str, *names: str) -> str:
+    """A statement with the names in it, quoted."""
+    return sql.SQL(template).format(*map(sql.Identifier, names)).as_string()
