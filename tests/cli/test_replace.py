@@ -101,7 +101,7 @@ def test_a_dump_is_put_back_exactly(shop: Here, form: str) -> None:
 
 
 def test_a_dump_of_another_database_is_taken(shop: Here) -> None:
-    """Roles of it that are not here own and may nothing, the role of its API may nothing, and what is pending is told."""
+    """Roles that are not here own and may nothing, the role of its API may nothing, and what is pending is told."""
     assert shop.howdah("db", "dump", "before.dump").code == 0
     elsewhere = shop.cluster.create_database(other := f"{shop.name}_other")
     script = subprocess.run(
