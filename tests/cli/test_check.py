@@ -91,8 +91,8 @@ def test_metadata_that_no_file_says_is_drift(migrated: Here) -> None:
         database=migrated.name,
     )
     assert names(check(migrated)) == [
-        ("database only", "metadata of table", "article"),
-        ("different", "metadata of table", "author"),
+        ("database only", "metadata", "tables/public.article.toml"),
+        ("different", "metadata", "tables/public.author.toml"),
     ]
     migrated.write("metadata/tables/public.author.toml", TRACKED + "\n")
     assert check(migrated).json["pending"] == ["metadata"]

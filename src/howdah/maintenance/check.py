@@ -10,7 +10,7 @@ from pathlib import Path
 from howdah.data.catalog import files, store
 from howdah.data.catalog.document import to_document
 from howdah.data.catalog.metadata import Metadata
-from howdah.data.catalog.write_files import NotWritableAsToml, to_text
+from howdah.data.catalog.write_files import NotWritableAsToml, to_files
 from howdah.data.sql.encode import to_json as json_text
 from howdah.maintenance.errors import CannotCreateDatabase, DriftFound
 from howdah.maintenance.server import scratch_database
@@ -118,10 +118,10 @@ def _with_metadata(snapshot: Snapshot, metadata: Metadata) -> Snapshot:
 
 
 def _metadata_objects(metadata: Metadata) -> Iterator[DatabaseObject]:
-    """What is said of each tracked table, as its file would say it."""
-    for table in metadata.tables:
-        try:
-            text = to_text(table)
-        except NotWritableAsToml:
-            text = json_text(to_document(Metadata((table,))))
-        yield DatabaseObject("metadata of table", str(table.name), None, {"definition": text})
+    """What the metadata says, as its files would say it."""
+    try:
+        texts = to_files(metadata)
+    except NotWritableAsToml:
+        texts = {"document": json_text(to_document(metadata))}
+    for name, text in texts.items():
+        yield DatabaseObject("metadata", name, None, {"definition": text})
