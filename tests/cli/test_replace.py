@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from tests.cli.commands import CLEAN
 from tests.cli.conftest import Here
-from tests.support import WHEEL_PROGRAMS, Cluster, programs, run
+from tests.support import WHEEL_PROGRAMS, programs, run
 
 from howdah.migrations.drift import compare
 from howdah.migrations.snapshot import Snapshot, take_snapshot
@@ -65,8 +65,14 @@ def properties(here: Here) -> Any:
     )
 
 
-def leftovers(cluster: Cluster) -> list[Any]:
-    return cluster.execute("select datname from pg_database where datname similar to 'howdah_(new|old)%'")
+def digest(here: Here) -> str:
+    return hashlib.sha256(here.name.encode()).hexdigest()[:8]
+
+
+def leftovers(here: Here) -> list[Any]:
+    """What was made beside this database and is still there."""
+    pattern = f"howdah\\_(new|old)\\_{digest(here)}%"
+    return here.cluster.execute(f"select datname from pg_database where datname similar to '{pattern}'")
 
 
 def may_read(here: Here, table: str) -> bool:
@@ -97,7 +103,7 @@ def test_a_dump_is_put_back_exactly(shop: Here, form: str) -> None:
     assert (facts(shop), properties(shop)) == (known, said)
     assert shop.cluster.execute("select id from author order by id", database=shop.name) == [(1,), (2,)]
     assert may_read(shop, "author") and not may_read(shop, "article")
-    assert leftovers(shop.cluster) == []
+    assert leftovers(shop) == []
 
 
 def test_a_dump_of_another_database_is_taken(shop: Here) -> None:
@@ -151,7 +157,7 @@ def test_a_file_that_cannot_be_put_back_changes_nothing(shop: Here, text: str, c
     assert (told.code, code in told.err, words in told.err) == (1, True, True), told
     assert compare(before, snapshot(shop)) == ()
     assert shop.rows("author") == 2
-    assert leftovers(shop.cluster) == []
+    assert leftovers(shop) == []
 
 
 def test_half_a_dump_changes_nothing(shop: Here) -> None:
@@ -162,7 +168,7 @@ def test_half_a_dump_changes_nothing(shop: Here) -> None:
     told = shop.howdah("db", "restore", "half.dump", "--yes")
     assert (told.code, "E212" in told.err) == (1, True), told
     assert shop.rows("author") == 2
-    assert leftovers(shop.cluster) == []
+    assert leftovers(shop) == []
 
 
 def test_a_dump_is_looked_at(shop: Here) -> None:
@@ -193,7 +199,7 @@ def test_a_reset_is_a_new_beginning(shop: Here) -> None:
     assert properties(shop) == said
     assert may_read(shop, "author")
     assert shop.howdah("migration", "check").code == 0
-    assert leftovers(shop.cluster) == []
+    assert leftovers(shop) == []
 
 
 def test_a_reset_that_fails_changes_nothing(shop: Here) -> None:
@@ -204,7 +210,7 @@ def test_a_reset_that_fails_changes_nothing(shop: Here) -> None:
     told = shop.howdah("db", "reset", "--yes")
     assert (told.code, "seeds/02_broken.sql:1" in told.err) == (1, True)
     assert (shop.rows("author"), facts(shop)) == (3, before)
-    assert leftovers(shop.cluster) == []
+    assert leftovers(shop) == []
 
 
 def test_nobody_is_asked_twice_and_nothing_is_done_unasked(shop: Here) -> None:
@@ -241,12 +247,10 @@ def test_who_may_not_is_told_what_is_needed(shop: Here) -> None:
         shop.cluster.execute(f"drop owned by {user}; drop role {user}")
 
 
-def test_what_a_killed_reset_left_goes_with_the_next(shop: Here, tmp_path: Path) -> None:
+def test_what_a_killed_reset_left_goes_with_the_next(shop: Here) -> None:
     """A database half filled, or one that had been replaced: nobody needs it."""
-    import hashlib
-
-    digest = hashlib.sha256(shop.name.encode()).hexdigest()[:8]
     for word in ("new", "old"):
-        shop.cluster.create_database(f"howdah_{word}_{digest}_dead")
+        shop.cluster.create_database(f"howdah_{word}_{digest(shop)}_dead")
+    assert len(leftovers(shop)) == 2
     assert shop.howdah("db", "reset", "--yes").code == 0
-    assert leftovers(shop.cluster) == []
+    assert leftovers(shop) == []
