@@ -144,9 +144,13 @@ def _explain(text: str, given: Mapping[str, object]) -> CannotConnect:
             f"Postgres at {address} has no connection left to give.",
             hint="Lower pool_size and write_pool_size, or raise max_connections in Postgres.",
         )
-    return DatabaseUnreachable(
-        f"Postgres at {address} cannot be reached: {_without_password(text, given)}", hint=_REACH_HINT
-    )
+    hint = _REACH_HINT
+    if "unsupported startup parameter" in lowered:
+        hint = (
+            "That is a connection pooler. Give the address of Postgres itself: howdah pools its connections. Or set "
+            "ignore_startup_parameters = options in the pooler, and howdah works without a role of its own."
+        )
+    return DatabaseUnreachable(f"Postgres at {address} cannot be reached: {_without_password(text, given)}", hint=hint)
 
 
 def _address(given: Mapping[str, object]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,6 +57,12 @@ def api_role(database: str) -> str:
     return encoded[: _NAME_BYTES - 9].decode(errors="ignore") + "_" + digest
 
 
+POOLED = (
+    "A connection pooler between howdah and Postgres drops the session settings howdah connects with (role, timeouts). "
+    "Give howdah the address of Postgres itself: it pools its connections."
+)
+
+
 async def install(connection: Connection, *, with_role: bool = True) -> Installation:
     """The schema is there and of this version, and so is the role where that may be. Safe to call at any time by many.
 
@@ -81,6 +87,20 @@ async def install(connection: Connection, *, with_role: bool = True) -> Installa
         database = json.loads(await connection.submit(_QUERIES["database"]))
         answer = json.loads(await connection.submit(_QUERIES["prepare_role"], [api_role(database).encode()]))
     return Installation(answer["role"], answer["problem"])
+
+
+async def with_effect(installation: Installation, connect: Callable[[str], Awaitable[Connection]]) -> Installation:
+    """The installation as it is when one connects by ``connect(role)``: a pooler in between may keep the role from us.
+
+    Raises CannotConnect, DatabaseError and ConnectionLost.
+    """
+    if installation.role is None:
+        return installation
+    async with await connect(installation.role) as connection:
+        role = installation.role.encode()
+        if await connection.submit("select to_json(current_setting('role') = $1)", [role]) == b"true":
+            return installation
+    return Installation(None, POOLED)
 
 
 async def _installed_version(connection: Connection) -> int:

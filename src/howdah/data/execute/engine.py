@@ -47,7 +47,7 @@ from howdah.observe import events
 from howdah.postgres.connect import ConnectOptions, connect
 from howdah.postgres.connection import Connection
 from howdah.postgres.errors import CannotConnect, DatabaseError, DatabaseUnavailable, PostgresError
-from howdah.postgres.install import Installation, install
+from howdah.postgres.install import Installation, install, with_effect
 from howdah.postgres.lane import Lane
 from howdah.postgres.listen import Listener
 from howdah.postgres.pool import Pool
@@ -148,7 +148,9 @@ class Engine:
         try:
             await self._control.start()
             async with self._control.connection() as connection:
-                self._installation = await install(connection)
+                self._installation = await with_effect(
+                    await install(connection), lambda role: connect(self._dsn, replace(self._owner, role=role))
+                )
                 if self._installation.problem is not None:
                     events.emit(LeastPrivilegeMissing(self._installation.problem))
                 await self._start_knowing(connection)
