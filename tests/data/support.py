@@ -38,14 +38,15 @@ from howdah.data.catalog.model import Catalog
 from howdah.data.catalog.resolve import resolve
 from howdah.data.compile import compile_plan
 from howdah.data.errors import DataError
+from howdah.data.execute.nested import Several, render_nested
 from howdah.data.execute.transaction import Operation, prepare_transaction
-from howdah.data.plan import plan
-from howdah.data.query.ast import Bulk, ColumnName, MetadataCall, Query, TableName, Transaction
+from howdah.data.plan import plan, plan_nested
+from howdah.data.query.ast import Bulk, ColumnName, Explain, MetadataCall, PermissionTest, Query, TableName, Transaction
 from howdah.data.query.json import decode
 from howdah.data.query.parse import parse_request
 from howdah.data.query.references import Reference
 from howdah.data.sql.render import render
-from howdah.data.sql.statement import Literal, Statement, bind
+from howdah.data.sql.statement import Literal, Statement, Written, bind
 from howdah.session import Session
 
 FIXTURE = Path(__file__).parent / "fixture"
@@ -223,11 +224,14 @@ def compiled(body: bytes, session: Session, catalog: Catalog) -> Statement:
 
 def operations(transaction: Transaction, session: Session, catalog: Catalog) -> tuple[Operation, ...]:
     """The operations of a transaction, whose parameters have not been looked up."""
+    return prepare_transaction(transaction, lambda query, kept: _statement(query, session, catalog, kept))
 
-    def prepare(query: Query, kept: tuple[ColumnName, ...]) -> Statement:
-        return render(compile_plan(plan(query, catalog, session, kept=kept)))
 
-    return prepare_transaction(transaction, prepare)
+def _statement(
+    query: Query, session: Session, catalog: Catalog, kept: tuple[ColumnName, ...] = ()
+) -> Statement | Several:
+    nested = plan_nested(query, catalog, session, kept=kept)
+    return render(compile_plan(plan(query, catalog, session, kept=kept))) if nested is None else render_nested(nested)
 
 
 def outcome_of(case: Case) -> dict[str, str]:
@@ -236,12 +240,14 @@ def outcome_of(case: Case) -> dict[str, str]:
         request = parse_request(decode(case.request))
         if isinstance(request, Transaction):
             statements = [operation.statement for operation in operations(request, case.session, fixture_catalog())]
-            return {
-                "statement.sql": "\n\n".join([pretty(statement.text) for statement in statements]) + "\n",
-                "parameters.json": "".join([_shown(statement, case.session) for statement in statements]),
-            }
-        statement = compiled(case.request, case.session, fixture_catalog())
-        return {"statement.sql": pretty(statement.text) + "\n", "parameters.json": _shown(statement, case.session)}
+        else:
+            assert not isinstance(request, Bulk | MetadataCall | Explain | PermissionTest)
+            statements = [_statement(request, case.session, fixture_catalog())]
+        flat = [one for found in statements for one in (found.statements if isinstance(found, Several) else (found,))]
+        return {
+            "statement.sql": "\n\n".join([pretty(statement.text) for statement in flat]) + "\n",
+            "parameters.json": "".join([_shown(statement, case.session) for statement in flat]),
+        }
     except DataError as error:
         return {"error.json": json.dumps(error.to_body(), indent=2) + "\n"}
 
@@ -260,9 +266,15 @@ def _shown(statement: Statement, session: Session) -> str:
 
 def _late(parameter: Literal) -> str | None:
     values = parameter.value if isinstance(parameter.value, list) else [parameter.value]
-    if not any(isinstance(value, Reference) for value in values):
+    if not any(isinstance(value, Reference | Written) for value in values):
         return None
-    return ", ".join([f"<{value}>" if isinstance(value, Reference) else str(value) for value in values])
+    return ", ".join([_named(value) for value in values])
+
+
+def _named(value: Any) -> str:
+    if isinstance(value, Written):
+        return f"<{value.column} of {', '.join(map(str, value.steps))}>"
+    return f"<{value}>" if isinstance(value, Reference) else str(value)
 
 
 def pretty(text: str) -> str:

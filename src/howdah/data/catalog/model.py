@@ -39,7 +39,8 @@ class Column:
 class Relationship:
     """Rows of ``target`` whose columns equal ours: ``mapping`` has pairs of our column and theirs.
 
-    ``unique`` says that a key of the target proves there is at most one such row.
+    ``unique`` says that a key of the target proves there is at most one such row; ``refers`` that our columns refer to
+    theirs, and not theirs to ours, so that their row has to be there first.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Relationship:
     target: TableName
     mapping: tuple[tuple[str, str], ...]
     unique: bool
+    refers: bool
 
 
 @dataclass(frozen=True, slots=True)

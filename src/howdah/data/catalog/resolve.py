@@ -267,6 +267,11 @@ def _relationship(
         case ManualMapping(remote_table, column_mapping):
             target = _target(remote_table, tables, ((None, "using"), "manual_configuration"), "remote_table")
             mapping = _manual_mapping(column_mapping, table, target)
+            theirs_refer = any(
+                key.target == table.name and set(key.columns) == {their for _, their in mapping}
+                for key in database.tables[target.name].foreign_keys
+            )
+            refers = written.kind == "object" and not theirs_refer
         case ForeignKeyOn(column, None):
             if written.kind == "array":
                 raise InvalidConfiguration(
@@ -276,7 +281,7 @@ def _relationship(
             keys = [key for key in database.tables[table.name].foreign_keys if key.columns == (column,)]
             _refuse_unless_one(len(keys), column, table)
             target = _target(keys[0].target, tables, _FOREIGN_KEY_PATH, None)
-            mapping = tuple(zip(keys[0].columns, keys[0].target_columns, strict=True))
+            mapping, refers = tuple(zip(keys[0].columns, keys[0].target_columns, strict=True)), True
         case ForeignKeyOn(column, TableName() as remote_table):
             target = _target(remote_table, tables, _FOREIGN_KEY_PATH, "table")
             keys = [
@@ -285,10 +290,10 @@ def _relationship(
                 if key.columns == (column,) and key.target == table.name
             ]
             _refuse_unless_one(len(keys), column, target)
-            mapping = tuple(zip(keys[0].target_columns, keys[0].columns, strict=True))
+            mapping, refers = tuple(zip(keys[0].target_columns, keys[0].columns, strict=True)), False
     theirs = {their for _, their in mapping}
     unique = any(theirs.issuperset(columns) for columns in target.unique_constraints.values())
-    return Relationship(written.name, written.kind, target.name, mapping, unique)
+    return Relationship(written.name, written.kind, target.name, mapping, unique, refers)
 
 
 _FOREIGN_KEY_PATH: Path = ((None, "using"), "foreign_key_constraint_on")

@@ -19,10 +19,11 @@ from howdah.data.execute.documents import Document, Documents
 from howdah.data.execute.enums import EnumsNotRefreshed, names_of_enums, written
 from howdah.data.execute.examination import Rehearsal
 from howdah.data.execute.known import NOTHING, Known, LeastPrivilegeMissing, load, share, share_changes
+from howdah.data.execute.nested import Part, Several, insert_nested, render_nested
 from howdah.data.execute.remembered import Remembered, Shape, Statements
 from howdah.data.execute.transaction import carry_out, prepare_transaction
 from howdah.data.execute.trial import Trial
-from howdah.data.plan import Plan, Standpoint, plan, standpoint
+from howdah.data.plan import Plan, Standpoint, plan, plan_nested, standpoint
 from howdah.data.query.address import Address, TemplateAddress, place_in_args, with_envelope
 from howdah.data.query.ast import (
     Bulk,
@@ -335,8 +336,8 @@ class Engine:
                 async with self._writes.transaction() as transaction:
                     return await self._transaction(request, session, transaction, self.catalog)
             case _:
-                statement = self._statement(request, session, self.catalog)
-                if shaped is not None:
+                statement = self._compiled(request, session, self.catalog)
+                if shaped is not None and isinstance(statement, Statement):
                     self._remember(session, value, *shaped, statement)
                 return await self._submit(request, statement, session)
 
@@ -344,6 +345,14 @@ class Engine:
         self, query: Query, session: Session, catalog: Catalog, kept: tuple[ColumnName, ...] = ()
     ) -> Statement:
         return render(compile_plan(self._plan(query, session, catalog, kept)))
+
+    def _compiled(
+        self, query: Query, session: Session, catalog: Catalog, kept: tuple[ColumnName, ...] = ()
+    ) -> Statement | Several:
+        """The statement of the query, or the several ones of a nested insert."""
+        stringify = self._stringify_numerics
+        nested = plan_nested(query, catalog, session, self._limits, stringify_numerics=stringify, kept=kept)
+        return self._statement(query, session, catalog, kept) if nested is None else render_nested(nested)
 
     def _plan(self, query: Query, session: Session, catalog: Catalog, kept: tuple[ColumnName, ...] = ()) -> Plan:
         stringify = self._stringify_numerics
@@ -359,8 +368,8 @@ class Engine:
 
     async def _submit(
         self,
-        query: Query | Remembered,
-        statement: Statement,
+        query: Query | Remembered | Part,
+        statement: Statement | Several,
         session: Session,
         *,
         values: Sequence[Any] = (),
@@ -368,6 +377,8 @@ class Engine:
         catalog: Catalog | None = None,
     ) -> bytes:
         """The answer to a planned query, from its lane or ``within`` a transaction. Raises DataError."""
+        if isinstance(statement, Several):
+            return await self._nested(statement, session, within, catalog)
         parameters = bind(statement, session, values)
         submitter = within or (self._writes if statement.writes else self._reads)
         catalog = catalog or self.catalog
@@ -375,6 +386,19 @@ class Engine:
             return await submitter.submit(statement.text, parameters)
         except DatabaseError as error:
             raise _refused(error, query, session, catalog) from error
+
+    async def _nested(
+        self, several: Several, session: Session, within: Submitter | None, catalog: Catalog | None
+    ) -> bytes:
+        if within is None:
+            async with self._writes.transaction() as transaction:
+                return await self._nested(several, session, transaction, catalog)
+        place: Submitter = within
+
+        async def submit(part: Part) -> bytes:
+            return await self._submit(part, part.statement, session, within=place, catalog=catalog)
+
+        return await insert_nested(several, submit)
 
     async def _bulk(self, bulk: Bulk, session: Session, submitter: Submitter, catalog: Catalog) -> bytes:
         answers: list[bytes] = []
@@ -385,17 +409,17 @@ class Engine:
                 answers.append(await self._transaction(request, session, submitter, catalog))
             else:
                 assert not isinstance(request, MetadataCall | Examined), "a bulk with calls is administered"
-                statement = self._statement(request, session, catalog)
+                statement = self._compiled(request, session, catalog)
                 answers.append(await self._submit(request, statement, session, within=submitter, catalog=catalog))
         return b"[" + b",".join(answers) + b"]"
 
     async def _transaction(
         self, transaction: Transaction, session: Session, submitter: Submitter, catalog: Catalog
     ) -> bytes:
-        async def submit(query: Query, statement: Statement) -> bytes:
+        async def submit(query: Query, statement: Statement | Several) -> bytes:
             return await self._submit(query, statement, session, within=submitter, catalog=catalog)
 
-        prepared = prepare_transaction(transaction, lambda query, kept: self._statement(query, session, catalog, kept))
+        prepared = prepare_transaction(transaction, lambda query, kept: self._compiled(query, session, catalog, kept))
         return await carry_out(prepared, submit)
 
     async def _refresh_enums(self, tables: Iterable[TableName]) -> None:
@@ -467,7 +491,7 @@ class Engine:
                 )
             case _:
                 catalog = administration.known.catalog
-                statement = self._statement(request, session, catalog)
+                statement = self._compiled(request, session, catalog)
 
                 async def submit(connection: Connection) -> bytes:
                     return await self._submit(request, statement, session, within=connection, catalog=catalog)
@@ -489,7 +513,7 @@ def _first_call(bulk: Bulk) -> MetadataCall | None:
     return None
 
 
-def _refused(error: DatabaseError, query: Query | Remembered, session: Session, catalog: Catalog) -> DataError:
+def _refused(error: DatabaseError, query: Query | Remembered | Part, session: Session, catalog: Catalog) -> DataError:
     """What the caller is told of Postgres's refusal; what is no fault of the caller's is in the log, in full."""
     table = catalog.nameable.get(query.table)
     mapped = _mapped(

@@ -12,14 +12,15 @@ from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
 from howdah.data.errors import ReferenceFailed
+from howdah.data.execute.nested import Several
 from howdah.data.query.ast import ColumnName, Delete, Insert, Query, Transaction, Update
 from howdah.data.query.references import Reference, needed_column, read_value, resolve_reference
 from howdah.data.sql.statement import Literal, Statement, Value
 
-Prepare: TypeAlias = Callable[[Query, tuple[ColumnName, ...]], Statement]
-"""The statement of a query, and of the rows it writes keep these columns. Raises DataError."""
+Prepare: TypeAlias = Callable[[Query, tuple[ColumnName, ...]], Statement | Several]
+"""The statement, or statements, of a query, and of the rows it writes keep these columns. Raises DataError."""
 
-Submit: TypeAlias = Callable[[Query, Statement], Awaitable[bytes]]
+Submit: TypeAlias = Callable[[Query, Statement | Several], Awaitable[bytes]]
 """What the statement of a query answers. Raises DataError."""
 
 _DECODER: Final = json.JSONDecoder(parse_float=Decimal)
@@ -32,7 +33,7 @@ class Operation:
     """A query of a transaction, whose parameters may have references for values."""
 
     query: Query
-    statement: Statement
+    statement: Statement | Several
     referred: bool
     """Whether a later query refers to its answer."""
     keeps: bool
@@ -88,9 +89,15 @@ async def carry_out(operations: tuple[Operation, ...], submit: Submit) -> bytes:
     return b"[" + b",".join(answers) + b"]"
 
 
-def _with_references(statement: Statement) -> Statement:
+def _with_parameters(statement: Statement | Several, change: Callable[[Value], Value]) -> Statement | Several:
+    if isinstance(statement, Several):
+        return statement.with_parameters(change)
+    return replace(statement, parameters=tuple([change(parameter) for parameter in statement.parameters]))
+
+
+def _with_references(statement: Statement | Several) -> Statement | Several:
     """The statement with References for the values that are some."""
-    return replace(statement, parameters=tuple([_read(parameter) for parameter in statement.parameters]))
+    return _with_parameters(statement, _read)
 
 
 def _read(parameter: Value) -> Value:
@@ -102,7 +109,7 @@ def _read(parameter: Value) -> Value:
     return replace(parameter, value=read_value(parameter.value, parameter.path))
 
 
-def _references(statement: Statement) -> list[Reference]:
+def _references(statement: Statement | Several) -> list[Reference]:
     found: list[Reference] = []
     for parameter in statement.parameters:
         if isinstance(parameter, Literal):
@@ -111,7 +118,7 @@ def _references(statement: Statement) -> list[Reference]:
     return found
 
 
-def _filled(operation: Operation, look_up: Callable[[Reference], Any]) -> Statement:
+def _filled(operation: Operation, look_up: Callable[[Reference], Any]) -> Statement | Several:
     """The operation's statement with what its references lead to."""
 
     def fill(parameter: Value) -> Value:
@@ -127,12 +134,12 @@ def _filled(operation: Operation, look_up: Callable[[Reference], Any]) -> Statem
             if parameter.many and not isinstance(value, list):
                 raise ReferenceFailed(f'the reference "{reference}" does not lead to a list', path=reference.path)
             return replace(parameter, value=value)
-        if parameter.many:
+        if parameter.many and isinstance(parameter.value, list):
             members = [look_up(item) if isinstance(item, Reference) else item for item in parameter.value]
             return replace(parameter, value=members)
         return parameter
 
-    return replace(operation.statement, parameters=tuple([fill(item) for item in operation.statement.parameters]))
+    return _with_parameters(operation.statement, fill)
 
 
 def _is_written(parameter: Literal, query: Query) -> bool:

@@ -9,15 +9,36 @@ from __future__ import annotations
 from typing import assert_never
 
 from howdah.data.catalog.model import Catalog
+from howdah.data.errors import NotSupported
 from howdah.data.plan.aggregation import plan_aggregate
 from howdah.data.plan.insert import plan_insert
+from howdah.data.plan.nested import is_nested, plan_nested_insert
 from howdah.data.plan.rows import plan_count, plan_select
 from howdah.data.plan.scope import Scope, Standpoint, standpoint
 from howdah.data.plan.update import plan_delete, plan_update
-from howdah.data.plan.values import Plan
+from howdah.data.plan.values import NestedInsertPlan, Plan
 from howdah.data.query.ast import Aggregate, ColumnName, Count, Delete, Insert, Query, Select, Update
 from howdah.data.query.limits import DEFAULT_LIMITS, Limits
 from howdah.session import Session
+
+
+def plan_nested(
+    query: Query,
+    catalog: Catalog,
+    session: Session,
+    limits: Limits = DEFAULT_LIMITS,
+    *,
+    stringify_numerics: bool = False,
+    kept: tuple[ColumnName, ...] = (),
+) -> NestedInsertPlan | None:
+    """What an insert means that is of several tables, or returns rows of several; None when the query is none.
+
+    Raises as `plan` does.
+    """
+    if not isinstance(query, Insert):
+        return None
+    scope = Scope(catalog.nameable, session, limits, stringify_numerics=stringify_numerics)
+    return plan_nested_insert(query, scope, kept) if is_nested(query, scope) else None
 
 
 def plan(
@@ -34,13 +55,16 @@ def plan(
     ``kept`` are columns of the rows it writes that later queries of its transaction need.
 
     The requests of a bulk are planned one after the other by whoever carries them out, because each may change the
-    catalog for the next. Raises PermissionDenied, NotExists, NotSupported and UnexpectedPayload.
+    catalog for the next. Raises PermissionDenied, NotExists, NotSupported (a nested insert: that is for `plan_nested`)
+    and UnexpectedPayload.
     """
     scope = Scope(catalog.nameable, session, limits, stringify_numerics=stringify_numerics)
     match query:
         case Select():
             return plan_select(query, scope)
         case Insert():
+            if is_nested(query, scope):
+                raise NotSupported("a nested insert is several statements, and this is for one", path=query.path)
             return plan_insert(query, scope, kept)
         case Update():
             return plan_update(query, scope, kept)
@@ -53,4 +77,4 @@ def plan(
     assert_never(query)
 
 
-__all__ = ["Plan", "Standpoint", "plan", "standpoint"]
+__all__ = ["NestedInsertPlan", "Plan", "Standpoint", "plan", "plan_nested", "standpoint"]

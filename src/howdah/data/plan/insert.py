@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from howdah.data.catalog.access import find_column
 from howdah.data.catalog.condition import TRUE
@@ -13,7 +14,9 @@ from howdah.data.plan.rows import plan_returning
 from howdah.data.plan.scope import Scope
 from howdah.data.plan.values import Cell, ConflictPlan, ConflictUpdate, InsertPlan
 from howdah.data.plan.writing import refuse_unwritable, writable_column
-from howdah.data.query.ast import ColumnName, Insert, OnConflict
+from howdah.data.query.ast import ColumnName, Entry, Insert, OnConflict, Returning
+from howdah.data.query.selection import plain_column
+from howdah.data.sql.statement import Literal, Written
 
 MAX_PARAMETERS = 65_535
 """Postgres counts the parameters of one statement in 16 bits."""
@@ -35,8 +38,10 @@ def plan_insert(query: Insert, scope: Scope, kept: tuple[ColumnName, ...] = ()) 
     for index, row in enumerate(query.objects):
         for name in row:
             if name not in given:
+                value, at = row[name], query.places[index] if query.places else (place, index)
+                where = value.path if isinstance(value, Written) else (at, name)
                 given[name] = writable_column(
-                    table, permission.columns, permission.presets, name, "insert", scope.role, ((place, index), name)
+                    table, permission.columns, permission.presets, name, "insert", scope.role, where
                 )
     columns = (*[column.name for column in given.values()], *permission.presets)
     if len(columns) * len(query.objects) > MAX_PARAMETERS:
@@ -44,10 +49,9 @@ def plan_insert(query: Insert, scope: Scope, kept: tuple[ColumnName, ...] = ()) 
     presets = [Cell(value, table.columns[name].type.sql) for name, value in permission.presets.items()]
     rows = []
     for index, row in enumerate(query.objects):
-        at = (place, index)
+        at = query.places[index] if query.places else (place, index)
         cells: list[Cell | None] = [
-            Cell(value_of(row[name], column.type, (at, name), stored=False), column.type.sql) if name in row else None
-            for name, column in given.items()
+            _cell(row[name], column, (at, name)) if name in row else None for name, column in given.items()
         ]
         rows.append((*cells, *presets))
     if not columns:
@@ -63,9 +67,22 @@ def plan_insert(query: Insert, scope: Scope, kept: tuple[ColumnName, ...] = ()) 
         tuple(rows),
         on_conflict,
         permission.check,
-        plan_returning(query.returning, permissions.select, table, scope, query.path),
+        plan_returning(_plain(query.returning), permissions.select, table, scope, query.path),
         plan_returning(kept or None, permissions.select, table, scope, kept[0].path if kept else None),
     )
+
+
+def _plain(returning: tuple[Entry, ...] | None) -> Returning:
+    """What is returned, which is columns. Raises UnexpectedPayload for relationships."""
+    if returning is None:
+        return None
+    return tuple([plain_column(entry) for entry in returning])
+
+
+def _cell(value: Any, column: Column, path: Path) -> Cell:
+    if isinstance(value, Written):
+        return Cell(Literal(value, "text", value.path), column.type.sql)
+    return Cell(value_of(value, column.type, path, stored=False), column.type.sql)
 
 
 def _on_conflict(

@@ -45,7 +45,7 @@ def plan_select(query: Select, scope: Scope) -> SelectPlan | PagePlan:
     """The rows of a select, or a page of them."""
     table, permissions = scope.table(query.table, "select", query.path)
     permission = scope.readable(table, permissions, query.path)
-    rows = _rows(query.rows, table, permission, scope, query.path)
+    rows = plan_rows(query.rows, table, permission, scope, query.path)
     if query.page is None:
         return SelectPlan(rows)
     return plan_page(query.page, query.rows, rows, table, permission, scope)
@@ -85,7 +85,8 @@ def plan_returning(
     return ReturningPlan(tuple([column_output(column, scope) for column in columns.values()]), permission.filter)
 
 
-def _rows(rows: Rows, table: Table, permission: SelectPermission, scope: Scope, path: Path) -> RowsPlan:
+def plan_rows(rows: Rows, table: Table, permission: SelectPermission, scope: Scope, path: Path) -> RowsPlan:
+    """Which columns of which rows, for the role. Raises PermissionDenied, NotExists and UnexpectedPayload."""
     outputs = _outputs(rows.columns, table, permission, scope)
     refuse_too_many(outputs, (path, "columns"))
     condition = permission.filter
@@ -150,7 +151,7 @@ def _wildcard(
         if found is None:
             continue  # the role may not read it
         scope.budget.spend(wildcard.path)
-        rows = _rows(below, found[1], found[2], scope, wildcard.path)
+        rows = plan_rows(below, found[1], found[2], scope, wildcard.path)
         yield _related_output(relationship.name, relationship, rows)
 
 
@@ -175,7 +176,7 @@ def _related(entry: RelatedRows, table: Table, scope: Scope) -> RelatedOutput:
             "where, order_by, limit and offset are for array relationships; this is an object relationship",
             path=entry.path,
         )
-    return _related_output(entry.alias, relationship, _rows(entry.rows, target, permission, scope, entry.path))
+    return _related_output(entry.alias, relationship, plan_rows(entry.rows, target, permission, scope, entry.path))
 
 
 def _related_aggregation(entry: RelatedAggregation, table: Table, scope: Scope) -> RelatedAggregateOutput:

@@ -7,8 +7,9 @@ from typing import TypeAlias
 
 from howdah.data.catalog.condition import Condition
 from howdah.data.catalog.database import ColumnType
+from howdah.data.errors import Path
 from howdah.data.query.ast import AggregateFunction, AssignmentOperator, TableName
-from howdah.data.sql.statement import Value
+from howdah.data.sql.statement import Value, Written
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +207,50 @@ class InsertPlan:
     check: Condition
     returning: ReturningPlan | None
     kept: ReturningPlan | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenRows:
+    """The rows of a table that earlier statements wrote, by a key: its columns, their types and where values are."""
+
+    table: TableName
+    key: tuple[tuple[str, str, Written], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InsertStep:
+    """One statement of a nested insert. What it keeps is the text of columns that later ones need."""
+
+    plan: InsertPlan
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class CheckStep:
+    """Every one of the rows must fulfil ``check``, once all are there."""
+
+    of: WrittenRows
+    check: Condition
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class ReadStep:
+    """What is told of the rows, in the order they were given in."""
+
+    rows: RowsPlan
+    of: WrittenRows
+
+
+@dataclass(frozen=True, slots=True)
+class NestedInsertPlan:
+    """Rows of several tables, each inserted once those are there that it refers to; then checks, then the answer."""
+
+    inserts: tuple[InsertStep, ...]
+    checks: tuple[CheckStep, ...]
+    returning: ReadStep | None
+    kept: ReadStep | None
+    path: Path
 
 
 @dataclass(frozen=True, slots=True)

@@ -271,13 +271,17 @@ Returning: TypeAlias = "tuple[ColumnName | Wildcard, ...] | None"
 
 @dataclass(frozen=True, slots=True)
 class Insert:
-    """New rows, each a mapping of column to value."""
+    """New rows, each a mapping of column to value, or of relationship to what is nested in it.
+
+    ``places`` are those of the objects, where they are not in the list ``objects`` of the arguments.
+    """
 
     table: TableName
     objects: tuple[Mapping[str, Any], ...]
     on_conflict: OnConflict | None
-    returning: Returning
+    returning: tuple[Entry, ...] | None
     path: Path
+    places: tuple[Path, ...] = ()
 
 
 AssignmentOperator = Literal["set", "inc", "mul", "default"]

@@ -26,7 +26,6 @@ from howdah.data.query.ast import (
     Explain,
     Insert,
     MetadataCall,
-    OnConflict,
     PermissionTest,
     Query,
     Request,
@@ -35,6 +34,7 @@ from howdah.data.query.ast import (
     Transaction,
     Update,
 )
+from howdah.data.query.conflict import parse_on_conflict
 from howdah.data.query.cursor import parse_page
 from howdah.data.query.examination import Read, parse_explain, parse_permission_test
 from howdah.data.query.limits import DEFAULT_LIMITS, Limits
@@ -43,7 +43,6 @@ from howdah.data.query.reading import (
     Budget,
     expected,
     read_list,
-    read_name,
     read_object,
     read_table,
     refuse_other_keys,
@@ -54,6 +53,7 @@ from howdah.data.query.selection import (
     ROWS_KEYS,
     parse_aggregation,
     parse_column_names,
+    parse_columns,
     parse_plain_columns,
     parse_rows,
 )
@@ -192,32 +192,10 @@ def _insert(args: dict[str, Any], path: Path, budget: Budget) -> Insert:
         raise UnexpectedPayload("objects cannot be an empty list", path=place)
     rows = tuple([read_object(item, (place, index)) for index, item in enumerate(objects)])
     conflict = args.get("on_conflict")
-    on_conflict = None if conflict is None else _on_conflict(conflict, (path, "on_conflict"), budget)
-    return Insert(table, rows, on_conflict, _returning(args, path, budget), path)
-
-
-def _on_conflict(value: Any, path: Path, budget: Budget) -> OnConflict:
-    fields = read_object(value, path)
-    refuse_other_keys(fields, _CONFLICT_KEYS, path)
-    if "action" not in fields:
-        raise Unreadable("the key 'action' was not present", path=path)
-    action = fields["action"]
-    if action not in ("update", "ignore"):
-        raise Unreadable('expected "update" or "ignore"', path=(path, "action"))
-    name, on = fields.get("constraint"), fields.get("constraint_on")
-    if name is not None and on is not None:
-        raise UnexpectedPayload('"constraint" and "constraint_on" cannot be given together', path=path)
-    if action == "update" and name is None and on is None:
-        raise UnexpectedPayload('"update" needs one of "constraint" and "constraint_on"', path=path)
-    if name is not None:
-        name = read_name(name, (path, "constraint"))
-    columns = None
-    if on is not None:
-        place = (path, "constraint_on")
-        columns = parse_column_names([on] if isinstance(on, str) else on, place, budget)
-        if not columns:
-            raise UnexpectedPayload("constraint_on cannot be an empty list", path=place)
-    return OnConflict(action == "update", name, columns, path)
+    on_conflict = None if conflict is None else parse_on_conflict(conflict, (path, "on_conflict"), budget)
+    returning = args.get("returning")
+    columns = None if returning is None else parse_columns(returning, (path, "returning"), budget)
+    return Insert(table, rows, on_conflict, columns, path)
 
 
 def _update(args: dict[str, Any], path: Path, budget: Budget) -> Update:
@@ -296,7 +274,6 @@ _SEVERAL = ("bulk", "transaction")  # a type may be anything, also what has no h
 _ENVELOPE_KEYS = frozenset({"type", "args", "version"})
 _SELECT_KEYS = ROWS_KEYS | {"table", "page"}
 _INSERT_KEYS = frozenset({"table", "objects", "on_conflict", "returning"})
-_CONFLICT_KEYS = frozenset({"action", "constraint", "constraint_on"})
 _UPDATE_KEYS = frozenset({"table", "where", "returning", "$default", *_ASSIGNMENTS})
 _DELETE_KEYS = frozenset({"table", "where", "returning"})
 _AGGREGATE_KEYS = AGGREGATION_KEYS | {"table"}

@@ -143,12 +143,14 @@ def parse_columns(value: Any, path: Path, budget: Budget, nesting: int = 0) -> t
 
 def parse_plain_columns(value: Any, path: Path, budget: Budget) -> tuple[ColumnName | Wildcard, ...]:
     """The entries of ``returning``: columns and ``*``. Raises UnexpectedPayload for a relationship."""
-    plain: list[ColumnName | Wildcard] = []
-    for entry in parse_columns(value, path, budget):
-        if isinstance(entry, RelatedRows | RelatedAggregation) or (isinstance(entry, Wildcard) and entry.depth > 1):
-            raise UnexpectedPayload("relationships cannot be returned", path=entry.path)
-        plain.append(entry)
-    return tuple(plain)
+    return tuple([plain_column(entry) for entry in parse_columns(value, path, budget)])
+
+
+def plain_column(entry: Entry) -> ColumnName | Wildcard:
+    """The entry, which is a column or ``*``. Raises UnexpectedPayload for a relationship."""
+    if isinstance(entry, RelatedRows | RelatedAggregation) or (isinstance(entry, Wildcard) and entry.depth > 1):
+        raise UnexpectedPayload("relationships cannot be returned", path=entry.path)
+    return entry
 
 
 def parse_column_names(value: Any, path: Path, budget: Budget) -> tuple[ColumnName, ...]:

@@ -40,6 +40,7 @@ BinaryOperator = Literal[
 ]
 FunctionName = Literal[
     "avg",
+    "bool_and",
     "coalesce",
     "convert_to",
     "count",
@@ -51,6 +52,7 @@ FunctionName = Literal[
     "min",
     "row_to_json",
     "sum",
+    "to_json",
     "translate",
 ]
 Keyword = Literal["'-_'", "'UTF8'", "'[]'", "'base64'", "*", "0", "1", "DEFAULT", "E'+/=\\n'", "NULL", "false", "true"]
@@ -255,7 +257,24 @@ class WithSource:
     name: str
 
 
-Source: TypeAlias = "TableSource | SelectSource | WithSource"
+@dataclass(frozen=True, slots=True)
+class Unnested:
+    """Arrays of one length as a relation: a column for each, and a last one for the place."""
+
+    arrays: tuple[Expression, ...]
+    columns: tuple[str, ...]
+    alias: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedSource:
+    """A table and beside it keys of some of its rows."""
+
+    table: TableSource
+    keys: Unnested
+
+
+Source: TypeAlias = "TableSource | SelectSource | WithSource | KeyedSource"
 
 # Statements.
 

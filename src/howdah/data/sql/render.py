@@ -24,6 +24,7 @@ from howdah.data.sql.ast import (
     Expression,
     Insert,
     Invoke,
+    KeyedSource,
     Not,
     NullTest,
     Number,
@@ -147,6 +148,15 @@ def _source(source: Source, writer: _Writer) -> None:
             writer.name(alias)
         case WithSource(name):
             writer.name(name)
+        case KeyedSource(table, keys):
+            _table(table, writer)
+            writer.syntax(", unnest(")
+            _expressions(keys.arrays, ", ", writer)
+            writer.syntax(") WITH ORDINALITY AS ")
+            writer.name(keys.alias)
+            writer.syntax(" (")
+            _names(keys.columns, writer)
+            writer.syntax(")")
         case _:
             assert_never(source)
 

@@ -49,6 +49,19 @@ class Hole:
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """The place of a Literal's value that is only known once earlier statements of a nested insert have run.
+
+    It is the text of ``column`` in the only row that the statement ``steps`` names wrote; in a Literal of many, in all
+    the rows that these statements wrote.
+    """
+
+    steps: tuple[int, ...]
+    column: str
+    path: Path = None
+
+
+@dataclass(frozen=True, slots=True)
 class SessionVariable:
     """The value a session has for ``name`` (lower case); Postgres casts its text."""
 

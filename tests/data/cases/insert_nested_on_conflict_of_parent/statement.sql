@@ -1,0 +1,18 @@
+WITH "written" AS (INSERT INTO "public"."author" AS "t1" ("name") VALUES ($1::text) ON CONFLICT ("name") DO
+UPDATE SET "name" = "excluded"."name" RETURNING (SELECT row_to_json("r1".*) FROM (SELECT "t1"."id"::text AS
+"id") AS "r1") AS "kept") SELECT json_build_array((SELECT coalesce(json_agg("written"."kept"), '[]') FROM
+"written"), (SELECT row_to_json("r2".*) FROM (SELECT count(*) AS "affected_rows" FROM "written") AS "r2"))
+
+WITH "written" AS (INSERT INTO "public"."author" AS "t1" ("name") VALUES ($1::text) ON CONFLICT ("name") DO
+UPDATE SET "name" = "excluded"."name" RETURNING (SELECT row_to_json("r1".*) FROM (SELECT "t1"."id"::text AS
+"id") AS "r1") AS "kept") SELECT json_build_array((SELECT coalesce(json_agg("written"."kept"), '[]') FROM
+"written"), (SELECT row_to_json("r2".*) FROM (SELECT count(*) AS "affected_rows" FROM "written") AS "r2"))
+
+WITH "written" AS (INSERT INTO "public"."article" AS "t1" ("title", "author_id") VALUES ($1::text,
+$2::integer), ($3::text, $4::integer) RETURNING (SELECT row_to_json("r1".*) FROM (SELECT "t1"."id"::text AS
+"id") AS "r1") AS "kept") SELECT json_build_array((SELECT coalesce(json_agg("written"."kept"), '[]') FROM
+"written"), (SELECT row_to_json("r2".*) FROM (SELECT count(*) AS "affected_rows" FROM "written") AS "r2"))
+
+SELECT coalesce(json_agg("r1".*), '[]') FROM (SELECT "t1"."title", "t1"."author_id" FROM "public"."article" AS
+"t1", unnest($1::integer[]) WITH ORDINALITY AS "keys" ("k1", "place") WHERE ("t1"."id" = "keys"."k1") ORDER BY
+"keys"."place") AS "r1"

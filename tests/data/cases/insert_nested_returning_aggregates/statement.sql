@@ -1,0 +1,13 @@
+WITH "written" AS (INSERT INTO "public"."article" AS "t1" ("title", "author_id") VALUES ($1::text,
+$2::integer) RETURNING (SELECT row_to_json("r1".*) FROM (SELECT "t1"."id"::text AS "id") AS "r1") AS "kept")
+SELECT json_build_array((SELECT coalesce(json_agg("written"."kept"), '[]') FROM "written"), (SELECT
+row_to_json("r2".*) FROM (SELECT count(*) AS "affected_rows" FROM "written") AS "r2"))
+
+WITH "written" AS (INSERT INTO "public"."comment" AS "t1" ("user_id", "text", "article_id") VALUES
+($1::integer, $2::text, $3::integer), ($4::integer, $5::text, $6::integer) RETURNING 1) SELECT
+row_to_json("r1".*) FROM (SELECT count(*) AS "affected_rows" FROM "written") AS "r1"
+
+SELECT coalesce(json_agg("r2".*), '[]') FROM (SELECT (SELECT row_to_json("r1".*) FROM (SELECT count(*) AS "n"
+FROM "public"."comment" AS "t2" WHERE ("t2"."article_id" = "t1"."id")) AS "r1") AS "comments" FROM
+"public"."article" AS "t1", unnest($1::integer[]) WITH ORDINALITY AS "keys" ("k1", "place") WHERE ("t1"."id" =
+"keys"."k1") ORDER BY "keys"."place") AS "r2"

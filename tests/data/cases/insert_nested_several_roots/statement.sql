@@ -1,0 +1,34 @@
+WITH "written" AS (INSERT INTO "public"."author" AS "t1" ("name") VALUES ($1::text) RETURNING (SELECT
+row_to_json("r1".*) FROM (SELECT "t1"."id"::text AS "id") AS "r1") AS "kept") SELECT json_build_array((SELECT
+coalesce(json_agg("written"."kept"), '[]') FROM "written"), (SELECT row_to_json("r2".*) FROM (SELECT count(*)
+AS "affected_rows" FROM "written") AS "r2"))
+
+WITH "written" AS (INSERT INTO "public"."author" AS "t1" ("name") VALUES ($1::text) RETURNING (SELECT
+row_to_json("r1".*) FROM (SELECT "t1"."id"::text AS "id") AS "r1") AS "kept") SELECT json_build_array((SELECT
+coalesce(json_agg("written"."kept"), '[]') FROM "written"), (SELECT row_to_json("r2".*) FROM (SELECT count(*)
+AS "affected_rows" FROM "written") AS "r2"))
+
+WITH "written" AS (INSERT INTO "public"."article" AS "t1" ("title", "author_id") VALUES ($1::text,
+$2::integer) RETURNING (SELECT row_to_json("r1".*) FROM (SELECT "t1"."id"::text AS "id") AS "r1") AS "kept")
+SELECT json_build_array((SELECT coalesce(json_agg("written"."kept"), '[]') FROM "written"), (SELECT
+row_to_json("r2".*) FROM (SELECT count(*) AS "affected_rows" FROM "written") AS "r2"))
+
+WITH "written" AS (INSERT INTO "public"."article" AS "t1" ("title", "author_id") VALUES ($1::text,
+$2::integer) RETURNING (SELECT row_to_json("r1".*) FROM (SELECT "t1"."id"::text AS "id") AS "r1") AS "kept")
+SELECT json_build_array((SELECT coalesce(json_agg("written"."kept"), '[]') FROM "written"), (SELECT
+row_to_json("r2".*) FROM (SELECT count(*) AS "affected_rows" FROM "written") AS "r2"))
+
+WITH "written" AS (INSERT INTO "public"."article" AS "t1" ("title", "author_id") VALUES ($1::text,
+$2::integer), ($3::text, $4::integer) RETURNING (SELECT row_to_json("r1".*) FROM (SELECT "t1"."id"::text AS
+"id") AS "r1") AS "kept") SELECT json_build_array((SELECT coalesce(json_agg("written"."kept"), '[]') FROM
+"written"), (SELECT row_to_json("r2".*) FROM (SELECT count(*) AS "affected_rows" FROM "written") AS "r2"))
+
+WITH "written" AS (INSERT INTO "public"."comment" AS "t1" ("user_id", "text", "article_id") VALUES
+($1::integer, $2::text, $3::integer) RETURNING 1) SELECT row_to_json("r1".*) FROM (SELECT count(*) AS
+"affected_rows" FROM "written") AS "r1"
+
+SELECT coalesce(json_agg("r3".*), '[]') FROM (SELECT "t1"."title", (SELECT row_to_json("r1".*) FROM (SELECT
+"t2"."name" FROM "public"."author" AS "t2" WHERE ("t2"."id" = "t1"."author_id")) AS "r1") AS "author", (SELECT
+coalesce(json_agg("r2".*), '[]') FROM (SELECT "t3"."text" FROM "public"."comment" AS "t3" WHERE
+("t3"."article_id" = "t1"."id")) AS "r2") AS "comments" FROM "public"."article" AS "t1", unnest($1::integer[])
+WITH ORDINALITY AS "keys" ("k1", "place") WHERE ("t1"."id" = "keys"."k1") ORDER BY "keys"."place") AS "r3"
