@@ -1,7 +1,8 @@
-"""``howdah migration``: list, show, new, up, down, squash, check."""
+"""``howdah migration``: list, show, new, up, down, squash, check, adopt."""
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,10 @@ from howdah.cli.command import Command, Group, console_of
 from howdah.cli.console import Console
 
 if TYPE_CHECKING:  # importing them is slow, and a completion does not need them
+    from howdah.maintenance.check import Report
     from howdah.migrations.load import File
     from howdah.migrations.plan import Standing
+    from howdah.project.sections import Project
 
 COLUMNS = ("VERSION", "NAME", "STATE", "APPLIED", "TOOK")
 
@@ -215,12 +218,19 @@ def check(context: click.Context) -> None:
       howdah migration check
       howdah migration check --json | jq '.error.differences'
     """
+    console = console_of(context)
+    report = _checked(console, databases.project_of(console))
+    told = {"differences": [], "pending": list(report.pending), "replayed": report.replayed}
+    console.data(told, _all_well(report))
+
+
+def _checked(console: Console, project: Project) -> Report:
+    """The report of a check that found nothing; what it finds is shown. Raises DriftFound."""
     from howdah import development
     from howdah.migrations.drift import to_lines
 
-    console = console_of(context)
     with databases.shown_problems(console):
-        report = development.check_drift(databases.project_of(console))
+        report = development.check_drift(project)
     if not console.json:
         for line in to_lines(report.differences):
             console.line(_painted(console, line))
@@ -231,8 +241,51 @@ def check(context: click.Context) -> None:
         for name in report.pending:
             console.say(f"{name} is pending: not compared.")
     report.refuse_drift()
-    told = {"differences": [], "pending": list(report.pending), "replayed": report.replayed}
-    console.data(told, f"The database is what the {report.replayed} applied migrations make.")
+    return report
+
+
+def _all_well(report: Report) -> str:
+    count = "1 applied migration makes" if report.replayed == 1 else f"{report.replayed} applied migrations make"
+    return f"The database is what the {count}."
+
+
+@command_.command("adopt", cls=Command)
+@click.option("--name", default="initial", show_default=True, help="The name of the first migration.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be written.")
+@click.pass_context
+def adopt(context: click.Context, name: str, dry_run: bool) -> None:
+    r"""Take over a database that is there: what it is made of becomes the first migration, applied already.
+
+    Its tables are tracked, with a relationship for each foreign key, or as Hasura's catalogue in it says. Afterwards
+    the files are replayed and compared with it, as by `migration check`.
+
+    \b
+    Examples:
+      DATABASE_URL=postgresql://… howdah migration adopt --dry-run
+      howdah migration adopt --name shop
+    """
+    import datetime as dt
+
+    from howdah.maintenance import adopt as adopting
+
+    console, root = console_of(context), running.project_folder(console_of(context))
+    project = databases.project_of(console)
+    planned = databases.with_database(console, project, lambda it: adopting.plan_adoption(root, it, os.environ, name))
+    told: dict[str, Any] = {"source": planned.source, "applied": [one.place for one in planned.applied]}
+    if dry_run:
+        texts = {**({"up.sql": planned.sql} if planned.sql is not None else {}), **planned.metadata}
+        shown = "\n".join(f"-- {file}\n{text}" for file, text in texts.items())
+        console.data({**told, "files": texts, "dry_run": True}, shown.rstrip())
+        console.say("Nothing was changed.")
+        return
+    now = dt.datetime.now(dt.UTC)
+    written = databases.with_database(console, project, lambda it: adopting.adopt(root, it, planned, now))
+    if not console.json:
+        for place in (*told["applied"], *written):
+            console.line(place)
+        console.say(f"Written and applied; what is said of the tables comes from {planned.source}.")
+    report = _checked(console, project)
+    console.data({**told, "files": list(written), "dry_run": False, "replayed": report.replayed}, _all_well(report))
 
 
 def _painted(console: Console, line: str) -> str:

@@ -39,6 +39,28 @@ async def dump(postgres: Postgres, file: Path, environment: Mapping[str, str]) -
     return await asyncio.to_thread(_dump, program, file, _told(postgres, environment))
 
 
+async def dump_schema(postgres: Postgres, environment: Mapping[str, str], *, without: Sequence[str]) -> str:
+    """What pg_dump says of the database but for its rows and the schemas ``without``, as SQL.
+
+    Raises ClientMissing, ClientFailed.
+    """
+    words = ("--schema-only", "--no-password", "--no-subscriptions", "--no-security-labels")
+    left_out = (f"--exclude-schema={schema}" for schema in without)
+    process = await asyncio.create_subprocess_exec(
+        find("pg_dump", postgres, environment),
+        *words,
+        *left_out,
+        env=_told(postgres, environment),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    script, said = await process.communicate()
+    if process.returncode != 0:
+        raise ClientFailed("\n  ".join(["pg_dump failed:", *said.decode(errors="replace").splitlines()[-8:]]))
+    return script.decode()
+
+
 async def restore(
     postgres: Postgres, file: Path, database: str, environment: Mapping[str, str], *, archive: bool
 ) -> None:

@@ -6,6 +6,7 @@
     ├── DriftFound             E201  the database is not what the files say (exit code 3)
     ├── CannotCreateDatabase   E214  the user may not make or rename databases
     ├── CannotSwap             E217  somebody is connected who cannot be disconnected
+    ├── AdoptRefused           E218  the database, or the folder, has migrations already
     └── CannotRestore          E215  the file is no dump that this server takes
 """
 
@@ -60,6 +61,12 @@ class CannotSwap(MaintenanceError):
     """The database cannot be replaced while somebody is connected."""
 
     code = "E217"
+
+
+class AdoptRefused(MaintenanceError):
+    """The database cannot be taken over."""
+
+    code = "E218"
 
 
 class CannotRestore(MaintenanceError):

@@ -198,6 +198,11 @@ objects (class, id, part, kind, name, parent, owner, acl, usual_acl, facets) as 
       'enabled', case tgenabled when 'D' then 'no' when 'R' then 'replica' when 'A' then 'always' end)
   from pg_trigger g join relations c on c.oid = tgrelid
   where not tgisinternal and tgparentid = 0
+    -- What calls a function of Hasura's is Hasura's, too.
+    and not exists (
+      select from pg_proc f join pg_namespace n on n.oid = f.pronamespace
+      where f.oid = tgfoid and n.nspname in ('hdb_catalog', 'hdb_views')
+    )
 
   union all
   select 'pg_rewrite'::regclass, r.oid, 0, 'rule', format('%s.%I', c.name, rulename), c.name, null, null, null,
@@ -224,7 +229,7 @@ objects (class, id, part, kind, name, parent, owner, acl, usual_acl, facets) as 
 
   union all
   select 'pg_collation'::regclass, c.oid, 0, 'collation', format('%I.%I', n.nspname, collname), null, collowner, null, null,
-    to_jsonb(c) - array['oid', 'collname', 'collnamespace', 'collowner', 'collversion']
+    to_jsonb(c) - array['oid', 'collname', 'collnamespace', 'collowner', 'collversion', 'collencoding']
   from pg_collation c join namespaces n on n.oid = collnamespace
 
   union all

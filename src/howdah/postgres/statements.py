@@ -64,6 +64,25 @@ def statement_starts(sql: str) -> tuple[StatementStart, ...]:
     return tuple(starts)
 
 
+def split_statements(sql: str) -> tuple[str, ...]:
+    r"""Each statement that is not empty, with its semicolon and without the comments before it.
+
+    >>> split_statements("-- one\nselect ';'; ;\n/* two */ select 2")
+    ("select ';';", 'select 2')
+    """
+    statements: list[str] = []
+    start: int | None = None
+    for kind, _, offset in _tokens(sql):
+        if kind != "end":
+            start = offset if start is None else start
+        elif start is not None:
+            statements.append(sql[start : offset + 1])
+            start = None
+    if start is not None:
+        statements.append(sql[start:].rstrip())
+    return tuple(statements)
+
+
 def _tokens(sql: str) -> Iterator[tuple[str, str, int]]:
     """What matters for telling statements apart: words, other characters, and the semicolons that end one."""
     position = 0
