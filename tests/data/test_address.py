@@ -106,9 +106,11 @@ def ask(dsn: str, address: str, args: Any, *, path: str = "/api/1/table/{}", **s
         try:
             routes = DataRoutes(engine, max_body=10_000)
             here = await request(routes, body, path=path.format(unquote(address)), **scope)
-            whole = {"type": operation, "args": args}
+            whole = {"type": "select" if operation == "page" else operation, "args": args}
             if isinstance(args, dict):
                 whole["args"] = {"table": {"schema": schema or "public", "name": name}} | args
+                if operation == "page":
+                    whole["args"]["page"] = args.get("page") or {}
             there = await request(routes, json.dumps(whole, default=repr).encode(), **scope)
         finally:
             await engine.stop()
@@ -125,6 +127,9 @@ def ask(dsn: str, address: str, args: Any, *, path: str = "/api/1/table/{}", **s
         ("article/select", {"table": "article", "columns": ["id"], "order_by": "id"}),
         ("article/count", {}),
         ("app.note/select", {"columns": ["*"]}),
+        ("article/page", {"columns": ["id"], "limit": 1, "page": {"total": True}}),
+        ("article/page", {"columns": ["id"], "limit": 1}),
+        ("article/page", {"columns": ["id"], "limit": 1, "page": None}),
     ],
 )
 def test_an_address_answers_what_the_query_answers(database: str, path: str, address: str, args: Any) -> None:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.data.support import database_table, fixture_catalog, fixture_metadata, read_metadata
 
-from howdah.data.catalog.database import Database
+from howdah.data.catalog.database import ColumnType, Database
 from howdah.data.catalog.metadata import QueryTemplate
 from howdah.data.catalog.model import Catalog
 from howdah.data.catalog.resolve import resolve
@@ -173,10 +173,11 @@ def test_each_operation_has_an_address_where_the_role_may_do_it() -> None:
         start = f"/data/api/1/table/{table}/"
         return {path.removeprefix(start) for path in document(role)["paths"] if path.startswith(start)}
 
-    reading, everything = {"select", "count"}, {"select", "count", "aggregate", "insert", "update", "delete"}
+    reading = {"select", "page", "count"}
+    everything = reading | {"aggregate", "insert", "update", "delete"}
     assert operations("user", "article") == everything
     assert operations("user", "counter") == reading | {"update"}
-    assert operations("admin", "author_statistics") == reading | {"aggregate"}
+    assert operations("admin", "author_statistics") == {"select", "count", "aggregate"}, "a view has no key"
     assert operations("anonymous", "article") == reading
     assert operations("anonymous", "audit") == set()
     assert set(document("nobody")["paths"]) == {"/data/v1/query"}
@@ -217,6 +218,8 @@ ACCEPTED: list[tuple[str, Any]] = [
     ("rating.insert", {"objects": [{"article_id": 1, "user_id": 1}], "returning": ["stars"]}),
     ("comment.insert", {"objects": [{"article_id": 1, "text": ""}], "on_conflict": {"action": "ignore"}}),
     ("article.update", {"where": {}, "$inc": {"rating": 1}}),
+    ("article.select", {"columns": ["id"], "distinct_on": "author_id", "order_by": "author_id"}),
+    ("article.page", {"columns": ["id"], "page": {"after": {"id": 4}, "total": True}}),
 ]
 REFUSED: list[tuple[str, Any]] = [
     ("article.select", {}),
@@ -242,12 +245,15 @@ REFUSED: list[tuple[str, Any]] = [
     ("counter.update", {"where": {}, "$set": {}}),
     ("article.update", {"where": {}, "$inc": {"title": 1}}),
     ("article.delete", {}),
+    ("article.select", {"columns": ["id"], "distinct_on": "raw"}),
+    ("article.page", {"columns": ["id"], "page": {"behind": {"id": 4}}}),
 ]
 
 
 def answer(component: str, args: dict[str, Any], role: str = "user") -> DataError | None:
     """What planning such a request refuses it with, if it does."""
     table, operation = component.split(".")
+    operation = "select" if operation == "page" else operation
     body = json.dumps({"type": operation, "args": {"table": table, **args}}).encode()
     try:
         plan(
@@ -379,6 +385,22 @@ def test_comments_of_the_database_are_descriptions() -> None:
     secretive = with_comments("See also audit.", "Never null, unlike hidden_note.")
     assert "description" not in schemas(catalog=secretive)["article"]
     assert schemas("admin", catalog=secretive)["article"]["description"] == "See also audit."
+
+
+def test_columns_that_refer_to_an_enum_table_have_its_values() -> None:
+    """As what they leave as and are written with, and with the operators that such columns have."""
+    catalog = fixture_catalog()
+    name = next(name for name in catalog.tables if str(name) == "comment")
+    comment = catalog.tables[name]
+    text = replace(comment.columns["text"], type=ColumnType("text", "text", "text", labels=("yes", "no")))
+    select = comment.permissions["user"].select
+    assert select is not None
+    user = replace(comment.permissions["user"], select=replace(select, columns={**select.columns, "text": text}))
+    changed = replace(comment, permissions={**comment.permissions, "user": user})
+    written = schemas(catalog=replace(catalog, tables={**catalog.tables, name: changed}))
+    assert written["comment"]["properties"]["text"] == {"type": "string", "enum": ["yes", "no"]}
+    key = written["comment.where"]["properties"]["text"]["$ref"].removeprefix("#/components/schemas/")
+    assert set(written[f"{key}.operators"]["properties"]) == {"$is_null", "$eq", "$ne", "$in", "$nin", "$cast"}
 
 
 def test_every_code_of_an_error_is_listed() -> None:

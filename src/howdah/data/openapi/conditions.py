@@ -101,9 +101,10 @@ def _comparison(key: str, type_: ColumnType, between: Mapping[str, Schema], draf
         operand = draft.value(type_) or _NOT_NULL
         many = list_of(operand, most=draft.longest_list)
         operators |= dict.fromkeys(("$eq", "$ne"), nullable(operand))
-        operators |= dict.fromkeys(("$gt", "$gte", "$lt", "$lte"), operand)
-        operators |= {"$in": many, "$nin": many, **between}
-    if type_.category == "text":
+        operators |= {"$in": many, "$nin": many}
+        if not type_.of_enum_table:
+            operators |= {**dict.fromkeys(("$gt", "$gte", "$lt", "$lte"), operand), **between}
+    if type_.category == "text" and not type_.of_enum_table:
         operators |= dict.fromkeys(("$like", "$nlike", "$ilike", "$nilike"), _TEXT)
         operators |= dict.fromkeys(("$similar", "$nsimilar", "$regex", "$nregex", "$iregex", "$niregex"), _PATTERN)
     if type_.category == "array":

@@ -19,13 +19,14 @@ from howdah.data.openapi.schema import ref
 from howdah.data.openapi.templates import path_of, permitted
 from howdah.data.openapi.viewpoint import UsableTable, look
 from howdah.data.plan.scope import Standpoint
-from howdah.data.query.address import OPERATIONS, TableAddress, write_address
+from howdah.data.query.address import PAGE, TableAddress, write_address
 from howdah.data.query.limits import DEFAULT_LIMITS, Limits
 from howdah.session import ADMIN_SECRET_HEADER, ANONYMOUS_ROLE
 
 _PREFIX: Final = "/data"
 _VERBS: Final = {
     "select": "Rows of",
+    PAGE: "A page of rows of",
     "insert": "New rows for",
     "update": "Changes to rows of",
     "delete": "Removes rows of",
@@ -34,6 +35,7 @@ _VERBS: Final = {
 }
 _WRITE: Final[dict[str, Callable[[UsableTable, Draft], None]]] = {
     "select": reads.write_rows,
+    PAGE: reads.write_page,
     "count": reads.write_count,
     "aggregate": reads.write_aggregate,
     "insert": writes.write_insert,
@@ -57,7 +59,7 @@ def describe(
     for usable in viewpoint.tables.values():
         if "select" in usable.operations:
             write_where(usable, draft)
-        for operation in OPERATIONS:
+        for operation in _WRITE:
             if operation in usable.operations:
                 _WRITE[operation](usable, draft)
                 address = write_address(TableAddress(operation, usable.name))

@@ -7,7 +7,7 @@ from typing import Final
 
 from howdah.data.openapi.draft import Draft
 from howdah.data.openapi.schema import ANY_OBJECT, Schema, any_of, closed, const, list_of, one_of_these, ref
-from howdah.data.query.address import OPERATIONS
+from howdah.data.query.address import OPERATIONS, PAGE
 from howdah.data.query.parse import METADATA_CALLS
 
 _VERSION: Final[Schema] = {"type": "integer", "enum": [1, 2]}
@@ -31,6 +31,12 @@ def write_envelopes(draft: Draft, templates: Sequence[str]) -> None:
             for usable in draft.viewpoint.tables.values()
             if operation in usable.operations
         ]
+        if operation == "select":
+            arguments += [
+                {"allOf": [ref(f"{usable.key}.page"), {"required": ["table", "page"]}]}
+                for usable in draft.viewpoint.tables.values()
+                if PAGE in usable.operations
+            ]
         if arguments:
             kinds[operation] = any_of(arguments)
     if templates:

@@ -8,7 +8,8 @@ from howdah.data.openapi import failures, reads, writes
 from howdah.data.openapi.draft import Draft
 from howdah.data.openapi.schema import Schema, list_of, ref
 from howdah.data.openapi.viewpoint import UsableTable
-from howdah.data.query.ast import Query
+from howdah.data.query.address import PAGE
+from howdah.data.query.ast import Query, Select
 
 
 def exchange(answer: Schema, body: Schema | None = None) -> dict[str, Any]:
@@ -27,6 +28,8 @@ def answer_of(operation: str, usable: UsableTable, draft: Draft) -> Schema:
     """What an operation on the table answers."""
     if operation == "select":
         return list_of(reads.row(usable, draft))
+    if operation == PAGE:
+        return ref(f"{usable.key}.rows")
     if operation == "count":
         return ref("counted")
     if operation == "aggregate":
@@ -37,7 +40,8 @@ def answer_of(operation: str, usable: UsableTable, draft: Draft) -> Schema:
 def answer_to(query: Query, draft: Draft) -> Schema:
     """What the query is answered with."""
     usable = next(one for one in draft.viewpoint.tables.values() if one.name == query.table)
-    return answer_of(type(query).__name__.lower(), usable, draft)
+    paged = isinstance(query, Select) and query.page is not None
+    return answer_of(PAGE if paged else type(query).__name__.lower(), usable, draft)
 
 
 def _json(schema: Schema) -> dict[str, Any]:

@@ -33,6 +33,8 @@ _DIRECTION: Final[dict[str, Schema]] = {
 }
 _ALIAS: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": MAX_ALIAS_BYTES}
 
+_PLACE: Final[Schema] = {"type": ["string", "object", "null"], "additionalProperties": True}
+
 SHARED: Final[dict[str, Schema]] = {
     "alias": {
         **nullable(_ALIAS),
@@ -46,6 +48,12 @@ SHARED: Final[dict[str, Schema]] = {
             closed({"column": {"type": "string", "minLength": 1}, **_DIRECTION}, ["column"]),
         ]
     ),
+    "page": {
+        **nullable({"type": "object"}),
+        "description": "Which page. A place is a cursor out of an answer, or the values of the order and of the key.",
+        "properties": {"after": _PLACE, "before": _PLACE, "total": {"type": ["boolean", "null"]}},
+        "additionalProperties": False,
+    },
     "counted": closed({"count": {"type": "integer"}}, ["count"]),
     "aggregated": {
         "description": "One object; with group_by an array of them, each with the group's columns as well.",
@@ -79,7 +87,7 @@ def write_rows(usable: UsableTable, draft: Draft) -> None:
     for relationship, target, permission in related:
         key = f"{usable.key}.columns.{unused_key(relationship.name, taken)}"
         named = {"name": const(relationship.name), "alias": ref("alias")}
-        rows = {"columns": ref(f"{target.key}.columns")} if relationship.kind == "object" else _rows(target)
+        rows = {"columns": ref(f"{target.key}.columns")} if relationship.kind == "object" else _rows(target, draft)
         draft.components[key] = closed({**named, **rows}, ["name", "columns"])
         entries.append(ref(key))
         if relationship.kind == "array" and permission.allow_aggregations:
@@ -88,7 +96,22 @@ def write_rows(usable: UsableTable, draft: Draft) -> None:
         [one_of_these(["*"]), list_of(any_of(entries), most=draft.longest_list)]
     )
     _write_order(usable, draft)
-    draft.components[f"{usable.key}.select"] = closed({"table": table_name(usable.name), **_rows(usable)}, ["columns"])
+    draft.components[f"{usable.key}.select"] = closed(
+        {"table": table_name(usable.name), **_rows(usable, draft)}, ["columns"]
+    )
+
+
+def write_page(usable: UsableTable, draft: Draft) -> None:
+    """The components of a select that answers a page, and of the answer."""
+    rows = _rows(usable, draft)
+    rows.pop("distinct_on", None)
+    draft.components[f"{usable.key}.page"] = closed(
+        {"table": table_name(usable.name), **rows, "page": ref("page")}, ["columns"]
+    )
+    cursor: Schema = {"type": ["string", "null"], "description": "Where the page beside this one begins."}
+    beside = closed({"next": cursor, "previous": cursor, "total": {"type": "integer"}}, ["next", "previous"])
+    answered = {"rows": list_of(row(usable, draft)), "page": beside}
+    draft.components[f"{usable.key}.rows"] = closed(answered, ["rows", "page"])
 
 
 def row(usable: UsableTable, draft: Draft) -> Schema:
@@ -101,7 +124,7 @@ def write_count(usable: UsableTable, draft: Draft) -> None:
     args = {"table": table_name(usable.name), "where": nullable(ref(f"{usable.key}.where"))}
     comparable = _comparable(usable.columns)
     if comparable:
-        args["distinct"] = nullable(list_of(one_of_these(comparable), most=draft.longest_list))
+        args["distinct"] = nullable(list_of(_write_comparable(usable, draft), most=draft.longest_list))
     draft.components[f"{usable.key}.count"] = closed(args)
 
 
@@ -111,7 +134,9 @@ def write_aggregate(usable: UsableTable, draft: Draft) -> None:
     columns, comparable = usable.columns, _comparable(usable.columns)
     counted = [one_of_these([*columns, "*"])]
     if comparable:
-        counted.append(closed({"distinct": list_of(one_of_these(comparable), least=1, most=longest)}, ["distinct"]))
+        counted.append(
+            closed({"distinct": list_of(_write_comparable(usable, draft), least=1, most=longest)}, ["distinct"])
+        )
     functions = [closed({"count": any_of(counted)}, ["count"])]
     numbers = {name: column for name, column in columns.items() if column.type.category == "number"}
     sorted_ = {name: column for name, column in columns.items() if column.type.category in SORTED}
@@ -142,7 +167,7 @@ def _write_aggregations(
     comparable = _comparable(usable.columns)
     if not comparable:
         return [ref(f"{key}.all")]
-    column, order = one_of_these(comparable), ref("order_of_groups")
+    column, order = _write_comparable(usable, draft), ref("order_of_groups")
     groups = {
         "group_by": any_of([column, list_of(column, least=1, most=draft.longest_list)]),
         "order_by": any_of([order, list_of(order, least=1, most=draft.longest_list), NULL]),
@@ -153,15 +178,21 @@ def _write_aggregations(
     return [ref(f"{key}.all"), ref(f"{key}.groups")]
 
 
-def _rows(usable: UsableTable) -> dict[str, Schema]:
+def _rows(usable: UsableTable, draft: Draft) -> dict[str, Schema]:
     slices = {
         "columns": ref(f"{usable.key}.columns"),
         "where": nullable(ref(f"{usable.key}.where")),
         "limit": ref("limit"),
         "offset": ref("offset"),
     }
-    if _comparable(usable.columns):
+    comparable = _comparable(usable.columns)
+    if comparable:
         slices["order_by"] = nullable(ref(f"{usable.key}.order_by"))
+        column = _write_comparable(usable, draft)
+        draft.components[f"{usable.key}.distinct_on"] = any_of(
+            [column, list_of(column, least=1, most=draft.longest_list), NULL]
+        )
+        slices["distinct_on"] = ref(f"{usable.key}.distinct_on")
     return slices
 
 
@@ -193,6 +224,13 @@ def _write_order(usable: UsableTable, draft: Draft) -> None:
 def _leaves(column: Column, draft: Draft) -> Schema:
     leaves = output(column.type, stringify=draft.viewpoint.stringify_numerics)
     return nullable(leaves) if column.nullable else leaves
+
+
+def _write_comparable(usable: UsableTable, draft: Draft) -> Schema:
+    """The component of the columns that can be told apart, counted and grouped by."""
+    key = f"{usable.key}.comparable"
+    draft.components[key] = one_of_these(_comparable(usable.columns))
+    return ref(key)
 
 
 def _comparable(columns: Mapping[str, Column]) -> dict[str, Column]:

@@ -67,7 +67,7 @@ def output(type_: ColumnType, *, stringify: bool) -> Schema:
         element: Schema = {"type": "string"} if as_text else _output(made_of(type_).removesuffix("[]"), type_.labels)
         return list_of(any_of([nullable(element), {"type": "array", "items": {}}]) if element else {})
     if type_.category == "text":
-        return {"type": "string"}
+        return one_of_these(type_.labels) if type_.labels else {"type": "string"}
     if type_.category in {"geometry", "geography"}:
         return GEOJSON
     return _output(made_of(type_), type_.labels)
@@ -99,6 +99,8 @@ def value(type_: ColumnType) -> Schema:
         return any_of([list_of(items), {"type": "string"}])
     if type_.category in {"geometry", "geography"}:
         return {**ANY_OBJECT, "type": ["object", "string"], "description": "GeoJSON, or as PostGIS writes it."}
+    if type_.of_enum_table:
+        return one_of_these(type_.labels)
     if type_.category in {"text", "datetime", "raster"}:
         return {"type": "string"} | _formatted(made_of(type_))
     return _value(made_of(type_), type_.labels)

@@ -10,6 +10,7 @@ from typing import Final
 from howdah.data.catalog.access import NO_PERMISSIONS, Tables, find_related
 from howdah.data.catalog.model import Column, Permissions, Relationship, SelectPermission, Table
 from howdah.data.plan.scope import Standpoint
+from howdah.data.query.address import PAGE
 from howdah.data.query.ast import TableName
 from howdah.data.query.limits import Limits
 from howdah.session import ADMIN_ROLE
@@ -109,6 +110,8 @@ def _operations(table: Table, permissions: Permissions, *, backend: bool) -> fro
         operations.add("insert")
     if select is not None:
         operations |= {"select", "count"}
+        if any(_is_certain(columns, select) for columns in table.unique_constraints.values()):
+            operations.add(PAGE)
         if select.allow_aggregations:
             operations.add("aggregate")
         update = permissions.update
@@ -117,3 +120,9 @@ def _operations(table: Table, permissions: Permissions, *, backend: bool) -> fro
         if table.updatable and permissions.delete is not None:
             operations.add("delete")
     return frozenset(operations)
+
+
+def _is_certain(columns: tuple[str, ...], permission: SelectPermission) -> bool:
+    """Whether these columns of a key, by the database's names, leave no tie in an order that the role may read."""
+    never_null = {column.name for column in permission.columns.values() if not column.nullable}
+    return never_null.issuperset(columns)

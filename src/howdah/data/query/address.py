@@ -22,6 +22,9 @@ from howdah.data.query.template import EXECUTE
 OPERATIONS: Final = ("select", "insert", "update", "delete", "count", "aggregate")
 """Every type of query that is about one table."""
 
+PAGE: Final = "page"
+"""A select that answers a page: an address of its own, because what is answered has another form."""
+
 _PREFIX: Final = "/api/1/table/"
 _TEMPLATES: Final = "/v1/template/"
 _MOST_ARGUMENTS: Final = 100
@@ -58,7 +61,7 @@ def read_address(path: str) -> Address | None:
     if path == "/v1/query/explain":
         return "explain"
     name, slash, operation = path.removeprefix(_PREFIX).partition("/")
-    if not path.startswith(_PREFIX) or not slash or operation not in OPERATIONS:
+    if not path.startswith(_PREFIX) or not slash or operation not in (*OPERATIONS, PAGE):
         return None
     schema, dot, table = name.partition(".")
     if not dot:
@@ -141,6 +144,9 @@ def with_envelope(address: Address, args: Any) -> dict[str, Any]:
     if "table" in given and read_table(given["table"], ((None, "args"), "table")) != address.table:
         raise UnexpectedPayload("the address names another table", path=((None, "args"), "table"))
     table = {"schema": address.table.schema, "name": address.table.name}
+    if address.operation == PAGE:
+        page = given.get("page")
+        return {"type": "select", "args": {**given, "table": table, "page": {} if page is None else page}}
     return {"type": address.operation, "args": {**given, "table": table}}
 
 
