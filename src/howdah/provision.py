@@ -267,7 +267,8 @@ async def apply_calls(connection: Connection, installation: Installation, file: 
         try:
             await _carry_out(administration, parse_request(_as_json(call)))
         except DataError as error:
-            said = (error.internal or {}).get("error", {}).get("message") or error.message  # Postgres's own words
+            internal = error.internal if isinstance(error.internal, dict) else {}
+            said = internal.get("error", {}).get("message") or error.message  # Postgres's own words
             raise MigrationFailed(
                 f"{place}: {call.type}: {said}",
                 path=place,

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from tests.data.support import fixture_database, fixture_metadata
 
-from howdah.data.catalog.calls import CALLS, apply_call, settle
+from howdah.data.catalog.calls import CALLS, apply_call
 from howdah.data.catalog.database import Database
 from howdah.data.catalog.document import to_document
 from howdah.data.catalog.metadata import Metadata
 from howdah.data.catalog.resolve import resolve
+from howdah.data.catalog.settlement import settle
 from howdah.data.errors import ARGS, DataError
 from howdah.data.query.ast import MetadataCall, TableName
 from howdah.data.query.parse import METADATA_CALLS, parse_request
@@ -215,7 +216,7 @@ REFUSED: list[tuple[str, Any, str, str]] = [
     ),
     ("drop_relationship", {"table": "article", "relationship": "x"}, "not-exists", "$.args.relationship"),
     ("drop_relationship", {"table": "article", "relationship": "author"}, "dependency-error", "$.args"),
-    ("rename_relationship", {"table": "article", "name": "author", "new_name": "writer"}, "dependency-error", "$.args"),
+    ("rename_relationship", {"table": "article", "name": "author", "new_name": "title"}, "already-exists", "$.args"),
     ("rename_relationship", {"table": "article", "name": "x", "new_name": "y"}, "not-exists", "$.args.name"),
     (
         "set_relationship_comment",
@@ -292,9 +293,9 @@ def test_after_a_change_of_the_database_what_is_gone_is_refused_or_goes_along() 
     database = fixture_database()
     without = Database({name: table for name, table in database.tables.items() if name.name != "author"})
     catalog = resolve(PERMITTED, database, version=1)
-    assert settle(PERMITTED, database, catalog, ARGS, cascade=False) == PERMITTED
+    assert settle(PERMITTED, database, database, catalog, ARGS, cascade=False) == PERMITTED
     with pytest.raises(DataError) as caught:
-        settle(PERMITTED, without, catalog, ARGS, cascade=False)
+        settle(PERMITTED, database, without, catalog, ARGS, cascade=False)
     assert caught.value.code == "dependency-error"
-    settled = settle(PERMITTED, without, catalog, ARGS, cascade=True)
+    settled = settle(PERMITTED, database, without, catalog, ARGS, cascade=True)
     assert [table.name.name for table in settled.tables] == ["article"]

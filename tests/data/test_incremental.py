@@ -145,6 +145,8 @@ CALLS = st.one_of(
     call("set_table_customization", table=REFERENCES, configuration=CUSTOM_NAMES),
     call("run_sql", sql=SQL, cascade=st.booleans()),
     call("run_sql", sql=SQL, cascade=st.just(True)),
+    call("run_sql", sql=SQL, check_metadata_consistency=st.just(False)),
+    call("drop_inconsistent_metadata"),
     call("reload_metadata"),
 )
 

@@ -97,7 +97,7 @@ class DataError(HowdahError):
         *,
         path: Path | str = None,
         hint: str | None = None,
-        internal: dict[str, Any] | None = None,
+        internal: Any = None,
     ) -> None:
         super().__init__(message, path=path if isinstance(path, str) else render_path(path), hint=hint)
         self.internal = internal

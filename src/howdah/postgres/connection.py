@@ -99,6 +99,7 @@ class Connection:
         self._names: OrderedDict[str, bytes] = OrderedDict()
         self._names_limit = prepared_statements
         self._names_made = 0
+        self._foreign = False
         self._pending: Waiting | None = None
         self._results: list[PGresult] = []
         self._writing = False
@@ -119,8 +120,13 @@ class Connection:
 
     @property
     def ready(self) -> bool:
-        """Whether nothing is running and no transaction is open."""
-        return self._pending is None and not self._closed and self._pgconn.transaction_status == _IDLE
+        """Whether nothing is running, no transaction is open, and the session is as it was made."""
+        return (
+            self._pending is None
+            and not self._closed
+            and not self._foreign
+            and self._pgconn.transaction_status == _IDLE
+        )
 
     @property
     def process(self) -> int:
@@ -215,6 +221,19 @@ class Connection:
             outcomes.append(_to_outcome(result))
         return tuple(outcomes)
 
+    async def foreign_script(self, text: str) -> tuple[Outcome, ...]:
+        """Run SQL that is not ours, as ``script`` does.
+
+        Its settings and its role hold no longer afterwards. Whatever else it may have left in the session (temporary
+        tables, locks, channels) is gone when ``recover`` was called, and until then the connection is not ``ready``.
+        """
+        self._foreign = True
+        outcomes = await self.script(text)
+        # It may have deallocated what we had prepared, or prepared something of the same name.
+        self._names.clear()
+        await self.script("reset session authorization; reset role; reset all; deallocate all")
+        return outcomes
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """A transaction around the block: committed at its end, rolled back by an error.
@@ -270,15 +289,22 @@ class Connection:
         return self._raw, self._names_limit, self._answer_timeout
 
     async def recover(self) -> bool:
-        """End whatever a cancelled caller left behind, statement and transaction; whether the connection is usable."""
+        """End whatever a cancelled caller left behind, statement and transaction, and what a foreign script did.
+
+        Whether the connection is usable.
+        """
         try:
             async with asyncio.timeout(RECOVERY_SECONDS):
                 if self._pending is not None:
                     self._pending = drained = self._loop.create_future()
                     await self._raw.cancel_safe(timeout=RECOVERY_SECONDS)
                     await drained
-                if not self.ready and not self._closed:
+                if self._pgconn.transaction_status != _IDLE and not self._closed:
                     await self.script("ROLLBACK")
+                if self._foreign and not self._closed:
+                    self._names.clear()
+                    await self.script("DISCARD ALL")
+                    self._foreign = False
         except (TimeoutError, psycopg.Error, PostgresError):
             self.close()
         return self.ready

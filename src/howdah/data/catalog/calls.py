@@ -7,10 +7,9 @@ the call is refused with it. So a call can do exactly what a metadata file can, 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from howdah.data import errors
 from howdah.data.catalog.database import Database
 from howdah.data.catalog.document import (
     read_comment,
@@ -33,10 +32,11 @@ from howdah.data.catalog.metadata import (
     RelationshipMetadata,
     TableMetadata,
 )
-from howdah.data.catalog.model import Catalog, Problem, ProblemKind
+from howdah.data.catalog.model import Catalog
 from howdah.data.catalog.naming import CUSTOM_SCHEMA
-from howdah.data.catalog.resolve import resolve
-from howdah.data.errors import AlreadyExists, AlreadyTracked, DataError, NotExists, Path, render_path
+from howdah.data.catalog.renaming import Renames, carry
+from howdah.data.catalog.settlement import Change, settled
+from howdah.data.errors import AlreadyExists, AlreadyTracked, DataError, NotExists, Path
 from howdah.data.query.ast import MetadataCall, TableName
 from howdah.data.query.parse import check_template
 from howdah.data.query.reading import expected, read_name, read_object, read_table, refuse_other_keys, require
@@ -46,27 +46,6 @@ class AlreadyUntracked(DataError):
     """The table is not tracked."""
 
     code = "already-untracked"
-
-
-class DependencyError(DataError):
-    """Something else needs what would be removed."""
-
-    code = "dependency-error"
-
-
-@dataclass(frozen=True, slots=True)
-class _Change:
-    """New metadata, and what it is about: the problems of what is changed are the call's, all others are dependents'.
-
-    ``key`` is where in the arguments the changed object is written.
-    """
-
-    metadata: Metadata
-    kind: str = ""
-    table: TableName | None = None
-    name: str = ""
-    key: str | None = None
-    cascade: bool = False
 
 
 def proposed(call: MetadataCall, metadata: Metadata) -> Metadata:
@@ -81,54 +60,20 @@ def apply_call(call: MetadataCall, metadata: Metadata, database: Database, catal
     AlreadyTracked, NotExists, AlreadyExists, ConstraintError, InvalidConfiguration, DependencyError…
     """
     change = CALLS[call.type](call.args, metadata, call.path)
-    if change.metadata == metadata:
-        return metadata
-    return _settled(change, database, catalog, call.path)
+    if change.renames is not None:
+        change = replace(change, metadata=carry(change.metadata, change.renames, catalog))
+    if change.tolerant or (change.metadata == metadata and not change.mending):
+        return change.metadata
+    return settled(change, database, catalog, call.path)
 
 
-def settle(metadata: Metadata, database: Database, catalog: Catalog, path: Path, *, cascade: bool) -> Metadata:
-    """The metadata after the database itself was changed: the same, as long as nothing new is wrong with it.
-
-    With ``cascade`` what no longer holds is removed. Raises DependencyError without.
-    """
-    return _settled(_Change(metadata, kind="database", cascade=cascade), database, catalog, path)
-
-
-def _settled(change: _Change, database: Database, catalog: Catalog, path: Path) -> Metadata:
-    old = set(catalog.problems)
-    while True:
-        new = [one for one in resolve(change.metadata, database, catalog.version, catalog).problems if one not in old]
-        if not new:
-            return change.metadata
-        for problem in new:
-            if _is_own(problem, change):
-                raise _as_error(problem, path, change.key if problem.kind == change.kind else _KEYS[problem.kind])
-        if not change.cascade:
-            names = ", ".join(_describe(problem) for problem in new)
-            message = f"cannot drop due to the following dependent objects: {names}"
-            raise DependencyError(message, path=path) if change.kind else _as_error(new[0], path, None)
-        for problem in new:
-            change = replace(change, metadata=_without(problem, change.metadata))
-
-
-# Where `track_table` has what else the table is to be.
-_KEYS: Mapping[ProblemKind, str] = {"custom name": "configuration", "enum": "is_enum"}
-
-
-def _is_own(problem: Problem, change: _Change) -> bool:
-    if problem.kind in _KEYS:
-        # Of any column: one call names them all. A table that is only now tracked brings its names with it.
-        return problem.table == change.table and change.kind in ("table", problem.kind)
-    return (problem.kind, problem.table, problem.name) == (change.kind, change.table, change.name)
-
-
-_Apply = Callable[[Any, Metadata, Path], _Change]
+_Apply = Callable[[Any, Metadata, Path], Change]
 
 
 # -- tables ------------------------------------------------------------------------------------------------------------
 
 
-def _track_table(args: Any, metadata: Metadata, path: Path) -> _Change:
+def _track_table(args: Any, metadata: Metadata, path: Path) -> Change:
     place, reference, names, is_enum = path, args, CustomNames(), False
     if isinstance(args, dict) and "table" in args:
         refuse_other_keys(args, frozenset({"table", "is_enum", "configuration"}), path)
@@ -143,34 +88,34 @@ def _track_table(args: Any, metadata: Metadata, path: Path) -> _Change:
         if other.custom_names.table is not None and name == TableName(CUSTOM_SCHEMA, other.custom_names.table):
             raise AlreadyExists(f'"{name}" is the custom name of table "{other.name}"', path=place)
     table = TableMetadata(name, custom_names=names, is_enum=is_enum)
-    return _Change(metadata.with_table(table), "table", name, str(name))
+    return Change(metadata.with_table(table), "table", name, str(name))
 
 
-def _untrack_table(args: Any, metadata: Metadata, path: Path) -> _Change:
+def _untrack_table(args: Any, metadata: Metadata, path: Path) -> Change:
     fields = {"table": args} if isinstance(args, str) or (isinstance(args, dict) and "name" in args) else args
     found = _fields(fields, {"table", "cascade"}, path)
     name = read_table(require(found, "table", path), (path, "table"))
     if metadata.table(name) is None:
         raise AlreadyUntracked(f'view/table already untracked : "{name}"', path=path)
-    return _Change(metadata.without_table(name), "table", name, str(name), cascade=read_flag(found, "cascade", path))
+    return Change(metadata.without_table(name), "table", name, str(name), cascade=read_flag(found, "cascade", path))
 
 
-def _set_table_is_enum(args: Any, metadata: Metadata, path: Path) -> _Change:
+def _set_table_is_enum(args: Any, metadata: Metadata, path: Path) -> Change:
     fields = _fields(args, {"table", "is_enum"}, path)
     table = _tracked(fields, metadata, path)
     require(fields, "is_enum", path)
     changed = replace(table, is_enum=read_flag(fields, "is_enum", path))
-    return _Change(metadata.with_table(changed), "enum", table.name, str(table.name))
+    return Change(metadata.with_table(changed), "enum", table.name, str(table.name))
 
 
-def _set_table_customization(args: Any, metadata: Metadata, path: Path) -> _Change:
+def _set_table_customization(args: Any, metadata: Metadata, path: Path) -> Change:
     fields = _fields(args, {"table", "configuration"}, path)
     table = _tracked(fields, metadata, path)
     names = read_custom_names(require(fields, "configuration", path), (path, "configuration"))
     return _renamed(table, names, metadata, "configuration")
 
 
-def _set_table_custom_fields(args: Any, metadata: Metadata, path: Path) -> _Change:
+def _set_table_custom_fields(args: Any, metadata: Metadata, path: Path) -> Change:
     fields = _fields(args, {"table", "custom_root_fields", "custom_column_names"}, path)
     table = _tracked(fields, metadata, path)
     refuse_root_fields(fields, path)
@@ -178,15 +123,15 @@ def _set_table_custom_fields(args: Any, metadata: Metadata, path: Path) -> _Chan
     return _renamed(table, replace(table.custom_names, columns=tuple(columns.items())), metadata, None)
 
 
-def _renamed(table: TableMetadata, names: CustomNames, metadata: Metadata, key: str | None) -> _Change:
-    return _Change(metadata.with_table(replace(table, custom_names=names)), "custom name", table.name, key=key)
+def _renamed(table: TableMetadata, names: CustomNames, metadata: Metadata, key: str | None) -> Change:
+    return Change(metadata.with_table(replace(table, custom_names=names)), "custom name", table.name, key=key)
 
 
 # -- relationships -----------------------------------------------------------------------------------------------------
 
 
 def _create_relationship(kind: RelationshipKind) -> _Apply:
-    def apply(args: Any, metadata: Metadata, path: Path) -> _Change:
+    def apply(args: Any, metadata: Metadata, path: Path) -> Change:
         fields = _fields(args, {"table", "name", "using", "comment"}, path)
         table = _tracked(fields, metadata, path)
         name = read_name(require(fields, "name", path), (path, "name"))
@@ -196,21 +141,21 @@ def _create_relationship(kind: RelationshipKind) -> _Apply:
             raise AlreadyExists(message, path=(path, "name"))
         relationship = RelationshipMetadata(name, kind, using, read_comment(fields.get("comment"), (path, "comment")))
         changed = replace(table, relationships=(*table.relationships, relationship))
-        return _Change(metadata.with_table(changed), "relationship", table.name, name)
+        return Change(metadata.with_table(changed), "relationship", table.name, name)
 
     return apply
 
 
-def _drop_relationship(args: Any, metadata: Metadata, path: Path) -> _Change:
+def _drop_relationship(args: Any, metadata: Metadata, path: Path) -> Change:
     fields = _fields(args, {"table", "relationship", "cascade"}, path)
     table = _tracked(fields, metadata, path)
     dropped = _relationship(table, fields, "relationship", path)
     rest = tuple(one for one in table.relationships if one is not dropped)
     changed = metadata.with_table(replace(table, relationships=rest))
-    return _Change(changed, "relationship", table.name, dropped.name, cascade=read_flag(fields, "cascade", path))
+    return Change(changed, "relationship", table.name, dropped.name, cascade=read_flag(fields, "cascade", path))
 
 
-def _rename_relationship(args: Any, metadata: Metadata, path: Path) -> _Change:
+def _rename_relationship(args: Any, metadata: Metadata, path: Path) -> Change:
     fields = _fields(args, {"table", "name", "new_name"}, path)
     table = _tracked(fields, metadata, path)
     renamed = _relationship(table, fields, "name", path)
@@ -218,20 +163,16 @@ def _rename_relationship(args: Any, metadata: Metadata, path: Path) -> _Change:
     if new_name != renamed.name and any(one.name == new_name for one in table.relationships):
         message = f'relationship with name "{new_name}" already exists in table "{table.name}"'
         raise AlreadyExists(message, path=(path, "new_name"))
-    return _Change(
-        _with_relationship(metadata, table, renamed, replace(renamed, name=new_name)),
-        "relationship",
-        table.name,
-        new_name,
-    )
+    renames = Renames({}, {}, {(table.name, renamed.name): new_name})
+    return Change(metadata, "relationship", table.name, new_name, renames=renames)
 
 
-def _set_relationship_comment(args: Any, metadata: Metadata, path: Path) -> _Change:
+def _set_relationship_comment(args: Any, metadata: Metadata, path: Path) -> Change:
     fields = _fields(args, {"table", "relationship", "name", "comment"}, path)
     table = _tracked(fields, metadata, path)
     found = _relationship(table, fields, "relationship" if "relationship" in fields else "name", path)
     comment = read_comment(fields.get("comment"), (path, "comment"))
-    return _Change(_with_relationship(metadata, table, found, replace(found, comment=comment)))
+    return Change(_with_relationship(metadata, table, found, replace(found, comment=comment)))
 
 
 def _relationship(table: TableMetadata, fields: Mapping[str, Any], key: str, path: Path) -> RelationshipMetadata:
@@ -253,7 +194,7 @@ def _with_relationship(
 
 
 def _create_permission(operation: Operation) -> _Apply:
-    def apply(args: Any, metadata: Metadata, path: Path) -> _Change:
+    def apply(args: Any, metadata: Metadata, path: Path) -> Change:
         fields = _fields(args, {"table", "role", "permission", "comment"}, path)
         table = _tracked(fields, metadata, path)
         role = read_name(require(fields, "role", path), (path, "role"))
@@ -263,24 +204,24 @@ def _create_permission(operation: Operation) -> _Apply:
             raise AlreadyExists(message, path=path)
         permission = PermissionMetadata(role, operation, rule, read_comment(fields.get("comment"), (path, "comment")))
         changed = replace(table, permissions=(*table.permissions, permission))
-        return _Change(metadata.with_table(changed), "permission", table.name, f"{role} {operation}", key="permission")
+        return Change(metadata.with_table(changed), "permission", table.name, f"{role} {operation}", key="permission")
 
     return apply
 
 
 def _drop_permission(operation: Operation) -> _Apply:
-    def apply(args: Any, metadata: Metadata, path: Path) -> _Change:
+    def apply(args: Any, metadata: Metadata, path: Path) -> Change:
         fields = _fields(args, {"table", "role"}, path)
         table = _tracked(fields, metadata, path)
         dropped = _permission(table, fields, operation, path)
         rest = tuple(one for one in table.permissions if one is not dropped)
         changed = metadata.with_table(replace(table, permissions=rest))
-        return _Change(changed, "permission", table.name, f"{dropped.role} {operation}")
+        return Change(changed, "permission", table.name, f"{dropped.role} {operation}")
 
     return apply
 
 
-def _set_permission_comment(args: Any, metadata: Metadata, path: Path) -> _Change:
+def _set_permission_comment(args: Any, metadata: Metadata, path: Path) -> Change:
     fields = _fields(args, {"table", "role", "type", "permission", "comment"}, path)
     table = _tracked(fields, metadata, path)
     key = "type" if "type" in fields else "permission"
@@ -290,7 +231,7 @@ def _set_permission_comment(args: Any, metadata: Metadata, path: Path) -> _Chang
     found = _permission(table, fields, operation, path)
     commented = replace(found, comment=read_comment(fields.get("comment"), (path, "comment")))
     permissions = tuple(commented if one is found else one for one in table.permissions)
-    return _Change(metadata.with_table(replace(table, permissions=permissions)))
+    return Change(metadata.with_table(replace(table, permissions=permissions)))
 
 
 def _permission(
@@ -307,24 +248,24 @@ def _permission(
 # -- query templates ---------------------------------------------------------------------------------------------------
 
 
-def _create_query_template(args: Any, metadata: Metadata, path: Path) -> _Change:
+def _create_query_template(args: Any, metadata: Metadata, path: Path) -> Change:
     template = read_query_template(args, path)
     if metadata.query_template(template.name) is not None:
         raise AlreadyExists(f'query template "{template.name}" already exists', path=(path, "name"))
     check_template(template.query, (path, "template"))
-    return _Change(metadata.with_query_template(template))
+    return Change(metadata.with_query_template(template))
 
 
-def _drop_query_template(args: Any, metadata: Metadata, path: Path) -> _Change:
+def _drop_query_template(args: Any, metadata: Metadata, path: Path) -> Change:
     template = _query_template(_fields(args, {"name"}, path), metadata, path)
-    return _Change(metadata.without_query_template(template.name))
+    return Change(metadata.without_query_template(template.name))
 
 
-def _set_query_template_comment(args: Any, metadata: Metadata, path: Path) -> _Change:
+def _set_query_template_comment(args: Any, metadata: Metadata, path: Path) -> Change:
     fields = _fields(args, {"name", "comment"}, path)
     template = _query_template(fields, metadata, path)
     comment = read_comment(fields.get("comment"), (path, "comment"))
-    return _Change(metadata.with_query_template(replace(template, comment=comment)))
+    return Change(metadata.with_query_template(replace(template, comment=comment)))
 
 
 def _query_template(fields: dict[str, Any], metadata: Metadata, path: Path) -> QueryTemplate:
@@ -338,21 +279,37 @@ def _query_template(fields: dict[str, Any], metadata: Metadata, path: Path) -> Q
 # -- all of it ---------------------------------------------------------------------------------------------------------
 
 
-def _replace_metadata(args: Any, _: Metadata, path: Path) -> _Change:
-    metadata = read_document(args, path)
-    for index, template in enumerate(args.get("query_templates", ())):
+def _replace_metadata(args: Any, _: Metadata, path: Path) -> Change:
+    """The older form of the arguments is the document itself."""
+    tolerant, document = False, args
+    if may_tolerate(args):
+        refuse_other_keys(args, frozenset({"allow_inconsistent_metadata", "metadata"}), path)
+        tolerant = read_flag(args, "allow_inconsistent_metadata", path)
+        document, path = require(args, "metadata", path), (path, "metadata")
+    metadata = read_document(document, path)
+    for index, template in enumerate(document.get("query_templates", ())):
         check_template(template["template"], (((path, "query_templates"), index), "template"))
-    return _Change(metadata)
+    return Change(metadata, tolerant=tolerant)
 
 
-def _clear_metadata(args: Any, _: Metadata, path: Path) -> _Change:
+def may_tolerate(args: Any) -> bool:
+    """Whether the arguments of ``replace_metadata`` have the newer form, whose answer is what is inconsistent."""
+    return isinstance(args, dict) and ("metadata" in args or "allow_inconsistent_metadata" in args)
+
+
+def _drop_inconsistent_metadata(args: Any, metadata: Metadata, path: Path) -> Change:
     _fields(args, set(), path)
-    return _Change(Metadata())
+    return Change(metadata, cascade=True, mending=True)
 
 
-def _question(args: Any, metadata: Metadata, path: Path) -> _Change:
+def _clear_metadata(args: Any, _: Metadata, path: Path) -> Change:
+    _fields(args, set(), path)
+    return Change(Metadata())
+
+
+def _question(args: Any, metadata: Metadata, path: Path) -> Change:
     _fields(args, {"reload_remote_schemas", "reload_sources"}, path)
-    return _Change(metadata)
+    return Change(metadata)
 
 
 CALLS: Mapping[str, _Apply] = {
@@ -375,6 +332,9 @@ CALLS: Mapping[str, _Apply] = {
     "set_query_template_comment": _set_query_template_comment,
     "replace_metadata": _replace_metadata,
     "clear_metadata": _clear_metadata,
+    "drop_inconsistent_metadata": _drop_inconsistent_metadata,
+    "get_inconsistent_metadata": _question,
+    "dump_internal_state": _question,
     "export_metadata": _question,
     "reload_metadata": _question,
 }
@@ -394,44 +354,3 @@ def _tracked(fields: dict[str, Any], metadata: Metadata, path: Path) -> TableMet
     if table is None:
         raise NotExists(f'table "{name}" does not exist or is not tracked', path=place)
     return table
-
-
-# -- problems ----------------------------------------------------------------------------------------------------------
-
-_BY_CODE: dict[str, type[DataError]] = {kind.code: kind for kind in reversed(DataError.__subclasses__())}
-
-
-def _as_error(problem: Problem, path: Path, key: str | None) -> DataError:
-    place = render_path(path if key is None else (path, key)) + problem.inner
-    return _BY_CODE.get(problem.code, errors.InvalidConfiguration)(problem.message, path=place)
-
-
-def _describe(problem: Problem) -> str:
-    if problem.kind == "table":
-        return f"table {problem.table}"
-    if problem.kind == "relationship":
-        return f"relationship {problem.table}.{problem.name}"
-    if problem.kind == "enum":
-        return f"enum {problem.table}"
-    if problem.kind == "custom name":
-        return f"custom name of {problem.table}{problem.name and '.'}{problem.name}"
-    role, operation = problem.name.rsplit(" ", 1)
-    return f"permission {problem.table}.{role}.{operation}"
-
-
-def _without(problem: Problem, metadata: Metadata) -> Metadata:
-    table = metadata.table(problem.table)
-    if table is None or problem.kind == "table":
-        return metadata.without_table(problem.table)
-    if problem.kind == "relationship":
-        rest = tuple(one for one in table.relationships if one.name != problem.name)
-        return metadata.with_table(replace(table, relationships=rest))
-    if problem.kind == "enum":
-        return metadata.with_table(replace(table, is_enum=False))
-    if problem.kind == "custom name":
-        names = table.custom_names
-        columns = tuple((column, name) for column, name in names.columns if column != problem.name)
-        names = replace(names, columns=columns) if problem.name else replace(names, table=None)
-        return metadata.with_table(replace(table, custom_names=names))
-    permissions = tuple(one for one in table.permissions if f"{one.role} {one.operation}" != problem.name)
-    return metadata.with_table(replace(table, permissions=permissions))

@@ -472,6 +472,7 @@ class Engine:
             administration = await Administration.begin(connection, self._installation.role, self._known)
             answer = await self._one(request, session, administration)
             known = await administration.finish()
+        administration.tell()
         self._swap_if_newer(known)
         return answer
 

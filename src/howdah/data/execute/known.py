@@ -41,6 +41,15 @@ class MetadataProblem:
 
 
 @dataclass(frozen=True, slots=True)
+class MetadataFilesOutdated:
+    """Calls changed metadata that was taken over from files: the next edit of a file takes it back."""
+
+    level: ClassVar[str] = "warning"
+    tables: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class GrantRefused:
     """The API's role could not be given, or relieved of, a privilege."""
 

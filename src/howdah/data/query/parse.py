@@ -90,6 +90,9 @@ METADATA_CALLS = frozenset(
         "replace_metadata",
         "clear_metadata",
         "reload_metadata",
+        "get_inconsistent_metadata",
+        "drop_inconsistent_metadata",
+        "dump_internal_state",
         "run_sql",
     }
 )

@@ -40,24 +40,24 @@ def _with_both_prefixes(names: dict[str, Operator]) -> dict[str, Operator]:
     return {prefix + name: operator for name, operator in names.items() for prefix in ("$", "_")}
 
 
-_COMPARISONS: dict[str, Operator] = _with_both_prefixes(
+COMPARISONS: dict[str, Operator] = _with_both_prefixes(
     {name: name for name in get_args(Operator)} | {"neq": "ne", "cneq": "cne"}
 )
-_CONNECTIVES = {prefix + name: name for name in ("and", "or", "not", "exists") for prefix in ("$", "_")}
-_CASTS = frozenset({"$cast", "_cast"})
+CONNECTIVES = {prefix + name: name for name in ("and", "or", "not", "exists") for prefix in ("$", "_")}
+CASTS = frozenset({"$cast", "_cast"})
 
-RESERVED = frozenset({*_COMPARISONS, *_CONNECTIVES, *_CASTS})
+RESERVED = frozenset({*COMPARISONS, *CONNECTIVES, *CASTS})
 """Every key that is an operator: no name can be one."""
 
 
 def is_comparison(key: str) -> bool:
     """Whether the key is an operator between a column and what it is given."""
-    return key in _COMPARISONS
+    return key in COMPARISONS
 
 
 def is_connective(key: str) -> bool:
     """Whether the key is ``$and``, ``$or``, ``$not`` or ``$exists``."""
-    return key in _CONNECTIVES
+    return key in CONNECTIVES
 
 
 def parse_predicate(value: Any, path: Path = None, budget: Budget | None = None, nesting: int = 0) -> BooleanExpression:
@@ -81,7 +81,7 @@ def _expression(value: Any, path: Path, budget: Budget, nesting: int) -> Boolean
 
 def _entry(key: str, value: Any, path: Path, budget: Budget, nesting: int) -> BooleanExpression:
     budget.spend(path)
-    connective = _CONNECTIVES.get(key)
+    connective = CONNECTIVES.get(key)
     if connective is None:
         if key.startswith("$"):
             raise _unknown_operator(key, path)
@@ -108,12 +108,12 @@ def _exists(value: Any, path: Path, budget: Budget, nesting: int) -> Exists:
 def _field(name: str, value: Any, path: Path, budget: Budget, nesting: int) -> ColumnIs | Related:
     if not isinstance(value, dict):
         return ColumnIs(name, (Comparison("eq", value, path),), path)
-    if any(key in _COMPARISONS or key in _CASTS for key in value):
+    if any(key in COMPARISONS or key in CASTS for key in value):
         return ColumnIs(name, _comparisons(value, path, budget), path)
     if budget.references and stands_for_another(value):
         return ColumnIs(name, (Comparison("eq", value, path),), path)
     for key in value:
-        if key.startswith("$") and key not in _CONNECTIVES:
+        if key.startswith("$") and key not in CONNECTIVES:
             raise _unknown_operator(key, (path, key))
     budget.check_nesting(nesting + 1, path)
     return Related(name, _expression(value, path, budget, nesting + 1), path)
@@ -123,7 +123,7 @@ def _comparisons(value: dict[str, Any], path: Path, budget: Budget) -> tuple[Com
     found: list[Comparison | CastIs] = []
     for key, operand in value.items():
         place = (path, key)
-        if key not in _CASTS:
+        if key not in CASTS:
             found.append(_comparison(key, operand, place, budget))
             continue
         if not isinstance(operand, dict):
@@ -142,7 +142,7 @@ def _comparisons(value: dict[str, Any], path: Path, budget: Budget) -> tuple[Com
 
 def _comparison(key: str, value: Any, path: Path, budget: Budget) -> Comparison:
     budget.spend(path)
-    operator = _COMPARISONS.get(key)
+    operator = COMPARISONS.get(key)
     if operator is None:
         if key.startswith(("$", "_")):
             raise _unknown_operator(key, path)
@@ -156,7 +156,7 @@ def _comparison(key: str, value: Any, path: Path, budget: Budget) -> Comparison:
     elif operator == "is_null":
         if not isinstance(value, bool):
             raise _wrong_operand("Boolean", value, path)
-    elif operator in _COLUMN_OPERATORS:
+    elif operator in COLUMN_OPERATORS:
         if not isinstance(value, str):
             raise _wrong_operand("String", value, path)
     elif operator in _WITH_FIELDS:
@@ -189,7 +189,7 @@ _WITH_FIELDS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
 _LIST_OPERATORS = frozenset(
     {"in", "nin", "has_keys_any", "has_keys_all", "ancestor_any", "descendant_any", "matches_any"}
 )
-_COLUMN_OPERATORS = frozenset({"ceq", "cne", "cgt", "clt", "cgte", "clte"})
+COLUMN_OPERATORS = frozenset({"ceq", "cne", "cgt", "clt", "cgte", "clte"})
 _NULL_SAFE = frozenset({"eq", "ne"})
 _EXISTS_KEYS = frozenset({"_table", "_where"})
 

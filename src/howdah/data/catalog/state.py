@@ -1,0 +1,64 @@
+"""What a process made of metadata and database, to be looked at by a person: ``dump_internal_state``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from howdah.data.catalog.document import from_table, table_to_json
+from howdah.data.catalog.inconsistency import inconsistent_objects
+from howdah.data.catalog.metadata import Metadata
+from howdah.data.catalog.model import Catalog, Table
+from howdah.session import ADMIN_ROLE
+
+
+def internal_state(metadata: Metadata, catalog: Catalog) -> dict[str, Any]:
+    """Every table that can be used, with its columns, where its relationships lead, and what is allowed to whom."""
+    written = {table.name: from_table(table) for table in metadata.tables}
+    return {
+        "version": catalog.version,
+        "tables": [_table(table, written[table.name]) for table in catalog.tables.values()],
+        "inconsistent_objs": inconsistent_objects(metadata, catalog.problems),
+    }
+
+
+def _table(table: Table, written: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "table": table_to_json(table.name),
+        "exposed_as": table_to_json(table.exposed_name),
+        "kind": table.kind,
+        "insertable": table.insertable,
+        "updatable": table.updatable,
+        "columns": [
+            {
+                "name": column.name,
+                "exposed_as": column.exposed_name,
+                "type": column.type.name,
+                "nullable": column.nullable,
+                "has_default": column.has_default,
+                "writable": column.writable,
+            }
+            for column in table.columns.values()
+        ],
+        "unique_constraints": {name: list(columns) for name, columns in table.unique_constraints.items()},
+        "relationships": [
+            {
+                "name": one.name,
+                "type": one.kind,
+                "remote_table": table_to_json(one.target),
+                "column_mapping": dict(one.mapping),
+                "at_most_one": one.unique,
+            }
+            for one in table.relationships.values()
+        ],
+        "permissions": [
+            {"role": role, "operation": operation, "permission": _rule(written, role, operation)}
+            for role, permissions in table.permissions.items()
+            if role != ADMIN_ROLE
+            for operation in ("insert", "select", "update", "delete")
+            if getattr(permissions, operation) is not None
+        ],
+    }
+
+
+def _rule(written: dict[str, Any], role: str, operation: str) -> Any:
+    return next(one["permission"] for one in written[f"{operation}_permissions"] if one["role"] == role)
