@@ -22,7 +22,7 @@ from howdah.embedded import account, private
 from howdah.embedded.errors import PostgresNotStarted
 from howdah.embedded.postgres import GivenPostgres, OwnPostgres, Postgres, choose, running
 from howdah.errors import HowdahError
-from howdah.maintenance.check import Report, check
+from howdah.maintenance.check import Elsewhere, Report, check
 from howdah.maintenance.spare import postgres_process, spare_postgres
 from howdah.observe import logs
 from howdah.observe.events import emit
@@ -134,9 +134,12 @@ def with_database(project: Project, work: Callable[[Postgres], Awaitable[Result]
 
 def check_drift(project: Project) -> Report:
     """How the project's database differs from what its files make. Raises HowdahError."""
-    root = _root(project)
-    elsewhere = partial(spare_postgres, (root / STATE_FOLDER).resolve(), os.environ)
-    return with_database(project, lambda postgres: check(root, postgres.dsn, elsewhere))
+    return with_database(project, lambda postgres: check(_root(project), postgres.dsn, spare(project)))
+
+
+def spare(project: Project) -> Elsewhere:
+    """Lends a Postgres of the project's own, for when its database's server will not do."""
+    return partial(spare_postgres, (_root(project) / STATE_FOLDER).resolve(), os.environ)
 
 
 # -- the order of things -----------------------------------------------------------------------------------------------
@@ -289,24 +292,28 @@ def _platform(project: Project, dsn: Secret, listener: socket.socket, supervisor
     )
 
 
-def _service(project: Project, service: ServiceSection, url: str, supervisor: Supervisor) -> Process:
-    """A service of the user's, which sees nothing of howdah's own settings and secrets."""
+def service_environment(project: Project, service: ServiceSection, url: str) -> dict[str, str]:
+    """The environment of a service of the user's, which sees nothing of howdah's own settings and secrets."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("HOWDAH_")}
     programs = os.pathsep.join((str(Path(sys.executable).parent), inherited.get("PATH", os.defpath)))
+    return {
+        **inherited,
+        "PATH": programs,  # so that a service's python is the one howdah is installed in
+        "PYTHONUNBUFFERED": "1",
+        "HOWDAH_ENVIRONMENT": "development",
+        "HOWDAH_SERVICE": service.name,
+        "HOWDAH_DATA_URL": f"{url}/data",
+        **project.environment,
+        **service.environment,
+    }
+
+
+def _service(project: Project, service: ServiceSection, url: str, supervisor: Supervisor) -> Process:
     return Process(
         name=service.name,
         command=service.command,
         folder=service.folder,
-        environment={
-            **inherited,
-            "PATH": programs,  # so that a service's python is the one howdah is installed in
-            "PYTHONUNBUFFERED": "1",
-            "HOWDAH_ENVIRONMENT": "development",
-            "HOWDAH_SERVICE": service.name,
-            "HOWDAH_DATA_URL": f"{url}/data",
-            **project.environment,
-            **service.environment,
-        },
+        environment=service_environment(project, service, url),
         depends_on=_after_postgres(supervisor),
         ready=_readiness(service.ready),
         stop=(StopStep(timeout=service.stop_timeout),),
@@ -370,8 +377,17 @@ def _listener(project: Project) -> socket.socket:
     return bind(project.server.host, project.server.port)
 
 
+def usual_url(project: Project) -> str:
+    """Where the platform is when it runs at the port of its settings."""
+    return _address(project, project.server.port)
+
+
 def _url(project: Project, listener: socket.socket) -> str:
+    return _address(project, listener.getsockname()[1])
+
+
+def _address(project: Project, port: int) -> str:
     """How the user reaches the platform: by the domain's name where it listens on this machine's own addresses."""
     host = project.server.host
     local = host in ("127.0.0.1", "localhost", "0.0.0.0", "::", "::1")  # noqa: S104 - compared, not bound
-    return f"http://{project.server.domain if local else host}:{listener.getsockname()[1]}"
+    return f"http://{project.server.domain if local else host}:{port}"

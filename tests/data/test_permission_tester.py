@@ -23,6 +23,7 @@ from tests.support import run
 
 from howdah.data.catalog.document import read_document
 from howdah.data.catalog.introspect import introspect
+from howdah.data.catalog.store import StoredMetadata
 from howdah.data.errors import CheckFailed, DataError, NotSupported, map_database_error
 from howdah.data.execute.known import Known
 from howdah.data.execute.trial import Trial
@@ -317,8 +318,8 @@ class Trying:
 
     def __init__(self, product: Product, role: dict[str, Any], session: Session) -> None:
         self.product, self.session = product, session
-        metadata = read_document(metadata_of(product.world, role))
-        self.known = Known(metadata, run(introspect(product)), product.catalog)
+        stored = StoredMetadata(1, read_document(metadata_of(product.world, role)), None)
+        self.known = Known(stored, run(introspect(product)), product.catalog)
 
     def tested(self, **args: Any) -> Any:
         request = {"role": self.session.role, "variables": dict(self.session.variables), **args}

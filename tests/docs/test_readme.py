@@ -23,6 +23,7 @@ PAGES = (
     "docs/decisions.md",
     "docs/errors.md",
     "docs/howdah-dev.md",
+    "docs/permissions.md",
     "docs/query-language.md",
 )
 CODE = re.compile(r"^```[^\n]*\n(.*?)^```$|`([^`\n]+)`", re.MULTILINE | re.DOTALL)
@@ -49,12 +50,14 @@ def test_every_command_and_option_that_is_named_exists(page: str) -> None:
     for code in code_of(page):
         for words in (found.replace("--project hello", "--project").split() for found in COMMAND.findall(code)):
             options = [word for word in words if word.startswith("-")]
-            command = next((word for word in words if not word.startswith("-")), None)
+            command, verb = [*(word for word in words if not word.startswith("-")), None, None][:2]
             if command is not None:
                 assert command in COMMANDS, code
                 assert re.search(rf"^  {command} ", help_of(), re.MULTILINE), command
             for option in options:
                 text = help_of() if command is None else help_of(command)
+                if verb is not None and "COMMAND [ARGS]" in text:
+                    text = help_of(command, verb)
                 assert re.search(rf"(?<![\w-]){option}(?![\w-])", text), f"{code}: {option}"
 
 

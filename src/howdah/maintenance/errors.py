@@ -7,7 +7,13 @@
     ├── CannotCreateDatabase   E214  the user may not make or rename databases
     ├── CannotSwap             E217  somebody is connected who cannot be disconnected
     ├── AdoptRefused           E218  the database, or the folder, has migrations already
-    └── CannotRestore          E215  the file is no dump that this server takes
+    ├── CannotRestore          E215  the file is no dump that this server takes
+    ├── UnknownTable           E220  there is no such table, or it is not tracked (exit code 4)
+    ├── UnknownRole            E230  the role has no permission there (exit code 4)
+    ├── MetadataDiverged       E235  files and database were both changed
+    ├── PermissionExists       E236  a permission would be replaced
+    ├── RequestRefused         E237  the Data API does not answer the request
+    └── CaseExists             E238  a permission test of this name is there
 """
 
 from __future__ import annotations
@@ -74,6 +80,55 @@ class CannotRestore(MaintenanceError):
 
     code = "E215"
     status = 400
+
+
+class UnknownTable(MaintenanceError):
+    """There is no such table, or it is not tracked."""
+
+    code = "E220"
+    exit_code = 4
+
+
+class UnknownRole(MaintenanceError):
+    """The role has no permission there."""
+
+    code = "E230"
+    exit_code = 4
+
+
+class MetadataDiverged(MaintenanceError):
+    """Files and database were both changed, or what was changed would be undone."""
+
+    code = "E235"
+
+    def __init__(self, kept: str, *, both: bool) -> None:
+        lost = "files" if kept == "database" else "database"
+        what = "Both the files and the database were changed" if both else f"The {lost} changed, not the {kept}"
+        super().__init__(
+            f"{what} since the files were taken over last: what the {lost} {_SAY[lost]} would be lost.",
+            hint="`howdah metadata diff` shows what differs; --force gives it up.",
+        )
+
+
+class PermissionExists(MaintenanceError):
+    """There is such a permission already."""
+
+    code = "E236"
+
+
+class RequestRefused(MaintenanceError):
+    """The Data API does not answer the request."""
+
+    code = "E237"
+
+
+class CaseExists(MaintenanceError):
+    """There is a permission test of this name already."""
+
+    code = "E238"
+
+
+_SAY = {"files": "say", "database": "has"}
 
 
 def _count(number: int, word: str) -> str:

@@ -16,7 +16,7 @@ from howdah.postgres import queries
 from howdah.postgres.connection import Connection
 from howdah.postgres.errors import DatabaseError, PostgresError
 
-INSTALLED_VERSION = 3
+INSTALLED_VERSION = 4
 """What this howdah installs; ``install.sql`` writes the same number."""
 
 _QUERIES = queries.load(Path(__file__).with_name("install.sql"))

@@ -22,6 +22,8 @@ create table if not exists howdah.metadata (
 );
 comment on column howdah.metadata.document is 'Everything but the tables.';
 comment on column howdah.metadata.source is 'Hash of the files that were taken over last; calls may have changed the document since.';
+alter table howdah.metadata add column if not exists taken text;
+comment on column howdah.metadata.taken is 'Hash of what those files said: where it is another now, calls have changed it.';
 insert into howdah.metadata (version, document) values (0, '{}') on conflict do nothing;
 
 -- A row for each table that is or was tracked, with the version that it was written with: so a process that knows an
@@ -219,7 +221,7 @@ begin
 end
 $body$;
 
-insert into howdah.installation (version) values (3)
+insert into howdah.installation (version) values (4)
 on conflict (only_row) do update set version = greatest(howdah.installation.version, excluded.version);
 
 -- prepare_role --

@@ -199,7 +199,7 @@ class _Reading:
 
     def json(self, found: Mapping[str, Any]) -> dict[str, Any]:
         """What was written as TOML, as it would be read from JSON. Raises InvalidJson."""
-        return {key: decode(to_json(_as_json(value)).encode()) for key, value in found.items()}
+        return {key: decode(to_json(as_json(value)).encode()) for key, value in found.items()}
 
     def query_templates(self) -> tuple[QueryTemplate, ...]:
         found = (self.query_template(name, value) for name, value in (self.toml() or {}).items())
@@ -360,12 +360,12 @@ _NAME_PART = re.compile(r'"(?:[^"]|"")+"|[^".]+')
 _DOTTED_NAME = re.compile(rf"(?:{_NAME_PART.pattern})(?:\.(?:{_NAME_PART.pattern}))*")
 
 
-def _as_json(value: Any) -> Any:
+def as_json(value: Any) -> Any:
     """TOML's dates and times as the text Postgres reads; the rest as it is."""
     if isinstance(value, dt.date | dt.time):
         return value.isoformat()
     if isinstance(value, list):
-        return [_as_json(item) for item in value]
+        return [as_json(item) for item in value]
     if isinstance(value, dict):
-        return {key: _as_json(item) for key, item in value.items()}
+        return {key: as_json(item) for key, item in value.items()}
     return value

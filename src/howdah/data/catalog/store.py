@@ -5,6 +5,7 @@ It is kept table by table, each with the version it was last changed in: what is
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -74,6 +75,21 @@ async def read_changes(connection: Submitter, known: StoredMetadata) -> StoredMe
     untracked = {TableName(schema, name) for schema, name in found["untracked"]}
     metadata = replace(new, tables=known.metadata.with_tables(new.tables, without=untracked).tables)
     return StoredMetadata(found["version"], metadata, found["source"], found["history"])
+
+
+async def is_as_taken(connection: Submitter, stored: StoredMetadata) -> bool | None:
+    """Whether what is stored is still what the files said that were taken over last; None where nobody noted it."""
+    taken = json.loads(await connection.submit(_QUERIES["read_taken"]))
+    return None if taken is None else bool(taken == _digest(stored.metadata))
+
+
+async def note_taken(connection: Submitter, metadata: Metadata) -> None:
+    """Note that this is what the files said that were taken over last: what differs from it, calls have changed."""
+    await connection.submit(_QUERIES["write_taken"], [_digest(metadata).encode()])
+
+
+def _digest(metadata: Metadata) -> str:
+    return hashlib.sha256(to_json(to_document(metadata)).encode()).hexdigest()
 
 
 async def read_position(connection: Submitter) -> tuple[int, int]:

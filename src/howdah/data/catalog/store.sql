@@ -23,6 +23,12 @@ select json_build_object(
 -- read_position --
 select json_build_array('howdah.metadata'::regclass::oid::bigint, version) from howdah.metadata
 
+-- read_taken --
+select to_json(taken) from howdah.metadata
+
+-- write_taken --
+with written as (update howdah.metadata set taken = $1::text returning only_row) select to_json(only_row) from written
+
 -- lock --
 select to_json(version) from howdah.metadata for update
 

@@ -65,7 +65,7 @@ def to_text(table: TableMetadata) -> str:
     for permission in table.permissions:
         header = f"[permissions.{_key(permission.role)}.{permission.operation}]"
         place = f"{table.name}: {permission.role} {permission.operation}"
-        rule = {key: _without_null(value, place) for key, value in permission.rule.items() if value is not None}
+        rule = {key: without_null(value, place) for key, value in permission.rule.items() if value is not None}
         lines = [line for key, value in rule.items() for line in _pairs(_key(key), value)]
         blocks.append([header, *lines, *_comment(permission.comment)])
     return "\n\n".join("\n".join(block) for block in blocks) + "\n"
@@ -119,8 +119,8 @@ def _comment(comment: str | None) -> list[str]:
     return [] if comment is None else [f"comment = {_string(comment)}"]
 
 
-def _without_null(value: Any, place: str) -> Any:
-    """The value with comparisons with null written as ``_is_null``."""
+def without_null(value: Any, place: str) -> Any:
+    """The value with comparisons with null written as ``_is_null``. Raises NotWritableAsToml for any other null."""
     if isinstance(value, Mapping):
         written: dict[str, Any] = {}
         for key, item in value.items():
@@ -129,10 +129,10 @@ def _without_null(value: Any, place: str) -> Any:
                 name, new = _null(key, place)
             if name in written:
                 raise NotWritableAsToml(f"{place}: two conditions about null in one object cannot be written as TOML.")
-            written[name] = _without_null(new, place)
+            written[name] = without_null(new, place)
         return written
     if isinstance(value, list | tuple):
-        return [_without_null(item, place) for item in value]
+        return [without_null(item, place) for item in value]
     if value is None:
         raise NotWritableAsToml(f"{place}: TOML has no null.", hint="Write the rule without null.")
     return value
@@ -179,6 +179,15 @@ def _value(value: Any) -> str:
         text = str(value)
         return text if any(character in text for character in ".eE") else f"{text}.0"
     return str(value)
+
+
+def toml_value(value: Any) -> str:
+    """A value as TOML, in one line; it has no null in it.
+
+    >>> toml_value({"id": {"_gt": 1}, "tags": ["a"]})
+    '{ id._gt = 1, tags = ["a"] }'
+    """
+    return _value(value)
 
 
 def _inline_pairs(key: str, value: Any) -> Iterator[str]:

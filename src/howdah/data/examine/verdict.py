@@ -178,7 +178,7 @@ def sentence(tree: Mapping[str, Any]) -> str:
     ...     "operand": "X-Hasura-User-Id", "against": "7", "result": False})
     'id $eq "X-Hasura-User-Id" ("7") is false: id is 3'
     """
-    result = _RESULTS[tree["result"]] if "result" in tree else "not evaluated"
+    result = result_text(tree)
     match tree["kind"]:
         case "comparison":
             value = f": {tree['column']} is {to_json(tree['value'])}" if "value" in tree else ""
@@ -191,7 +191,9 @@ def sentence(tree: Mapping[str, Any]) -> str:
             return f"{_place(tree)} ({kind}) is {result}"
 
 
-_RESULTS = {True: "true", False: "false", None: "null"}
+def result_text(tree: Mapping[str, Any]) -> str:
+    """What a branch is for the row, in a word."""
+    return {True: "true", False: "false", None: "null"}[tree["result"]] if "result" in tree else "not evaluated"
 
 
 def _place(tree: Mapping[str, Any]) -> str:

@@ -166,6 +166,7 @@ async def publish(
     """
     await store.lock(connection)
     stored = await store.write(connection, metadata, over=await store.read(connection), source=source)
+    await store.note_taken(connection, metadata)
     await share(connection, installation.role, metadata)
     database = await with_enums(connection, metadata, await introspect(connection))
     return resolve(metadata, database, stored.version)
