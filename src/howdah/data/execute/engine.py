@@ -254,6 +254,8 @@ class Engine:
             statement = recalled[0].statement
             parameters = bind(statement, session, recalled[1])
             if statement.writes:
+                if recalled[0].table in self._enums:
+                    return None  # there is more to do than to write
                 return self._writes.submit_now(statement.text, parameters)
             return self._reads.submit(statement.text, parameters)
         except (DataError, DatabaseError):
