@@ -101,6 +101,8 @@ def database_table(number: int, table: dict[str, Any]) -> DatabaseTable:
     """A table as ``fixture/database.json`` describes one."""
     key = table.get("primary_key")
     primary_key = None if key is None else UniqueConstraint(key["name"], tuple(key["columns"]))
+    everything = ["insert", "update", "delete"] if table.get("kind", "table").endswith("table") else []
+    written = table.get("written", everything)
     other_keys = [UniqueConstraint(key["name"], tuple(key["columns"])) for key in table.get("unique_constraints", ())]
     return DatabaseTable(
         oid=number,
@@ -124,8 +126,9 @@ def database_table(number: int, table: dict[str, Any]) -> DatabaseTable:
             ForeignKey(key["name"], tuple(key["columns"]), table_name(key["target"]), tuple(key["target_columns"]))
             for key in table.get("foreign_keys", ())
         ),
-        insertable=table.get("kind", "table") == "table",
-        updatable=table.get("kind", "table") == "table",
+        insertable="insert" in written,
+        updatable="update" in written,
+        deletable="delete" in written,
         comment=table.get("comment"),
     )
 

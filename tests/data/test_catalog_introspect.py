@@ -80,19 +80,35 @@ def test_every_kind_of_relation_is_found(database: str) -> None:
         create table "columnless" ();
     """
     tables = found(database, schema).tables
-    kinds = {name.name: (one.kind, one.insertable, one.updatable) for name, one in tables.items()}
+    kinds = {name.name: (one.kind, one.insertable, one.updatable, one.deletable) for name, one in tables.items()}
     assert kinds == {
-        "plain": ("table", True, True),
-        "parted": ("partitioned table", True, True),
-        "parted_1": ("table", True, True),
-        "simple": ("view", True, True),
-        "grouped": ("view", False, False),
-        "by_trigger": ("view", False, False),
-        "material": ("materialized view", False, False),
-        "remote": ("foreign table", True, True),
-        "columnless": ("table", True, True),
+        "plain": ("table", True, True, True),
+        "parted": ("partitioned table", True, True, True),
+        "parted_1": ("table", True, True, True),
+        "simple": ("view", True, True, True),
+        "grouped": ("view", False, False, False),
+        "by_trigger": ("view", True, False, True),
+        "material": ("materialized view", False, False, False),
+        "remote": ("foreign table", True, True, True),
+        "columnless": ("table", True, True, True),
     }
     assert tables[TableName("public", "columnless")].columns == ()
+
+
+def test_an_expression_of_a_view_is_not_written_unless_a_trigger_does(database: str) -> None:
+    """Postgres writes columns through a view and nothing else; what a trigger makes of a value is its business."""
+    schema = """
+        create table plain (id int, name text);
+        create view direct as select id, upper(name) as name from plain;
+        create view by_trigger as select id, upper(name) as name from plain;
+        create function nothing() returns trigger language plpgsql as 'begin return null; end';
+        create trigger t instead of insert or update or delete on by_trigger for each row execute function nothing();
+    """
+    tables = found(database, schema)
+    generated = {
+        name: [column.generated for column in table(tables, name).columns] for name in ("direct", "by_trigger")
+    }
+    assert generated == {"direct": [False, True], "by_trigger": [False, False]}
 
 
 def test_types_are_named_ready_for_a_cast_and_sorted_by_how_json_writes_them(database: str) -> None:

@@ -15,10 +15,10 @@
     │   └── StatementTimedOut       postgres-error       504
     ├── InvalidConfiguration        invalid-configuration
     ├── InvalidJson                 invalid-json
-    ├── MethodNotAllowed            not-supported        405
     ├── MissingSessionVariable      not-found
     ├── NotExists                   not-exists
     ├── NotSupported                not-supported
+    │   └── MethodNotAllowed        not-supported        405
     ├── ParseFailed                 parse-failed
     │   └── Unreadable              parse-failed
     ├── PermissionDenied            permission-denied
@@ -182,13 +182,6 @@ class InvalidJson(DataError):
     code = "invalid-json"
 
 
-class MethodNotAllowed(DataError):
-    """Another method belongs to this address."""
-
-    code = "not-supported"
-    status = 405
-
-
 class MissingSessionVariable(DataError):
     """A permission needs a session variable that the request does not have."""
 
@@ -205,6 +198,12 @@ class NotSupported(DataError):
     """The request asks for something that is not possible here."""
 
     code = "not-supported"
+
+
+class MethodNotAllowed(NotSupported):
+    """Another method belongs to this address."""
+
+    status = 405
 
 
 class ParseFailed(DataError):
@@ -323,6 +322,11 @@ _VIOLATIONS: dict[str, tuple[str, str, str]] = {
         "the row is referred to",
         'the statement violates constraint "{}"',
     ),
+    "44000": (
+        "Check option violation. ",
+        "the row would not be one of the view's",
+        "the row would not be one of the view's",
+    ),
     "23P01": (
         "Exclusion constraint violation. ",
         "the row conflicts with another row",
@@ -339,6 +343,7 @@ _MESSAGE_IS_MEANT_FOR_CLIENTS = frozenset(
 _POSTGIS_COMPLAINS = frozenset({"pg_error", "pg_parser_errhint"})
 
 _BY_STATE: dict[str, tuple[type[DataError], str | None]] = {
+    "0A000": (NotSupported, "Postgres cannot do this to the relation"),
     "22003": (DatabaseRefused, "a value is out of the range of its type"),
     "21000": (DatabaseRefused, "the statement would change the same row twice"),
     "40001": (DatabaseBusy, None),

@@ -138,6 +138,7 @@ returns json language plpgsql as $body$
 declare
   role_id oid := (select oid from pg_roles where rolname = role_name);
   tables oid[];
+  written oid[];
   sequences oid[];
   schemas oid[];
   item record;
@@ -148,17 +149,29 @@ begin
   join pg_namespace n on n.nspname = t.schema
   join pg_class c on c.relnamespace = n.oid and c.relname = t.name and c.relkind in ('r', 'p', 'v', 'm', 'f');
 
+  -- Who inserts through a view takes the defaults of the table behind it.
+  with recursive behind (id) as (
+    select c.oid from pg_class c
+    where c.oid = any (tables) and c.relkind = 'v' and pg_relation_is_updatable(c.oid, false) & 8 <> 0
+    union
+    select d.refobjid
+    from behind b
+    join pg_rewrite r on r.ev_class = b.id
+    join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_class'::regclass
+  )
+  select tables || array_agg(id) into written from behind;
+
   -- A sequence belongs to a column (serial), or a column's default calls it.
   select coalesce(array_agg(s.oid), '{}') into sequences
   from (
     select d.objid
     from pg_depend d
-    where d.refclassid = 'pg_class'::regclass and d.refobjid = any (tables)
+    where d.refclassid = 'pg_class'::regclass and d.refobjid = any (written)
       and d.classid = 'pg_class'::regclass and d.deptype = 'a'
     union
     select d.refobjid
     from pg_attrdef a join pg_depend d on d.classid = 'pg_attrdef'::regclass and d.objid = a.oid
-    where a.adrelid = any (tables) and d.refclassid = 'pg_class'::regclass
+    where a.adrelid = any (written) and d.refclassid = 'pg_class'::regclass
   ) as used (id)
   join pg_class s on s.oid = used.id and s.relkind = 'S';
 

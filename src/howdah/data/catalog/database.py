@@ -55,7 +55,7 @@ class DatabaseColumn:
     nullable: bool
     has_default: bool
     generated: bool
-    """True for GENERATED ALWAYS columns (stored, virtual or identity), which a statement may not write."""
+    """True for GENERATED ALWAYS columns (stored, virtual or identity) and a view's expressions: none can be written."""
     comment: str | None = None
 
 
@@ -99,6 +99,7 @@ class DatabaseTable:
     foreign_keys: tuple[ForeignKey, ...]
     insertable: bool
     updatable: bool
+    deletable: bool
     comment: str | None = None
     enum_values: tuple[EnumValue, ...] = ()
 

@@ -99,7 +99,7 @@ async def _read_tables(
     return {table.oid: table for table in tables}
 
 
-_COLUMNS, _TYPE = 6, 2  # where the query lists a relation's columns, and a column's type
+_COLUMNS, _TYPE = 7, 2  # where the query lists a relation's columns, and a column's type
 
 
 def _array(oids: Iterable[int]) -> bytes | None:
@@ -117,7 +117,7 @@ def _same_names(one: DatabaseTable, other: DatabaseTable | None) -> bool:
 
 
 def _table(row: list[Any], types: dict[int, ColumnType], comments: dict[tuple[int, int], str]) -> DatabaseTable:
-    oid, schema, name, kind, insertable, updatable, columns, unique, foreign_keys = row
+    oid, schema, name, kind, insertable, updatable, deletable, columns, unique, foreign_keys = row
     constraints = tuple(UniqueConstraint(key, tuple(names)) for key, _, names in unique or ())
     return DatabaseTable(
         oid=oid,
@@ -138,5 +138,6 @@ def _table(row: list[Any], types: dict[int, ColumnType], comments: dict[tuple[in
         ),
         insertable=insertable,
         updatable=updatable,
+        deletable=deletable,
         comment=comments.get((oid, 0)),
     )

@@ -21,6 +21,15 @@ with parts as (
   select objoid, hashtidextended(ctid, xmin::text::bigint) # 5
   from pg_description
   where classoid = 'pg_class'::regclass and objoid >= 16384
+  union all
+  -- Which columns of a view can be written is in its definition.
+  select ev_class, hashtidextended(ctid, xmin::text::bigint) # 6
+  from pg_rewrite
+  where ev_class >= 16384
+  union all
+  select tgrelid, hashtidextended(ctid, xmin::text::bigint) # 7
+  from pg_trigger
+  where tgtype & 64 <> 0
 ),
 marks as (
   select oid, bit_xor(mark) as mark from parts group by oid
@@ -37,7 +46,7 @@ select json_build_object(
       c.oid::bigint,
       hashtidextended(c.ctid, c.xmin::text::bigint) # hashtextextended(n.nspname, 1) # coalesce(m.mark, 0)
         -- What may be written to a view depends on relations and triggers beyond it.
-        # case when c.relkind in ('v', 'f') then pg_relation_is_updatable(c.oid, false) else 0 end
+        # case when c.relkind in ('v', 'f') then pg_relation_is_updatable(c.oid, true) else 0 end
     ))
     from pg_class c
     join pg_namespace n on n.oid = c.relnamespace
@@ -49,13 +58,16 @@ select json_build_object(
 
 -- introspect --
 with relations as materialized (
-  select c.oid, n.nspname, c.relname, c.relkind, pg_relation_is_updatable(c.oid, false) as events
+  select c.oid, n.nspname, c.relname, c.relkind, pg_relation_is_updatable(c.oid, true) as events
   from pg_class c
   join pg_namespace n on n.oid = c.relnamespace
   where c.oid = any ($1::oid[])
 ),
 attributes as materialized (
-  select a.attrelid, a.attnum, a.attname, a.atttypid, a.attnotnull, a.atthasdef, a.attidentity, a.attgenerated
+  select a.attrelid, a.attnum, a.attname, a.atttypid, a.attnotnull, a.atthasdef, a.attidentity, a.attgenerated,
+    -- What a trigger makes of a column is its own business.
+    r.relkind = 'v' and r.events <> 0 and not pg_column_is_updatable(a.attrelid, a.attnum, false)
+      and not exists (select from pg_trigger t where t.tgrelid = r.oid and t.tgtype & 64 <> 0) as is_expression
   from relations r
   join pg_attribute a on a.attrelid = r.oid
   where a.attnum > 0 and not a.attisdropped
@@ -63,7 +75,7 @@ attributes as materialized (
 columns as (
   select attrelid, json_agg(json_build_array(
       attname, attnum, atttypid::bigint, not attnotnull, atthasdef or attidentity <> '',
-      attgenerated <> '' or attidentity = 'a'
+      attgenerated <> '' or attidentity = 'a' or is_expression
     ) order by attnum) as list
   from attributes
   group by attrelid
@@ -113,7 +125,7 @@ select json_build_object(
   ),
   'tables', (
     select json_agg(json_build_array(
-      r.oid::bigint, r.nspname, r.relname, r.relkind, (r.events & 8) <> 0, (r.events & 4) <> 0,
+      r.oid::bigint, r.nspname, r.relname, r.relkind, (r.events & 8) <> 0, (r.events & 4) <> 0, (r.events & 16) <> 0,
       c.list, u.list, f.list
     ))
     from relations r

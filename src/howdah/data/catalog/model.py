@@ -120,6 +120,7 @@ class Table:
     unique_constraints: Mapping[str, tuple[str, ...]]
     insertable: bool
     updatable: bool
+    deletable: bool
     permissions: Mapping[str, Permissions]
     """By role, the administrator's among them."""
     comment: str | None = None
@@ -130,6 +131,10 @@ class Table:
     def customized(self) -> bool:
         """Whether requests call the table, or one of its columns, something else than the database does."""
         return self.exposed_name != self.name or self.exposed_columns is not self.columns
+
+    def can(self, operation: Literal["insert", "update", "delete"]) -> bool:
+        """Whether Postgres can do this to its rows: of a view perhaps not, of a materialized one never."""
+        return {"insert": self.insertable, "update": self.updatable, "delete": self.deletable}[operation]
 
     def visible_columns(self, role: str) -> dict[str, str]:
         """The columns the role may know of because it may read or write them, and what requests call them."""

@@ -207,6 +207,7 @@ def _table(written: TableMetadata, found: DatabaseTable, exposed_name: TableName
         unique_constraints={constraint.name: constraint.columns for constraint in found.unique_constraints},
         insertable=found.insertable,
         updatable=found.updatable,
+        deletable=found.deletable,
         permissions={ADMIN_ROLE: _everything(exposed_columns)},
         comment=found.comment,
         enum_values=found.enum_values,
@@ -375,8 +376,7 @@ def _add_permission(
     if getattr(existing, written.operation) is not None:
         clash = f'{written.operation} permission for role "{written.role}" on table "{table.name}" already exists'
         return (AlreadyExists(clash),)
-    writes = written.operation != "select"
-    if writes and not (table.insertable if written.operation == "insert" else table.updatable):
+    if written.operation != "select" and not table.can(written.operation):
         return (NotSupported(f'"{table.name}" is a {table.kind} that Postgres cannot {written.operation}'),)
     rule, errors = resolve_rule(written.operation, written.rule, table, tables)
     if rule is not None:

@@ -117,7 +117,7 @@ def _operations(table: Table, permissions: Permissions, *, backend: bool) -> fro
         update = permissions.update
         if table.updatable and update is not None and (update.columns or update.presets):
             operations.add("update")
-        if table.updatable and permissions.delete is not None:
+        if table.deletable and permissions.delete is not None:
             operations.add("delete")
     return frozenset(operations)
 

@@ -12,7 +12,7 @@ from howdah.data.errors import NotSupported, Path, UnexpectedPayload
 
 def refuse_unwritable(table: Table, operation: Literal["insert", "update", "delete"], path: Path) -> None:
     """Raises NotSupported for a relation that Postgres cannot change."""
-    if not (table.insertable if operation == "insert" else table.updatable):
+    if not table.can(operation):
         raise NotSupported(f'"{table.exposed_name}" is a {table.kind} that Postgres cannot {operation}', path=path)
 
 
