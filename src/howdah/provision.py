@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -23,7 +23,7 @@ from howdah.data.query.ast import Bulk, MetadataCall, Request
 from howdah.data.query.json import decode
 from howdah.data.query.limits import DEFAULT_LIMITS
 from howdah.data.query.parse import parse_request
-from howdah.migrations.apply import Migrated, migrate, revert, sow
+from howdah.migrations.apply import Migrated, migrate, record, revert, sow
 from howdah.migrations.errors import MigrationFailed
 from howdah.migrations.load import Call, CallsFile, Migration, Seed, load_migrations, load_seeds
 from howdah.migrations.plan import Standing, find, pending_migrations, reverted_migrations, standings
@@ -125,6 +125,23 @@ async def plan_up(root: Path, dsn: Secret, *, to: str | None = None) -> tuple[st
     async with await connect(dsn.reveal(), OPTIONS) as connection:
         pending = pending_migrations(found, await read_applied(connection), to=version)
     return tuple(file.place for migration in pending for file in migration.up)
+
+
+async def take_over(root: Path, dsn: Secret, migrations: Iterable[Migration]) -> None:
+    """The database has applied these migrations of the project's without running them, and has the project's metadata.
+
+    Raises as `provision`; then nothing has been changed.
+    """
+    described = read_files(root)
+    run = _Run(described.metadata, described.texts)
+
+    async def write(connection: Connection, installation: Installation) -> None:
+        for migration in migrations:
+            await record(connection, migration)
+        await run.write_metadata(connection, installation)
+
+    async with await connect(dsn.reveal(), OPTIONS) as connection:
+        await migrate(connection, described.migrations, write_metadata=write, to=_NONE)
 
 
 async def migrate_down(root: Path, dsn: Secret, *, count: int = 1, to: str | None = None) -> tuple[Step, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ import psycopg
 import pytest
 from tests.cli.commands import CLEAN
 from tests.cli.conftest import Here
-from tests.support import WHEEL_PROGRAMS, programs, run
+from tests.support import WHEEL_PROGRAMS, eventually, programs, run
 
 from howdah.migrations.drift import compare
 from howdah.migrations.snapshot import Snapshot, take_snapshot
@@ -252,5 +253,31 @@ def test_what_a_killed_reset_left_goes_with_the_next(shop: Here) -> None:
     for word in ("new", "old"):
         shop.cluster.create_database(f"howdah_{word}_{digest(shop)}_dead")
     assert len(leftovers(shop)) == 2
+    assert shop.howdah("db", "reset", "--yes").code == 0
+    assert leftovers(shop) == []
+
+
+def test_a_killed_reset_has_changed_nothing(shop: Here) -> None:
+    """While the new database is being filled, the old one is whole and in use; afterwards it still is."""
+    shop.write("migrations/3_slow/up.sql", "select pg_sleep(60)")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "howdah", "db", "reset", "--yes"],
+        cwd=shop.root,
+        env={**CLEAN, "DATABASE_URL": shop.dsn},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+    async def made() -> None:
+        await eventually(lambda: leftovers(shop), seconds=60)
+
+    try:
+        run(made(), seconds=90)
+        assert shop.rows("author") == 2
+    finally:
+        process.kill()
+        process.wait(10)
+    (shop.root / "migrations/3_slow/up.sql").write_text("select 1")
+    assert shop.rows("author") == 2
     assert shop.howdah("db", "reset", "--yes").code == 0
     assert leftovers(shop) == []

@@ -40,6 +40,11 @@ def test_up_and_down_whether_it_runs_or_not(project: Path) -> None:
         assert url.startswith("postgresql://howdah:")
         told = dev.howdah("db", "shell", "--", "-X", "-At", "-c", "select count(*) > 100 from article")
         assert (told.stdout, told.stderr) == ("t\n", "")
+        made = dev.howdah("db", "shell", "--", "-X", "-q", "-c", "create table scrap (id int)")
+        assert (made.returncode, dev.howdah("migration", "check").stdout) == (
+            0,
+            "+ table public.scrap: only in the database\n",
+        )
         assert dev.howdah("db", "dump", "before.dump").returncode == 0
         assert (project / "before.dump").read_bytes().startswith(b"PGDMP")
 

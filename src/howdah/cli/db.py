@@ -13,6 +13,8 @@ from howdah.cli.command import Command, Group, console_of
 
 if TYPE_CHECKING:  # importing it is slow, and a completion does not need it
     from howdah.embedded.postgres import Postgres
+    from howdah.maintenance.rebuild import Restored
+    from howdah.migrations.plan import Standing
 
 
 @click.group("db", cls=Group)
@@ -135,12 +137,13 @@ def restore(context: click.Context, file: Path, dry_run: bool, yes: bool) -> Non
         console.say("Nothing was changed.")
         return
     databases.confirm_always(console, f"Replace {databases.described(project)} by what is in {file}", yes=yes)
-    done = databases.with_database(console, project, lambda it: rebuild.restore(it, file, os.environ))
-    pending = [
-        f"{one.version}_{one.name}"
-        for one in databases.with_database(console, project, lambda it: provision.read_standings(root, it.dsn))
-        if one.state == "pending"
-    ]
+
+    async def work(postgres: Postgres) -> tuple[Restored, tuple[Standing, ...]]:
+        restored = await rebuild.restore(postgres, file, os.environ)
+        return restored, await provision.read_standings(root, postgres.dsn)
+
+    done, standings = databases.with_database(console, project, work)
+    pending = [f"{one.version}_{one.name}" for one in standings if one.state == "pending"]
     told = {"file": str(file), "version": done.dump.major, "strangers": list(done.strangers), "pending": pending}
     console.data(told, f"The database is what {file} says.")
     if done.strangers:

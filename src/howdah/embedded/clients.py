@@ -17,6 +17,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from howdah.embedded.errors import ClientFailed, ClientMissing
 from howdah.embedded.postgres import OwnPostgres, Postgres
+from howdah.postgres.connect import SCHEMA
 
 
 async def shell(postgres: Postgres, words: Sequence[str], environment: Mapping[str, str]) -> int:
@@ -102,12 +103,12 @@ def _dump(program: str, file: Path, environment: Mapping[str, str]) -> int:
     descriptor, name = tempfile.mkstemp(prefix=".dump-", dir=file.parent)  # mode 0600
     building = Path(name)
     try:
-        with os.fdopen(descriptor, "wb") as stream:
+        with os.fdopen(descriptor, "rb"):
             done = subprocess.run(
-                (program, "--format=custom", "--no-password"),
+                (program, "--format=custom", "--no-password", f"--file={name}"),
                 env=environment,
                 stdin=subprocess.DEVNULL,
-                stdout=stream,
+                stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 check=False,
             )
@@ -142,7 +143,11 @@ def _told(postgres: Postgres, environment: Mapping[str, str]) -> dict[str, str]:
     inherited = {name: value for name, value in environment.items() if not name.startswith("PG")}
     if not isinstance(postgres, OwnPostgres):  # a URL may leave things to the environment
         inherited = dict(environment)
-    return {**inherited, **{names[key]: str(value) for key, value in given.items() if names.get(key)}}
+    told = {**inherited, **{names[key]: str(value) for key, value in given.items() if names.get(key)}}
+    if given.get("user") == SCHEMA:
+        # Postgres makes things first in a schema of the user's name, and that one is not for things of the user's.
+        told["PGOPTIONS"] = f"{told.get('PGOPTIONS', '')} -c search_path=public".strip()
+    return told
 
 
 @contextmanager

@@ -23,16 +23,14 @@ from howdah.data.query.ast import TableName
 from howdah.embedded import clients
 from howdah.embedded.postgres import Postgres
 from howdah.maintenance.errors import AdoptRefused
-from howdah.migrations.apply import record
 from howdah.migrations.dumped import to_migration
 from howdah.migrations.load import Migration, load_migrations
-from howdah.migrations.run import LOCK, OPTIONS, read_applied
+from howdah.migrations.run import OPTIONS, read_applied
 from howdah.migrations.write import checked_slug, new_migration
 from howdah.postgres import queries
 from howdah.postgres.connect import connect
 from howdah.postgres.connection import Connection
-from howdah.postgres.install import install
-from howdah.provision import METADATA, MIGRATIONS, Described, provision_metadata, read_files
+from howdah.provision import METADATA, MIGRATIONS, Described, read_files, take_over
 
 _QUERIES = queries.load(Path(__file__).with_name("adopt.sql"))
 _DOWN = "-- This is how the database was: there is no way back to before it.\n"
@@ -100,13 +98,7 @@ async def adopt(root: Path, postgres: Postgres, adoption: Adoption, now: dt.date
             path.parent.mkdir(parents=True, exist_ok=True)
             written.append(path)
             path.write_text(text, encoding="utf-8")
-        async with await connect(postgres.dsn.reveal(), OPTIONS) as connection:
-            await install(connection)
-            async with connection.transaction():
-                await connection.script(LOCK)
-                for migration in migrations:
-                    await record(connection, migration)
-        await provision_metadata(root, postgres.dsn)
+        await take_over(root, postgres.dsn, migrations)
     except BaseException:
         for path in written:
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,7 +73,7 @@ async def restore(postgres: Postgres, file: Path, environment: Mapping[str, str]
 
     async def fill(new: Secret) -> None:
         async with await connect(new.reveal(), OPTIONS) as connection:
-            made.extend(await _make_roles(connection, dump))
+            await _make_roles(connection, dump, made)
             archive = dump.kind == "archive"
             await clients.restore(postgres, file, await _name(connection), environment, archive=archive)
             async with connection.transaction():
@@ -89,9 +89,10 @@ async def restore(postgres: Postgres, file: Path, environment: Mapping[str, str]
     try:
         await replace_database(postgres.dsn, fill, settle)
     finally:
-        async with await connect(postgres.dsn.reveal(), OPTIONS) as connection:
-            for role in made:
-                await connection.script(statement("drop role if exists {}", role))
+        if made:
+            async with await connect(postgres.dsn.reveal(), OPTIONS) as connection:
+                for role in made:
+                    await connection.script(statement("drop role if exists {}", role))
     return Restored(dump, tuple(role for role in made if not role.startswith("howdah_api_")))
 
 
@@ -110,12 +111,13 @@ async def inspect(postgres: Postgres, file: Path, environment: Mapping[str, str]
     return dump
 
 
-async def _make_roles(connection: Connection, dump: Dump) -> Sequence[str]:
-    """The roles that the dump speaks of and the server does not have are there, as long as it is read."""
+async def _make_roles(connection: Connection, dump: Dump, made: list[str]) -> None:
+    """The roles that the dump speaks of and the server does not have are there while it is read, and in ``made``."""
     missing = json.loads(await connection.submit(QUERIES["missing_roles"], [json.dumps(sorted(dump.roles)).encode()]))
     try:
         for role in missing:
             await connection.script(statement("create role {} nologin", role))
+            made.append(role)
             await connection.script(statement("grant {} to current_user", role))
     except DatabaseError as error:
         if error.sqlstate != PRIVILEGE:
@@ -124,7 +126,6 @@ async def _make_roles(connection: Connection, dump: Dump) -> Sequence[str]:
             f"The dump speaks of roles that are not on this server: {', '.join(missing)}.",
             hint="As a superuser: " + "; ".join(statement("CREATE ROLE {}", role) for role in missing),
         ) from error
-    return tuple(missing)
 
 
 async def _name(connection: Connection) -> str:
@@ -137,7 +138,11 @@ async def _drop_foreign_grants(new: Secret, final: Secret) -> None:
         role = api_role(await _name(connection))
     async with await connect(new.reveal(), OPTIONS) as connection:
         for foreign in json.loads(await connection.submit(QUERIES["foreign_api_roles"], [role.encode()])):
-            await connection.script(statement("drop owned by {}", foreign))
+            try:
+                await connection.script(statement("drop owned by {}", foreign))
+            except DatabaseError as error:
+                if error.sqlstate != PRIVILEGE:  # who may not speak for that role leaves it what it has on this server
+                    raise
 
 
 async def _prepare(dsn: Secret) -> None:
