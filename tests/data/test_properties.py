@@ -103,6 +103,11 @@ KEYS = (
             "after",
             "total",
             "distinct_on",
+            "search",
+            "query",
+            "rank",
+            "config",
+            "$search",
             "$ref",
         ]
     )
@@ -267,6 +272,11 @@ def test_forbidden_and_unknown_columns_look_the_same() -> None:
         {"type": "select", "args": {"table": "author", "columns": ["id"], "distinct_on": ["@"]}},
         {"type": "select", "args": {"table": "author", "columns": ["id"], "order_by": "@", "page": {}}},
         {"type": "select", "args": {"table": "article", "columns": ["id"], "order_by": "author.@", "page": {}}},
+        {
+            "type": "select",
+            "args": {"table": "author", "columns": ["id"], "search": {"query": "x", "columns": ["name", "@"]}},
+        },
+        {"type": "count", "args": {"table": "author", "where": {"@": {"$search": "x"}}}},
         {"type": "count", "args": {"table": "author", "distinct": ["@"]}},
         {"type": "aggregate", "args": {"table": "author", "aggregates": {"n": {"count": "@"}}}},
         {"type": "aggregate", "args": {"table": "author", "aggregates": {"n": {"max": "@"}}}},

@@ -321,6 +321,10 @@ def cursor(*values: str | None) -> str:
     return base64.urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")
 
 
+def searching(query: str, *columns: str, **more: str) -> dict[str, Any]:
+    return select("id", search={"query": query, "columns": list(columns), **more})
+
+
 def mark() -> str:
     """That of articles by their key."""
     parameter = fresh(select("id", page={}), ADMIN)[1].parameters[0]
@@ -400,6 +404,13 @@ DIFFERENT = {
     ),
     "a cursor and what is none": (select("id", page={"after": cursor("m", "1")}), select("id", page={"after": "m"})),
     "what rows are told apart by": (select("id", distinct_on="author_id"), select("id", distinct_on="rating")),
+    "where to search": (searching("tea", "title"), searching("tea", "body")),
+    "the language of a search": (count({"title": {"$search": "a"}}), count({"title": {"$search": {"query": "a"}}})),
+    "another language": (
+        count({"title": {"$search": {"query": "a", "config": "german"}}}),
+        count({"title": {"$search": {"query": "a", "config": "french"}}}),
+    ),
+    "the name of a rank": (searching("tea", "title", rank="a"), searching("tea", "title", rank="b")),
     "an alias": (select({"name": "author", "alias": "a", "columns": []}), select({"name": "author", "columns": []})),
     "a version outside or inside": (
         {"type": "count", "args": {"table": "article"}, "version": 1},
@@ -459,6 +470,15 @@ ALIKE = {
         select({"name": "comments", "aggregates": {"n": {"count": "*"}}, "where": {"text": "b"}}),
     ),
     "rows": (insert({"title": "x", "data": {"a": None}}), insert({"title": "y", "data": {"b": [True]}})),
+    "words": (count({"title": {"$search": "a"}}), count({"title": {"$search": "b c"}})),
+    "words of a language": (
+        count({"title": {"$search": {"query": "a", "config": "german"}}}),
+        count({"title": {"$search": {"query": "b", "config": "german"}}}),
+    ),
+    "words in several columns": (
+        searching("tea", "title", "body", rank="r"),
+        searching("x", "title", "body", rank="r"),
+    ),
     "places of pages": (
         select("id", order_by="rating", page={"after": {"rating": 1, "id": 1}}),
         select("id", order_by="rating", page={"after": {"rating": 2, "id": 3}}),

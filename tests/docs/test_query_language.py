@@ -59,6 +59,10 @@ def test_every_example_of_the_page_does_what_it_says(dev: Dev) -> None:
             answer = dev.query(query, dev.admin if ASKED[block.kind] else {})
             if (answer.status == 200) == block.kind.startswith("json refused"):
                 wrong.append(f"{place}: {answer.status} {answer.text}")
+        elif block.kind == "sql":
+            answer = dev.query({"type": "run_sql", "args": {"sql": block.text}}, dev.admin)
+            if answer.status != 200:
+                wrong.append(f"{place}: {answer.status} {answer.text}")
         elif block.kind in EXPECTED:
             assert answer is not None, place
             if (answer.status, answer.json()) != (EXPECTED[block.kind], json.loads(block.text)):

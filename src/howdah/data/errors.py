@@ -351,6 +351,7 @@ _BY_STATE: dict[str, tuple[type[DataError], str | None]] = {
     "42501": (PermissionDenied, "the database does not allow this"),
     "42622": (DatabaseRefused, "a value is too long for its type"),
     "42883": (UnexpectedPayload, "a column's type does not have this operator"),
+    "54000": (DatabaseRefused, "the request is beyond what the database can hold"),
     "55P03": (DatabaseBusy, None),
     "57014": (StatementTimedOut, None),
 }

@@ -21,6 +21,7 @@ from howdah.data.catalog.condition import (
     Negation,
     Operand,
     RowExists,
+    Searched,
     Spatial,
 )
 from howdah.data.catalog.database import Database
@@ -168,6 +169,10 @@ def _with_values(condition: Condition, table: TableName) -> Iterator[Named]:
         case Spatial(column, _, _, arguments):
             if any(_is_written(value) for value, _ in arguments):
                 yield table, _name(column)
+        case Searched(columns, _, _, words):
+            if _is_written(words):
+                for column in columns:
+                    yield table, column
         case IsNull() | ColumnsCompared():
             pass
         case _:

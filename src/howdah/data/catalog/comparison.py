@@ -18,6 +18,7 @@ from howdah.data.catalog.condition import (
     Flagged,
     IsNull,
     Operand,
+    Searched,
     Spatial,
     SpatialFunction,
 )
@@ -32,8 +33,10 @@ from howdah.data.query.ast import (
     JsonOperator,
     Operator,
     SpatialOperator,
+    TextSearchConfiguration,
     TreeOperator,
 )
+from howdah.data.query.search import read_words
 from howdah.data.sql.encode import Encoding
 from howdah.data.sql.statement import Value
 
@@ -118,12 +121,38 @@ def compare(
             | "st_intersects_nband_geom"
         ) as operator:
             return _about_space(subject, operator, operand, path, stored=stored)
+        case "search":
+            words, place, configuration = read_words(operand, path)
+            return searched((subject,), words, configuration, place, columns_at=path, stored=stored)
         case operator:
             if subject.type.category != "text":
                 raise _not_for(subject, operator, "text", path)
             encoding: Encoding = "text" if operator in _LIKE else "pattern"
             # A pattern is text and not of the column's type: a domain's check need not hold for it.
             return Compared(subject.operand, operator, encoded(operand, encoding, path, stored=stored), "text")
+
+
+def searched(
+    subjects: tuple[Subject, ...],
+    words: Any,
+    configuration: TextSearchConfiguration,
+    path: Path,
+    *,
+    columns_at: Path,
+    stored: bool = False,
+) -> Searched:
+    """A search for the words in the columns. Raises UnexpectedPayload for columns that are no texts."""
+    columns: list[str] = []
+    for subject in subjects:
+        vector = subject.type.sql == "tsvector"
+        if subject.type.category != "text" and not (vector and len(subjects) == 1):
+            types = "text and one tsvector alone" if vector else "text and tsvector"
+            raise _not_for(subject, "search", types, columns_at)
+        if not isinstance(subject.operand, str):
+            raise UnexpectedPayload("what is cast cannot be searched", path=columns_at)
+        columns.append(subject.operand)
+    value = encoded(words, "pattern", path, stored=stored)
+    return Searched(tuple(columns), subjects[0].type.sql == "tsvector", configuration, value)
 
 
 def refuse_incomparable(column: Column, role: str | None, path: Path) -> None:

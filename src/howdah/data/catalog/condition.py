@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, assert_never
 
-from howdah.data.query.ast import PATTERN_OPERATORS, ColumnOperator, TableName, ValueOperator
+from howdah.data.query.ast import PATTERN_OPERATORS, ColumnOperator, TableName, TextSearchConfiguration, ValueOperator
 from howdah.data.sql.statement import Value
 
 
@@ -130,6 +130,16 @@ class Spatial:
 
 
 @dataclass(frozen=True, slots=True)
+class Searched:
+    """In the columns, taken together, there is what the words ask for. A ``vector`` is one column that is prepared."""
+
+    columns: tuple[str, ...]
+    vector: bool
+    configuration: TextSearchConfiguration
+    words: Value
+
+
+@dataclass(frozen=True, slots=True)
 class RowExists:
     """Some row of ``table`` fulfils the condition, and equals ours in the columns of ``mapping`` (ours, theirs)."""
 
@@ -148,7 +158,7 @@ class Behind:
 
 Condition: TypeAlias = (
     "AllOf | AnyOf | Negation | Compared | Flagged | Among | AmongArray | IsNull | ColumnsCompared | Spatial"
-    " | RowExists | Behind"
+    " | Searched | RowExists | Behind"
 )
 
 TRUE = AllOf(())
@@ -168,12 +178,16 @@ def visible(filter_: Condition, where: Condition) -> Condition:
 
     Postgres evaluates conditions in the order of their costs, and a pattern, a cast or a function can fail or take
     long, which would tell of a row that the filter hides. So these are only tried on rows the filter has let through.
+
+    A search fails for no words, only for a text of a megabyte; and Postgres takes it for expensive. So behind a filter
+    of plain comparisons, which are tried first, it needs no such guard, and an index can serve it.
     """
-    if filter_ == TRUE or not _tells(where):
+    searches = not _is_plain(filter_)
+    if filter_ == TRUE or not _tells(where, searches=searches):
         return both(filter_, where)
     parts = _conjuncts(where)
-    harmless = [part for part in parts if not _tells(part)]
-    telling = [part for part in parts if _tells(part)]
+    harmless = [part for part in parts if not _tells(part, searches=searches)]
+    telling = [part for part in parts if _tells(part, searches=searches)]
     return AllOf((filter_, *harmless, Behind(filter_, telling[0] if len(telling) == 1 else AllOf(tuple(telling)))))
 
 
@@ -183,8 +197,8 @@ def _conjuncts(condition: Condition) -> list[Condition]:
     return [condition]
 
 
-def _tells(condition: Condition) -> bool:
-    """Whether to evaluate the condition for a row may itself tell something of the row."""
+def _tells(condition: Condition, *, searches: bool) -> bool:
+    """Whether to evaluate the condition for a row may itself tell something of the row; of ``searches`` by the way."""
     match condition:
         case Compared(operand, operator, _, _):
             return operator in PATTERN_OPERATORS or not isinstance(operand, str)
@@ -193,9 +207,32 @@ def _tells(condition: Condition) -> bool:
         case ColumnsCompared(left, _, right):
             return not (isinstance(left, str) and isinstance(right, str))
         case AllOf(conditions) | AnyOf(conditions):
-            return any(_tells(part) for part in conditions)
+            return any(_tells(part, searches=searches) for part in conditions)
         case Negation(inner) | RowExists(_, _, inner):
-            return _tells(inner)
+            return _tells(inner, searches=searches)
+        case Searched(vector=vector):
+            return searches and not vector
         case Behind() | Spatial():
             return True
     assert_never(condition)
+
+
+_MOST_COMPARISONS = 20
+"""So many cost Postgres less than one search does, by its own reckoning."""
+
+
+def _is_plain(filter_: Condition) -> bool:
+    """Whether the filter is a few comparisons of the row's own columns."""
+    parts = [filter_]
+    for part in parts:  # grows as it is walked
+        match part:
+            case AllOf(conditions) | AnyOf(conditions):
+                parts.extend(conditions)
+            case Negation(inner):
+                parts.append(inner)
+            case Flagged() | Among() | AmongArray() | IsNull() | ColumnsCompared() | Compared():
+                if _tells(part, searches=True):
+                    return False
+            case _:
+                return False
+    return len(parts) <= _MOST_COMPARISONS

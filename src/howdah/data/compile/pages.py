@@ -7,8 +7,8 @@ place is one comparison of rows, which an index answers.
 from __future__ import annotations
 
 from howdah.data.catalog.condition import AllOf
-from howdah.data.compile.statements import _Aliases, _all_of, _column, _condition, _related, _source, _value_at, _where
-from howdah.data.plan.values import Cell, ColumnOutput, PagePlan, PageTerm
+from howdah.data.compile.statements import _Aliases, _all_of, _condition, _outputs, _source, _term, _where
+from howdah.data.plan.values import Cell, PagePlan, PageTerm
 from howdah.data.sql.ast import (
     Binary,
     BinaryOperator,
@@ -89,19 +89,15 @@ def _object(outputs: tuple[Output, ...], aliases: _Aliases) -> Scalar:
 def _read(plan: PagePlan, aliases: _Aliases) -> Select:
     """The rows from the place on, each as JSON beside its cursor, in the direction they are read in."""
     rows, alias = plan.rows, aliases.table()
-    outputs = tuple(
-        [
-            _column(output, alias)
-            if isinstance(output, ColumnOutput)
-            else Output(_related(output, alias, aliases), output.key)
-            for output in rows.outputs
-        ]
-    )
+    row = _object(_outputs(rows, alias, aliases), aliases)
     conditions = [_condition(rows.condition, alias, aliases)]
     if plan.position is not None:
         conditions.append(_beyond(plan.terms, plan.position, alias, aliases, backward=plan.backward))
     return Select(
-        (Output(_object(outputs, aliases), "row"), Output(_cursor(plan, alias, aliases), "cursor")),
+        (
+            Output(row, "row"),
+            Output(_cursor(plan, alias, aliases), "cursor"),
+        ),
         _source(rows.table, alias),
         None if rows.condition == AllOf(()) and plan.position is None else _all_of(conditions),
         order_by=tuple(
@@ -126,7 +122,7 @@ def _nulls_first(term: PageTerm, *, backward: bool) -> bool | None:
 
 
 def _value(term: PageTerm, alias: str, aliases: _Aliases) -> Expression:
-    return _value_at(term.order.hops, term.order.column, alias, aliases)
+    return _term(term.order, alias, aliases)
 
 
 def _cursor(plan: PagePlan, alias: str, aliases: _Aliases) -> Expression:

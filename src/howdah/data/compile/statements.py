@@ -22,6 +22,7 @@ from howdah.data.catalog.condition import (
     Negation,
     Operand,
     RowExists,
+    Searched,
     Spatial,
 )
 from howdah.data.plan.values import (
@@ -36,6 +37,7 @@ from howdah.data.plan.values import (
     Hop,
     InsertPlan,
     OrderTerm,
+    RankOutput,
     RelatedAggregateOutput,
     RelatedOutput,
     ReturningPlan,
@@ -55,6 +57,7 @@ from howdah.data.sql.ast import (
     Case,
     Cast,
     ColumnOf,
+    Configuration,
     Connected,
     CountDistinct,
     Delete,
@@ -175,14 +178,7 @@ def _rows(
     """The rows, of which some columns equal columns outside; only the first of them when it is known to be wanted."""
     alias = aliases.table()
     joins = tuple([Binary(ColumnOf(alias, theirs), "=", ours) for ours, theirs in joined_to])
-    outputs = tuple(
-        [
-            _column(output, alias)
-            if isinstance(output, ColumnOutput)
-            else Output(_related(output, alias, aliases), output.key)
-            for output in rows.outputs
-        ]
-    )
+    outputs = _outputs(rows, alias, aliases)
     order_by = tuple([_order(term, alias, aliases) for term in rows.order_by])
     return Select(
         outputs,
@@ -193,6 +189,22 @@ def _rows(
         offset=None if rows.offset is None else Parameter(rows.offset, "bigint"),
         distinct_on=tuple([ColumnOf(alias, column) for column in rows.distinct_on]),
     )
+
+
+def _outputs(rows: RowsPlan, alias: str, aliases: _Aliases) -> tuple[Output, ...]:
+    outputs: list[Output] = []
+    for output in rows.outputs:
+        if isinstance(output, ColumnOutput):
+            outputs.append(_column(output, alias))
+        elif isinstance(output, RankOutput):
+            outputs.append(Output(_rank(output.search, alias), output.key))
+        else:
+            outputs.append(Output(_related(output, alias, aliases), output.key))
+    return tuple(outputs)
+
+
+def _rank(search: Searched, alias: str) -> Expression:
+    return Call("ts_rank", _search(search, alias))
 
 
 def _column(output: ColumnOutput, alias: str) -> Output:
@@ -220,7 +232,13 @@ def _list_of(select: Select, aliases: _Aliases) -> Select:
 
 
 def _order(term: OrderTerm, alias: str, aliases: _Aliases) -> Order:
-    return Order(_value_at(term.hops, term.column, alias, aliases), term.descending, term.nulls_first)
+    return Order(_term(term, alias, aliases), term.descending, term.nulls_first)
+
+
+def _term(term: OrderTerm, alias: str, aliases: _Aliases) -> Expression:
+    if term.rank is not None:
+        return _rank(term.rank, alias)
+    return _value_at(term.hops, term.column, alias, aliases)
 
 
 def _value_at(hops: tuple[Hop, ...], column: str, alias: str, aliases: _Aliases) -> Expression:
@@ -481,11 +499,30 @@ def _condition(condition: Condition, alias: str, aliases: _Aliases) -> Expressio
         case Spatial(column, function, schema, arguments):
             parameters = tuple([Parameter(value, type_) for value, type_ in arguments])
             return Invoke(schema, function, (_operand(column, alias), *parameters))
+        case Searched():
+            vector, words = _search(condition, alias)
+            return Binary(vector, "@@", words)
         case RowExists(table, mapping, inner):
             target = aliases.table()
             joins = tuple([Binary(ColumnOf(target, theirs), "=", ColumnOf(alias, ours)) for ours, theirs in mapping])
             return Exists(Select((_ONE,), _source(table, target), _where(inner, target, aliases, joins)))
     assert_never(condition)
+
+
+def _search(condition: Searched, alias: str) -> tuple[Expression, Expression]:
+    """The text to search, as a vector, and what to look for. Written as users write it in the index for it."""
+    configuration = Configuration(condition.configuration)
+    words = Call("websearch_to_tsquery", (configuration, Parameter(condition.words, "text")))
+    columns = [ColumnOf(alias, column) for column in condition.columns]
+    if condition.vector:
+        return columns[0], words
+    text: Expression = columns[0]
+    if len(columns) > 1:
+        parts = [Call("coalesce", (column, Word("''"))) for column in columns]
+        text = parts[0]
+        for part in parts[1:]:
+            text = Binary(Binary(text, "||", Word("' '")), "||", part)
+    return Call("to_tsvector", (configuration, text)), words
 
 
 def _operand(operand: Operand, alias: str) -> Expression:

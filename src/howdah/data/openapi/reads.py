@@ -23,7 +23,7 @@ from howdah.data.openapi.schema import (
 from howdah.data.openapi.values import made_of, output
 from howdah.data.openapi.viewpoint import UsableTable, unused_key
 from howdah.data.plan.aggregation import SORTED
-from howdah.data.query.selection import MAX_ALIAS_BYTES
+from howdah.data.query.names import MAX_ALIAS_BYTES
 
 _WILDCARDS: Final = ("*", "*.*", "*.*.*")
 _NATURAL: Final[Schema] = {"type": ["integer", "null"], "minimum": 0, "maximum": 2**63 - 1}

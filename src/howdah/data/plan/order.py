@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from howdah.data.catalog.access import find_column, find_related, unknown_relationship
 from howdah.data.catalog.comparison import refuse_incomparable
+from howdah.data.catalog.condition import Searched
 from howdah.data.catalog.model import Column, SelectPermission, Table
 from howdah.data.errors import UnexpectedPayload
 from howdah.data.plan.scope import Scope
 from howdah.data.plan.values import Hop, OrderTerm
 from howdah.data.query.ast import ColumnName, OrderBy
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A search of the rows, whose rank they may be ordered by under ``name``."""
+
+    name: str
+    search: Searched
 
 
 def order_target(
@@ -42,8 +52,12 @@ def order_target(
     return tuple(hops), column
 
 
-def order_term(item: OrderBy, table: Table, permission: SelectPermission, scope: Scope) -> OrderTerm:
-    """The order by one item. Raises as `order_target` does."""
+def order_term(
+    item: OrderBy, table: Table, permission: SelectPermission, scope: Scope, ranked: Ranked | None = None
+) -> OrderTerm:
+    """The order by one item, which may be the rank of a search. Raises as `order_target` does."""
+    if ranked is not None and item.column == ranked.name:
+        return OrderTerm((), ranked.name, item.descending, item.nulls_first, ranked.search)
     hops, column = order_target(item, table, permission, scope)
     return OrderTerm(hops, column.name, item.descending, item.nulls_first)
 

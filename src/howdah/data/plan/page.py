@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from howdah.data.catalog.database import ColumnType
 from howdah.data.catalog.model import Column, SelectPermission, Table
 from howdah.data.catalog.values import value_of
 from howdah.data.errors import NotSupported, ParseFailed, Path, UnexpectedPayload
@@ -19,6 +20,8 @@ from howdah.data.plan.scope import Scope
 from howdah.data.plan.values import Cell, OrderTerm, PagePlan, PageTerm, RowsPlan
 from howdah.data.query.ast import Cursor, Page, Rows
 from howdah.data.sql.statement import Literal
+
+_RANK = ColumnType("real", "real", "number")
 
 
 def plan_page(
@@ -34,11 +37,15 @@ def plan_page(
     if asked.offset is not None and page.position is not None:
         raise NotSupported("a page that begins at a cursor cannot have an offset", path=at)
     named: dict[str, PageTerm] = {}
-    for item in asked.order_by:
-        hops, column = order_target(item, table, permission, scope)
-        term = OrderTerm(hops, column.name, item.descending, item.nulls_first)
+    if not asked.order_by and rows.order_by:  # by rank, which nobody had to say
+        named[rows.order_by[0].column] = _rank_term(rows.order_by[0])
+    for item, term in zip(asked.order_by, rows.order_by, strict=False):
+        if term.rank is not None:
+            named.setdefault(item.column, _rank_term(term))
+            continue
+        _, column = order_target(item, table, permission, scope)
         named.setdefault(item.column, _page_term(term, column))
-    descending = asked.order_by[-1].descending if asked.order_by else False
+    descending = rows.order_by[-1].descending if rows.order_by else False
     for name, column in _key(named.values(), table, permission, scope, page.path):
         named[name] = _page_term(OrderTerm((), column.name, descending, None), column)
     terms = tuple(named.values())
@@ -58,12 +65,17 @@ def _page_term(term: OrderTerm, column: Column) -> PageTerm:
     return PageTerm(term, column.type, bool(term.hops) or column.nullable, nulls_first)
 
 
+def _rank_term(term: OrderTerm) -> PageTerm:
+    nulls_first = term.descending if term.nulls_first is None else term.nulls_first
+    return PageTerm(term, _RANK, nullable=False, nulls_first=nulls_first)
+
+
 def _key(
     terms: Sequence[PageTerm] | Any, table: Table, permission: SelectPermission, scope: Scope, path: Path
 ) -> list[tuple[str, Column]]:
     """What the order lacks of a key whose columns the role may all read: nothing, when it has one already."""
     readable = {column.name: (name, column) for name, column in permission.columns.items()}
-    ordered = {term.order.column for term in terms if not term.order.hops}
+    ordered = {term.order.column for term in terms if not term.order.hops and term.order.rank is None}
     keys = [
         columns
         for columns in table.unique_constraints.values()

@@ -6,19 +6,21 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from howdah.data.catalog.access import find_column, find_related, unknown_column, unknown_relationship
-from howdah.data.catalog.comparison import refuse_incomparable
-from howdah.data.catalog.condition import visible
+from howdah.data.catalog.comparison import refuse_incomparable, searched, subject_of
+from howdah.data.catalog.condition import TRUE, both, visible
 from howdah.data.catalog.model import Column, Relationship, SelectPermission, Table
 from howdah.data.errors import NotExists, Path, PermissionDenied, UnexpectedPayload
 from howdah.data.plan.aggregation import plan_aggregation
-from howdah.data.plan.order import distinct_columns, order_term
+from howdah.data.plan.order import Ranked, distinct_columns, order_term
 from howdah.data.plan.outputs import column_output, refuse_too_many, smaller
 from howdah.data.plan.page import plan_page
 from howdah.data.plan.scope import Scope
 from howdah.data.plan.values import (
     ColumnOutput,
     CountPlan,
+    OrderTerm,
     PagePlan,
+    RankOutput,
     RelatedAggregateOutput,
     RelatedOutput,
     ReturningPlan,
@@ -35,6 +37,7 @@ from howdah.data.query.ast import (
     RelatedRows,
     Returning,
     Rows,
+    Search,
     Select,
     Wildcard,
 )
@@ -89,14 +92,35 @@ def plan_rows(rows: Rows, table: Table, permission: SelectPermission, scope: Sco
     """Which columns of which rows, for the role. Raises PermissionDenied, NotExists and UnexpectedPayload."""
     outputs = _outputs(rows.columns, table, permission, scope)
     refuse_too_many(outputs, (path, "columns"))
-    condition = permission.filter
-    if rows.where is not EVERYTHING:
-        condition = visible(condition, scope.condition(rows.where, table, permission.columns))
+    where = TRUE if rows.where is EVERYTHING else scope.condition(rows.where, table, permission.columns)
+    ranked = None
+    if rows.search is not None:
+        ranked = _ranked(rows.search, permission, scope)
+        where = both(where, ranked.search)
+        if rows.search.rank is not None:
+            if any(output.key == ranked.name for output in outputs) or ranked.name in permission.columns:
+                raise UnexpectedPayload(
+                    f'"{ranked.name}" is the name of something else', path=(rows.search.path, "rank")
+                )
+            outputs = (*outputs, RankOutput(ranked.name, ranked.search))
+    condition = permission.filter if where == TRUE else visible(permission.filter, where)
     limit = smaller(rows.limit, permission.limit)
     offset = None if rows.offset is None else Literal(rows.offset, "number", (path, "offset"))
-    order_by = tuple([order_term(item, table, permission, scope) for item in rows.order_by])
+    order_by = tuple([order_term(item, table, permission, scope, ranked) for item in rows.order_by])
+    if ranked is not None and not order_by:
+        order_by = (OrderTerm((), ranked.name, descending=True, nulls_first=None, rank=ranked.search),)
     distinct_on = distinct_columns(rows.distinct_on, order_by, permission, scope) if rows.distinct_on else ()
     return RowsPlan(table.name, outputs, condition, order_by, limit, offset, distinct_on)
+
+
+def _ranked(search: Search, permission: SelectPermission, scope: Scope) -> Ranked:
+    """The search, of columns that the role may read. Without a name of its own the rank is ``rank``."""
+    found = [find_column(permission.columns, name.name, role=scope.role, path=name.path) for name in search.columns]
+    subjects = tuple([subject_of(column, scope.role) for column in found])
+    condition = searched(
+        subjects, search.query, search.configuration, (search.path, "query"), columns_at=(search.path, "columns")
+    )
+    return Ranked(search.rank or "rank", condition)
 
 
 def _outputs(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from howdah.data.catalog.condition import Condition
+from howdah.data.catalog.condition import Condition, Searched
 from howdah.data.catalog.database import ColumnType
 from howdah.data.errors import Path
 from howdah.data.query.ast import AggregateFunction, AssignmentOperator, TableName
@@ -77,7 +77,15 @@ class RelatedAggregateOutput:
     aggregation: AggregationPlan
 
 
-RowOutput: TypeAlias = "ColumnOutput | RelatedOutput | RelatedAggregateOutput"
+@dataclass(frozen=True, slots=True)
+class RankOutput:
+    """How well the row fits what was searched for, under ``key``: a number that is only good for comparing."""
+
+    key: str
+    search: Searched
+
+
+RowOutput: TypeAlias = "ColumnOutput | RelatedOutput | RelatedAggregateOutput | RankOutput"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +100,13 @@ class Hop:
 
 @dataclass(frozen=True, slots=True)
 class OrderTerm:
-    """By a column of the row that the hops lead to; where they lead to none, by NULL."""
+    """By a column of the row that the hops lead to; where they lead to none, by NULL. Or by a ``rank``."""
 
     hops: tuple[Hop, ...]
     column: str
     descending: bool
     nulls_first: bool | None
+    rank: Searched | None = None
 
 
 @dataclass(frozen=True, slots=True)

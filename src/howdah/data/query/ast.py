@@ -52,7 +52,39 @@ PATTERN_OPERATORS: frozenset[str] = frozenset(get_args(TextOperator) + get_args(
 ListOperator = Literal["in", "nin"]
 ColumnOperator = Literal["ceq", "cne", "cgt", "clt", "cgte", "clte"]
 ValueOperator = Literal[EqualityOperator, TextOperator, JsonOperator, TreeOperator]
-Operator = Literal[ValueOperator, SpatialOperator, ListOperator, ColumnOperator, "is_null"]
+Operator = Literal[ValueOperator, SpatialOperator, ListOperator, ColumnOperator, "is_null", "search"]
+TextSearchConfiguration = Literal[
+    "arabic",
+    "armenian",
+    "basque",
+    "catalan",
+    "danish",
+    "dutch",
+    "english",
+    "finnish",
+    "french",
+    "german",
+    "greek",
+    "hindi",
+    "hungarian",
+    "indonesian",
+    "irish",
+    "italian",
+    "lithuanian",
+    "nepali",
+    "norwegian",
+    "portuguese",
+    "romanian",
+    "russian",
+    "serbian",
+    "simple",
+    "spanish",
+    "swedish",
+    "tamil",
+    "turkish",
+    "yiddish",
+]
+CONFIGURATIONS: dict[str, TextSearchConfiguration] = {name: name for name in get_args(TextSearchConfiguration)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +237,17 @@ class OrderBy:
     path: Path
 
 
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Rows in whose columns, taken together, there is what the words ask for; ``rank`` names how well they fit."""
+
+    query: str
+    columns: tuple[ColumnName, ...]
+    configuration: TextSearchConfiguration
+    rank: str | None
+    path: Path
+
+
 Entry: TypeAlias = "ColumnName | Wildcard | RelatedRows | RelatedAggregation"
 
 
@@ -220,6 +263,7 @@ class Rows:
     restricted: bool
     distinct_on: tuple[ColumnName, ...] = ()
     """Of rows that are equal in these, only the first."""
+    search: Search | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from howdah.data.errors import Path, UnexpectedPayload, Unreadable
 from howdah.data.query.ast import OnConflict
+from howdah.data.query.names import parse_column_names
 from howdah.data.query.reading import Budget, read_list, read_name, read_object, refuse_other_keys, require
-from howdah.data.query.selection import parse_column_names
 
 _CONFLICT_KEYS: Final = frozenset({"action", "constraint", "constraint_on"})
 _NESTED_KEYS: Final = frozenset({"data", "on_conflict"})

@@ -38,6 +38,7 @@ from howdah.data.query.conflict import parse_on_conflict
 from howdah.data.query.cursor import parse_page
 from howdah.data.query.examination import Read, parse_explain, parse_permission_test
 from howdah.data.query.limits import DEFAULT_LIMITS, Limits
+from howdah.data.query.names import parse_column_names
 from howdah.data.query.predicate import parse_predicate
 from howdah.data.query.reading import (
     Budget,
@@ -52,7 +53,6 @@ from howdah.data.query.selection import (
     AGGREGATION_KEYS,
     ROWS_KEYS,
     parse_aggregation,
-    parse_column_names,
     parse_columns,
     parse_plain_columns,
     parse_rows,

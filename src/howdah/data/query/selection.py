@@ -22,6 +22,7 @@ from howdah.data.query.ast import (
     Rows,
     Wildcard,
 )
+from howdah.data.query.names import check_alias, parse_column_names
 from howdah.data.query.predicate import parse_predicate
 from howdah.data.query.reading import (
     Budget,
@@ -32,16 +33,14 @@ from howdah.data.query.reading import (
     refuse_other_keys,
     require,
 )
+from howdah.data.query.search import parse_search
 
-ROWS_KEYS = frozenset({"columns", "where", "order_by", "limit", "offset", "distinct_on"})
+ROWS_KEYS = frozenset({"columns", "where", "order_by", "limit", "offset", "distinct_on", "search"})
 AGGREGATION_KEYS = frozenset({"aggregates", "group_by", "where", "order_by", "limit", "offset"})
 _RELATED_KEYS = ROWS_KEYS | {"name", "alias"}
 _RELATED_AGGREGATION_KEYS = AGGREGATION_KEYS | {"name", "alias"}
 _FUNCTIONS: dict[str, AggregateFunction] = {name: name for name in get_args(AggregateFunction)}
 _ORDER_KEYS = frozenset({"column", "type", "order", "nulls"})
-
-MAX_ALIAS_BYTES = 63
-"""An alias becomes a name in SQL, and Postgres would cut a longer one."""
 
 
 def parse_rows(fields: dict[str, Any], path: Path, budget: Budget, nesting: int = 0) -> Rows:
@@ -52,15 +51,16 @@ def parse_rows(fields: dict[str, Any], path: Path, budget: Budget, nesting: int 
     columns = parse_columns(require(fields, "columns", path), (path, "columns"), budget, nesting)
     where, order_by = fields.get("where"), fields.get("order_by")
     limit, offset = fields.get("limit"), fields.get("offset")
-    distinct_on = fields.get("distinct_on")
+    distinct_on, search = fields.get("distinct_on"), fields.get("search")
     return Rows(
         columns,
         EVERYTHING if where is None else parse_predicate(where, (path, "where"), budget, nesting),
         () if order_by is None else _order_by(order_by, (path, "order_by"), budget),
         None if limit is None else _natural_number(limit, (path, "limit")),
         None if offset is None else _natural_number(offset, (path, "offset")),
-        not (where is None and order_by is None and limit is None and offset is None and distinct_on is None),
+        any(value is not None for value in (where, order_by, limit, offset, distinct_on, search)),
         () if distinct_on is None else _distinct_on(distinct_on, (path, "distinct_on"), budget),
+        None if search is None else parse_search(search, (path, "search"), budget),
     )
 
 
@@ -105,7 +105,7 @@ def parse_aggregation(fields: dict[str, Any], path: Path, budget: Budget, nestin
 def _aggregate(name: str, value: Any, path: Path, budget: Budget) -> AggregateOf:
     """``{"avg": "rating"}``, ``{"count": "*"}`` or ``{"count": {"distinct": [columns]}}`` under its name."""
     budget.spend(path)
-    _check_alias(name, path)
+    check_alias(name, path)
     fields = read_object(value, path)
     if len(fields) != 1:
         raise Unreadable('expected one function and what it is of, like {"count": "*"}', path=path)
@@ -123,12 +123,6 @@ def _aggregate(name: str, value: Any, path: Path, budget: Budget) -> AggregateOf
     if function == "count" and operand == "*":
         return AggregateOf(name, function, (), False, path)
     return AggregateOf(name, function, (ColumnName(read_name(operand, (path, key)), (path, key)),), False, path)
-
-
-def _check_alias(name: Any, path: Path) -> str:
-    if len(read_name(name, path).encode()) > MAX_ALIAS_BYTES:
-        raise Unreadable(f"an alias has at most {MAX_ALIAS_BYTES} bytes", path=path)
-    return str(name)
 
 
 def parse_columns(value: Any, path: Path, budget: Budget, nesting: int = 0) -> tuple[Entry, ...]:
@@ -153,14 +147,6 @@ def plain_column(entry: Entry) -> ColumnName | Wildcard:
     return entry
 
 
-def parse_column_names(value: Any, path: Path, budget: Budget) -> tuple[ColumnName, ...]:
-    """A list of column names."""
-    return tuple(
-        ColumnName(read_name(item, (path, index)), (path, index))
-        for index, item in enumerate(read_list(value, path, budget))
-    )
-
-
 def _column(value: Any, path: Path, budget: Budget, nesting: int) -> Entry:
     budget.spend(path)
     if isinstance(value, str):
@@ -178,7 +164,7 @@ def _column(value: Any, path: Path, budget: Budget, nesting: int) -> Entry:
     budget.check_nesting(nesting + 1, path)
     name = read_name(require(value, "name", path), (path, "name"))
     alias = value.get("alias")
-    alias = name if alias is None else _check_alias(alias, (path, "alias"))
+    alias = name if alias is None else check_alias(alias, (path, "alias"))
     if aggregated:
         return RelatedAggregation(name, alias, parse_aggregation(value, path, budget, nesting + 1), path)
     return RelatedRows(name, alias, parse_rows(value, path, budget, nesting + 1), path)

@@ -62,6 +62,7 @@ _WITH_FIELDS: Final = frozenset(
     for name in ("st_d_within", "st_3d_d_within", "st_intersects_geom_nband", "st_intersects_nband_geom")
 )
 """Operators whose operand is an object of values."""
+_SEARCHES: Final = frozenset({"$search", "_search"})
 _WRITTEN: Final = frozenset({"$set", "_set", "values", "$inc", "_inc", "$mul", "_mul"})
 _QUERIES: Final = frozenset({"select", "count", "aggregate", "insert", "update", "delete"})
 _SCALARS: Final = frozenset({str, int, Decimal})
@@ -164,6 +165,8 @@ class _Walk:
                 self.row(value)
             elif key == "page":
                 self.page(value)
+            elif key == "search":
+                self.search(value)
             else:
                 self.shape(value)
         if len(tokens) > LONGEST_SHAPE:
@@ -205,6 +208,8 @@ class _Walk:
                     self.holes.append((condition, key))
                 elif key in _WITH_FIELDS:
                     self.row(value)
+                elif key in _SEARCHES:
+                    self.search(value)
                 else:
                     self.condition(value)
             elif kind is list:
@@ -235,6 +240,22 @@ class _Walk:
             self.holes.append((container, key))
         else:
             self.shape(members)
+
+    def search(self, search: Any) -> None:
+        """What to look for: the words are a value, all else is shape."""
+        if type(search) is not dict:
+            self.shape(search)
+            return
+        tokens = self.tokens
+        tokens.append(dict)
+        tokens.append(len(search))
+        for key, value in search.items():
+            tokens.append(key)
+            if key == "query" and type(value) is str:
+                tokens.append(str)
+                self.holes.append((search, key))
+            else:
+                self.shape(value)
 
     def page(self, page: Any) -> None:
         """A page: of its place, what is null is shape. A cursor is decoded, in the request itself."""

@@ -35,6 +35,8 @@ BinaryOperator = Literal[
     "?|",
     "?&",
     "@",
+    "@@",
+    "||",
     "+",
     "*",
 ]
@@ -53,9 +55,27 @@ FunctionName = Literal[
     "row_to_json",
     "sum",
     "to_json",
+    "to_tsvector",
     "translate",
+    "ts_rank",
+    "websearch_to_tsquery",
 ]
-Keyword = Literal["'-_'", "'UTF8'", "'[]'", "'base64'", "*", "0", "1", "DEFAULT", "E'+/=\\n'", "NULL", "false", "true"]
+Keyword = Literal[
+    "''",
+    "' '",
+    "'-_'",
+    "'UTF8'",
+    "'[]'",
+    "'base64'",
+    "*",
+    "0",
+    "1",
+    "DEFAULT",
+    "E'+/=\\n'",
+    "NULL",
+    "false",
+    "true",
+]
 
 # Expressions.
 
@@ -205,6 +225,13 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
+class Configuration:
+    """A text search configuration, by name; not a parameter, so that an index on an expression with it is found."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class RowNumber:
     """``row_number() OVER ()``: the place of the row among those of its source."""
 
@@ -227,7 +254,7 @@ class Scalar:
 
 Expression: TypeAlias = (
     "ColumnOf | RowOf | Parameter | Cast | Word | Binary | NullTest | AnyElement | AnyOfList | Not | Connected | Call"
-    " | Invoke | CountDistinct | RowValue | Number | RowNumber | OrderedRows | Case | Exists | Scalar"
+    " | Invoke | CountDistinct | RowValue | Number | Configuration | RowNumber | OrderedRows | Case | Exists | Scalar"
 )
 
 # Relations.

@@ -17,6 +17,7 @@ from howdah.data.sql.ast import (
     Case,
     Cast,
     ColumnOf,
+    Configuration,
     Connected,
     CountDistinct,
     Delete,
@@ -72,6 +73,11 @@ class _Writer:
     def name(self, name: str) -> None:
         """Write a name, quoted; a quote in it is doubled."""
         self.syntax('"' + name.replace('"', '""') + '"' if '"' in name else f'"{name}"')
+
+    def configuration(self, name: str) -> None:
+        """Write the name of a text search configuration: a name in a constant, with the quotes of both doubled."""
+        quoted = name.replace('"', '""').replace("'", "''")
+        self.syntax(f"'\"{quoted}\"'::regconfig")
 
     def param(self, value: Value) -> None:
         """Write the number of a new parameter."""
@@ -314,6 +320,8 @@ def _expression(expression: Expression, writer: _Writer) -> None:
             writer.syntax(")")
         case Number(number):
             writer.syntax(str(int(number)))
+        case Configuration(name):
+            writer.configuration(name)
         case RowNumber():
             writer.syntax("row_number() OVER ()")
         case OrderedRows(operand, order, only):
