@@ -83,6 +83,7 @@ class Served:
 
     port: int
     application: Application
+    loop: asyncio.AbstractEventLoop
 
     def send(self, *requests: bytes) -> bytes:
         """What comes back for these requests, until each is answered or the server closes."""
@@ -145,7 +146,7 @@ def ways(cluster: Cluster) -> Iterator[tuple[Served, Served]]:
         asyncio.run_coroutine_threadsafe(_prepare(application.engine), loop).result(20)
         tasks.append(asyncio.run_coroutine_threadsafe(server.serve(sockets=[listener]), loop))
         servers.append(server)
-        served.append(Served(listener.getsockname()[1], application))
+        served.append(Served(listener.getsockname()[1], application, loop))
     yield served[0], served[1]
     for server, task, each in zip(servers, tasks, served, strict=True):
         server.should_exit = True
@@ -394,6 +395,36 @@ def test_a_query_whose_client_leaves_is_dropped(ways: tuple[Served, Served]) -> 
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             connection.sendall(post(ROWS))
     assert steady(short.send(post(ROWS)))[0].startswith(b"HTTP/1.1 200")
+
+
+def test_a_query_that_waits_is_taken_back_with_its_client(ways: tuple[Served, Served]) -> None:
+    """While every connection is busy queries wait; one whose client leaves meanwhile is never asked of Postgres."""
+    short, _ = ways
+    short.send(KNOWN)
+    reads = short.application.engine._reads
+    loop = short.loop
+    told: list[int] = []
+    remove = events.add_sink(lambda event: told.append(event.status) if isinstance(event, RequestServed) else None)
+
+    async def occupy() -> list[asyncio.Future[bytes]]:
+        return [reads.submit(f"select to_json({number}) from pg_sleep(1)") for number in range(2)]
+
+    sleepers = asyncio.run_coroutine_threadsafe(occupy(), loop).result(10)
+    try:
+        time.sleep(0.1)
+        with socket.create_connection(("127.0.0.1", short.port)) as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            connection.sendall(KNOWN)
+            time.sleep(0.1)
+            assert len(reads._fast.waiting) == 1
+        deadline = time.monotonic() + 5
+        while not told and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert told == [499]
+        assert not any(sleeper.done() for sleeper in sleepers)
+    finally:
+        remove()
+    assert short.send(KNOWN).startswith(b"HTTP/1.1 200")
 
 
 def test_a_body_in_pieces_is_one_body(ways: tuple[Served, Served]) -> None:

@@ -187,7 +187,7 @@ class PipelinedConnection:
     # -- receiving -----------------------------------------------------------------------------------------------------
 
     def _on_readable(self) -> None:
-        # An event that finished nothing is looked into a second time, for the reason that Connection gives.
+        # An event that brought no result is looked into a second time, for the reason that Connection gives.
         if not self._receive() and self._groups and not self._closed:
             self._receive()
 
@@ -206,14 +206,15 @@ class PipelinedConnection:
             self._looking = self._loop.call_later(LOOK_AGAIN_SECONDS, self._look_again)
 
     def _receive(self) -> bool:
-        """Take in what has arrived; whether it finished a group."""
-        pgconn, groups, finished = self._pgconn, self._groups, False
+        """Take in what has arrived; whether there was a result in it."""
+        pgconn, groups, found = self._pgconn, self._groups, False
         try:
             pgconn.consume_input()
             while groups and not pgconn.is_busy():
                 result = pgconn.get_result()
                 if result is None:  # stands between the results of two commands
                     continue
+                found = True
                 status = result.status
                 group = groups[0]
                 if status == _TUPLES:
@@ -225,20 +226,19 @@ class PipelinedConnection:
                     self._finish(group)
                     if self._closed:
                         return True
-                    finished = True
                 elif status == _DONE:
                     group.preamble -= 1
                 elif status in _FAILED:
                     error = to_error(result)
                     if isinstance(error, ConnectionLost):
                         self._end()
-                        return finished
+                        return True
                     group.error = error
             if not groups:
                 pgconn.is_busy()  # parses what came unasked: parameter changes, notices, the server's last words
         except psycopg.OperationalError:
             self._end()
-        return finished
+        return found
 
     def _finish(self, group: _Group) -> None:
         """Everybody in the group whose turn it was has an answer; the others are handed back."""
