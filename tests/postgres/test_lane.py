@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import signal
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -320,6 +322,76 @@ def test_nothing_waits_behind_a_slow_statement(database: str) -> None:
         assert await slow == b"1"
 
     with_lane(database, scenario, size=2)
+
+
+def test_quick_statements_follow_one_another_to_a_server_far_away(cluster: Cluster, database: str) -> None:
+    """Where an answer takes long to arrive several groups are under way, but none behind a statement nobody knows."""
+
+    async def scenario() -> None:
+        async with far_away(cluster, 0.01) as folder:
+            dsn = database.replace(str(cluster.directory), folder)
+            async with a_lane(dsn, size=1, slow_size=1) as lane:
+                texts = [f"select to_json({number})" for number in range(6)]
+                for _ in range(3):
+                    for text in texts:
+                        await lane.submit(text)
+                for statement in lane._statements.values():
+                    statement.seconds = 0.0  # on a busy machine they seemed slower than they are
+                reads = [lane.submit(text) for text in texts]
+                await asyncio.sleep(0)
+                assert lane._fast.live[0].in_flight == len(texts)
+                assert await asyncio.gather(*reads) == [b"%d" % number for number in range(6)]
+                unknown = [lane.submit(f"select to_json({number} + 1)") for number in range(6)]
+                await asyncio.sleep(0)
+                assert lane._fast.live[0].in_flight == 1
+                assert await asyncio.gather(*unknown) == [b"%d" % (number + 1) for number in range(6)]
+
+    run(scenario())
+
+
+def test_to_a_server_nearby_groups_go_one_after_the_other(database: str) -> None:
+    """Where it answers at once, what waits is gathered here meanwhile."""
+
+    async def scenario(lane: Lane) -> None:
+        texts = [f"select to_json({number})" for number in range(6)]
+        for _ in range(20):
+            for text in texts:
+                await lane.submit(text)
+        lane._fast.live[0]._round_trip = 0.0002
+        reads = [lane.submit(text) for text in texts]
+        await asyncio.sleep(0)
+        assert lane._fast.live[0].in_flight == 1
+        await asyncio.gather(*reads)
+
+    with_lane(database, scenario, size=1)
+
+
+@asynccontextmanager
+async def far_away(cluster: Cluster, seconds: float) -> AsyncIterator[str]:
+    """A folder with a socket behind which the cluster is, answers taking that much longer."""
+    folder = tempfile.mkdtemp(prefix="hwd-")
+    writers: list[asyncio.StreamWriter] = []
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay: float) -> None:
+        while data := await reader.read(65536):
+            if delay:
+                asyncio.get_running_loop().call_later(delay, writer.write, data)
+            else:
+                writer.write(data)
+
+    async def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_unix_connection(f"{cluster.directory}/.s.PGSQL.5432")
+        writers.extend((writer, far_writer))
+        await asyncio.gather(pass_on(reader, far_writer, 0), pass_on(far_reader, writer, seconds))
+
+    server = await asyncio.start_unix_server(accepted, f"{folder}/.s.PGSQL.5432")
+    try:
+        yield folder
+    finally:
+        server.close()
+        for writer in writers:
+            writer.close()
+        shutil.rmtree(folder)
 
 
 def test_a_lost_connection_costs_no_read(database: str) -> None:

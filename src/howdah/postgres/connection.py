@@ -38,7 +38,7 @@ _FAILED = (pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.BAD_RESPONSE)
 _COPYING = (pq.ExecStatus.COPY_IN, pq.ExecStatus.COPY_OUT, pq.ExecStatus.COPY_BOTH)
 _IDLE = pq.TransactionStatus.IDLE
 
-_ATTEMPTS = 4
+_ATTEMPTS = 8
 """How often a statement is tried whose plan the schema keeps changing under."""
 
 _CACHED_PLAN_CHANGED = "0A000"

@@ -26,6 +26,12 @@ _DONE = int(pq.ExecStatus.COMMAND_OK)
 _SYNC = int(pq.ExecStatus.PIPELINE_SYNC)
 _FAILED = (int(pq.ExecStatus.FATAL_ERROR), int(pq.ExecStatus.BAD_RESPONSE))
 
+NEAR = 0.0005
+"""A server that answers within so many seconds is near: for each of them that it takes, one more group may be sent."""
+
+DEEPEST = 8
+"""How many groups are under way on a connection at most, however far away the server is."""
+
 _CLOSES = pq.version() >= 170000
 """Whether libpq can close a statement by message, which unlike DEALLOCATE cannot fail and is understood by poolers."""
 
@@ -57,6 +63,8 @@ class _Group:
     sent: float
     idle: bool
     """Whether nothing else was under way when it was sent."""
+    quick: bool
+    """Whether it is expected to be over soon, so that others may wait behind it."""
     preamble: int = 0
     """How many commands in front of the first read have not come back: those that prepare the statement."""
     answered: int = 0
@@ -119,6 +127,12 @@ class PipelinedConnection:
         return len(self._groups)
 
     @property
+    def has_room(self) -> bool:
+        """Whether one more group would not wait for long: behind quick ones, when most of the time is the way."""
+        groups = self._groups
+        return not groups or (groups[-1].quick and len(groups) < min(DEEPEST, self._round_trip / NEAR))
+
+    @property
     def closed(self) -> bool:
         """Whether the connection is gone, by our doing or the server's."""
         return self._closed
@@ -129,14 +143,14 @@ class PipelinedConnection:
 
     # -- sending -------------------------------------------------------------------------------------------------------
 
-    def send(self, reads: Sequence[Read]) -> None:
+    def send(self, reads: Sequence[Read], *, quick: bool) -> None:
         """The reads, all of one statement, are under way as one group.
 
         The answer of each becomes the first cell of its only row (``null`` for NULL or no row) or a DatabaseError. One
         that is cancelled leaves its read to end by itself; the statement timeout bounds that.
         """
         pgconn, text = self._pgconn, reads[0].text
-        group = _Group(text, b"", reads, perf_counter(), not self._groups)
+        group = _Group(text, b"", reads, perf_counter(), not self._groups, quick)
         self._groups.append(group)
         try:
             name = self._names.get(text)
