@@ -26,8 +26,9 @@ from howdah.data.catalog.introspect import introspect
 from howdah.data.catalog.store import StoredMetadata
 from howdah.data.errors import CheckFailed, DataError, NotSupported, map_database_error
 from howdah.data.execute.known import Known
+from howdah.data.execute.nested import Part, render_nested
 from howdah.data.execute.trial import Trial
-from howdah.data.plan import plan
+from howdah.data.plan import plan, plan_nested
 from howdah.data.query.ast import PermissionTest, Query
 from howdah.data.query.json import decode
 from howdah.data.query.parse import parse_request
@@ -143,6 +144,28 @@ def test_an_upsert_shows_the_row_that_is_there(unchanged: str) -> None:
     )
     assert (told["verdict"], told["rows"]["meant"], told["rows"]["reached"]) == ("denied", 1, 0)
     assert told["because"] == ['filter of update: note $eq "mine" is null: note is null']
+
+
+def test_a_nested_insert_is_tried_whole(changed: str) -> None:
+    """The verdict, and the place of the row that was refused; its branches are not told apart."""
+    for table, column in (("article", "title"), ("comment", "text")):
+        rule = {"columns": "*", "check": {column: {"_ne": "bad"}}}
+        create = {"table": table, "role": "writer", "permission": rule}
+        assert ask(changed, {"type": "create_insert_permission", "args": create})[0] == 200
+
+    def tried(title: str, text: str) -> Any:
+        row = {"title": title, "author_id": 1, "comments": {"data": [{"text": text, "user_id": 1}]}}
+        query = {"type": "insert", "args": {"table": "article", "objects": [row]}}
+        return examine(changed, role="writer", query=query)
+
+    assert tried("good", "good")["answer"] == {"affected_rows": 2}
+    assert [tried(*words)["verdict"] for words in (("good", "good"), ("bad", "good"), ("good", "bad"))] == [
+        "allowed",
+        "denied",
+        "denied",
+    ]
+    assert tried("good", "bad")["error"]["path"].startswith("$.args.query.args.objects[0].comments")
+    assert ask(changed, {"type": "count", "args": {"table": "comment"}}) == (200, {"count": 4})
 
 
 def test_a_whole_query_is_tested_as_it_is(unchanged: str) -> None:
@@ -330,10 +353,14 @@ class Trying:
         def plan_of(query: Query, session: Session) -> Any:
             return plan(query, self.product.catalog, session)
 
-        def refused(error: DatabaseError, _: Query) -> DataError:
+        def refused(error: DatabaseError, _: Query | Part) -> DataError:
             return map_database_error(error.sqlstate, error.message, admin=True)
 
-        trial = Trial(Through(self.product.connection), self.known, plan_of, refused)  # type: ignore[arg-type]
+        def several_of(query: Query, session: Session) -> Any:
+            nested = plan_nested(query, self.product.catalog, session)
+            return None if nested is None else render_nested(nested)
+
+        trial = Trial(Through(self.product.connection), self.known, plan_of, several_of, refused)  # type: ignore[arg-type]
         return json.loads(run(trial.run(parsed)))
 
     def happens(self, request: Any, session: Session | None = None) -> Any:

@@ -352,9 +352,14 @@ class Engine:
         self, query: Query, session: Session, catalog: Catalog, kept: tuple[ColumnName, ...] = ()
     ) -> Statement | Several:
         """The statement of the query, or the several ones of a nested insert."""
+        return self._several(query, session, catalog, kept) or self._statement(query, session, catalog, kept)
+
+    def _several(
+        self, query: Query, session: Session, catalog: Catalog, kept: tuple[ColumnName, ...] = ()
+    ) -> Several | None:
         stringify = self._stringify_numerics
         nested = plan_nested(query, catalog, session, self._limits, stringify_numerics=stringify, kept=kept)
-        return self._statement(query, session, catalog, kept) if nested is None else render_nested(nested)
+        return None if nested is None else render_nested(nested)
 
     def _plan(self, query: Query, session: Session, catalog: Catalog, kept: tuple[ColumnName, ...] = ()) -> Plan:
         stringify = self._stringify_numerics
@@ -454,6 +459,7 @@ class Engine:
                     connection,
                     known,
                     lambda query, asking: self._plan(query, asking, known.catalog),
+                    lambda query, asking: self._several(query, asking, known.catalog),
                     lambda error, query: _refused(error, query, asking, known.catalog),
                 )
                 return await trial.run(request)

@@ -19,6 +19,7 @@ from howdah.data.examine.statements import rows_statement, written_statement
 from howdah.data.examine.subject import Subject, operation_of, subject_of
 from howdah.data.examine.verdict import Verdict, reasons, rows_to_json, rule_to_json, verdict_of
 from howdah.data.execute.known import Known
+from howdah.data.execute.nested import Part, Several, insert_nested
 from howdah.data.plan.values import InsertPlan, Plan, UpdatePlan
 from howdah.data.query.ast import Delete, Insert, PermissionTest, Query, Update
 from howdah.data.sql.ast import Tree
@@ -57,20 +58,28 @@ class Trial:
         connection: Connection,
         known: Known,
         plan_of: PlanOf,
-        refused: Callable[[DatabaseError, Query], DataError],
+        several_of: Callable[[Query, Session], Several | None],
+        refused: Callable[[DatabaseError, Query | Part], DataError],
     ) -> None:
         self._connection = connection
         self._known = known
         self._plan_of = plan_of
+        self._several_of = several_of
         self._refused = refused
 
     async def run(self, test: PermissionTest) -> bytes:
         """The verdict as JSON. Raises DataError for a test that makes no sense whoever asks."""
         try:
-            subject = self._subject(test)
+            several = self._several_of(test.query, test.session)
+            subject = None if several is not None else self._subject(test)
         except DataError as denied:
-            self._subject(replace(test, session=ADMIN))  # what the administrator is refused, too, is no denial
+            if self._several_of(test.query, ADMIN) is None:
+                self._subject(replace(test, session=ADMIN))  # what the administrator is refused, too, is no denial
             return self._told(test, None, Found(error=denied, planned=False))
+        if several is not None:
+            answer, error = await self._answered_nested(several, test)
+            return self._told(test, None, Found(answer=answer, error=error))
+        assert subject is not None, "what is not several statements is planned as one"
         try:
             rows = None if subject.meant is None else await self._rows(subject, subject.meant, test)
             written = await self._written(subject, test)
@@ -126,6 +135,27 @@ class Trial:
     async def _tried(self, tree: Tree, test: PermissionTest) -> Any:
         async with self._connection.attempt():
             return _read(await self._submit(tree, test))
+
+    async def _answered_nested(self, several: Several, test: PermissionTest) -> tuple[bytes | None, DataError | None]:
+        """What the role is answered to a nested insert; the place in an error says which row was refused."""
+
+        async def submit(part: Part) -> bytes:
+            parameters = bind(part.statement, test.session)
+            try:
+                outcome = await self._connection.fetch(part.statement.text, parameters)
+            except DatabaseError as error:
+                raise self._refused(error, part) from error
+            return outcome.rows[0][0] or b"null" if outcome.rows else b"null"
+
+        try:
+            async with self._connection.attempt():
+                answer = await insert_nested(several, submit)
+                await self._connection.script("SET CONSTRAINTS ALL IMMEDIATE")
+                return answer, None
+        except DatabaseError as error:
+            return None, self._refused(error, test.query)
+        except DataError as error:
+            return None, error
 
     async def _submit(self, tree: Tree, test: PermissionTest) -> bytes:
         statement = render(tree)
