@@ -246,6 +246,18 @@ def test_a_value_that_a_request_adds_counts_at_once_and_everywhere(changed: str,
     with_engines(changed, scenario)
 
 
+def test_a_value_that_is_added_inside_of_another_row_counts(changed: str) -> None:
+    """As a nested insert adds it."""
+
+    async def scenario(engine: Engine, _: Engine) -> None:
+        row = {"title": "Moon", "urgency": {"data": {"value": "some day"}}}
+        args = {"table": "errand", "objects": [row], "returning": ["priority"]}
+        assert (await ask(engine, "insert", args))[1]["returning"] == [{"priority": "some day"}]
+        assert "some day" in labels(engine)
+
+    with_engines(changed, scenario)
+
+
 def test_a_known_write_of_an_enum_table_is_not_answered_on_the_short_way(changed: str) -> None:
     """Its values are to be read again afterwards; a write of any other table is."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, Protocol
@@ -16,7 +16,7 @@ from howdah.data.compile import compile_plan
 from howdah.data.errors import AccessDenied, DataError, map_database_error
 from howdah.data.execute.administration import Administration
 from howdah.data.execute.documents import Document, Documents
-from howdah.data.execute.enums import EnumsNotRefreshed, names_of_enums, written
+from howdah.data.execute.enums import EnumsNotRefreshed, may_write, names_of_enums
 from howdah.data.execute.examination import Rehearsal
 from howdah.data.execute.known import NOTHING, Known, LeastPrivilegeMissing, load, share, share_changes
 from howdah.data.execute.nested import Part, Several, insert_nested, render_nested
@@ -313,12 +313,13 @@ class Engine:
         shaped, remembered = self._look_up(value, session)
         if shaped is not None and remembered is not None:
             answer = await self._submit(remembered, remembered.statement, session, values=_values(shaped))
-            if remembered.statement.writes:
-                await self._refresh_enums([remembered.table])
+            if remembered.statement.writes and remembered.table in self._enums:
+                await self._refresh_enums()
             return answer
         request = parse_request(value, self._limits, self._templates)
         answer = await self._carry_out(request, value, shaped, session)
-        await self._refresh_enums(written(request))
+        if may_write(request, self._enums):
+            await self._refresh_enums()
         return answer
 
     async def _carry_out(self, request: Request, value: Any, shaped: Shaped | None, session: Session) -> bytes:
@@ -429,10 +430,8 @@ class Engine:
         prepared = prepare_transaction(transaction, lambda query, kept: self._compiled(query, session, catalog, kept))
         return await carry_out(prepared, submit)
 
-    async def _refresh_enums(self, tables: Iterable[TableName]) -> None:
-        """Where enum tables were written, every process knows their values. What fails is left for the next reload."""
-        if self._enums.isdisjoint(tables):
-            return
+    async def _refresh_enums(self) -> None:
+        """Every process knows the values that enum tables have now. What fails is left for the next reload."""
         try:
             async with self._control.transaction() as connection:
                 administration = await Administration.begin(connection, self._installation.role, self._known)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -50,16 +49,17 @@ def names_of_enums(metadata: Metadata, catalog: Catalog) -> frozenset[TableName]
     return frozenset(table.exposed_name for table in enums if table is not None)
 
 
-def written(request: Request) -> Iterator[TableName]:
-    """The tables that the request writes, by the names it uses."""
+def may_write(request: Request, tables: frozenset[TableName]) -> bool:
+    """Whether the request writes one of these, by the names it uses; rows inside rows may be of any table."""
     match request:
         case Bulk(requests=requests):
-            for one in requests:
-                yield from written(one)
+            return any(may_write(one, tables) for one in requests)
         case Transaction(queries=queries):
-            for query in queries:
-                yield from written(query)
-        case Insert(table=table) | Update(table=table) | Delete(table=table):
-            yield table
+            return any(may_write(one, tables) for one in queries)
+        case Insert(table=table, objects=objects):
+            nested = any(isinstance(value, dict) and "data" in value for row in objects for value in row.values())
+            return table in tables or (nested and bool(tables))
+        case Update(table=table) | Delete(table=table):
+            return table in tables
         case _:
-            pass
+            return False
