@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -153,10 +154,13 @@ def test_who_may_make_no_database_gets_a_postgres_for_it(powerless: Here) -> Non
     assert names(check(powerless)) == [("database only", "column", "public.author.name")]
 
 
-def test_a_role_that_a_migration_makes_is_no_obstacle(here: Here) -> None:
+@pytest.mark.parametrize("part", ["up.sql", "up.yaml"])
+def test_a_role_that_a_migration_makes_is_no_obstacle(here: Here, part: str) -> None:
     """The server has it already, because the migration was applied there: the replay goes elsewhere."""
     role = f"editor_{here.name}"
-    here.write("migrations/3_editor/up.sql", f"create role {role}; grant select on author to {role};")
+    text = f"create role {role}; grant select on author to {role};"
+    calls = json.dumps([{"type": "run_sql", "args": {"sql": text}}])
+    here.write(f"migrations/3_editor/{part}", text if part == "up.sql" else calls)
     try:
         assert here.howdah("migration", "up").code == 0
         assert check(here).json == {"differences": [], "pending": [], "replayed": 3}

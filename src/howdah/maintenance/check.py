@@ -102,8 +102,10 @@ async def _replay(migrations: tuple[Migration, ...], server: Secret) -> tuple[Sn
 
 
 def _is_about_a_role(error: MigrationFailed) -> bool:
-    cause = error.__cause__
-    return isinstance(cause, DatabaseError) and cause.sqlstate == _DUPLICATE_OBJECT and "role " in cause.message
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, DatabaseError):
+        cause = cause.__cause__  # of a call it is further away
+    return cause is not None and cause.sqlstate == _DUPLICATE_OBJECT and "role " in cause.message
 
 
 async def _stored_metadata(connection: Connection) -> tuple[Metadata, str | None]:
