@@ -16,11 +16,20 @@ class Draft:
         self.components: dict[str, Schema] = {}
         self._types: dict[ColumnType, str] = {}
         self._taken: set[str] = set()
+        self._names: dict[str, str] = {}
+        self._taken_names: set[str] = set()
 
     @property
     def longest_list(self) -> int:
         """Elements that a list may have."""
         return self.viewpoint.limits.list_length
+
+    def name_key(self, name: str) -> str:
+        """What a column or relationship is called in the names of components."""
+        key = self._names.get(name)
+        if key is None:
+            key = self._names[name] = unused_key(name, self._taken_names)
+        return key
 
     def type_key(self, type_: ColumnType) -> str:
         """What the type is called in the names of components."""

@@ -34,7 +34,7 @@ def answer_of(operation: str, usable: UsableTable, draft: Draft) -> Schema:
         return ref("counted")
     if operation == "aggregate":
         return ref("aggregated")
-    return writes.written(usable)
+    return writes.written(usable, operation)
 
 
 def answer_to(query: Query, draft: Draft) -> Schema:

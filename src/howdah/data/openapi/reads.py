@@ -21,7 +21,7 @@ from howdah.data.openapi.schema import (
     ref,
 )
 from howdah.data.openapi.values import made_of, output
-from howdah.data.openapi.viewpoint import UsableTable, unused_key
+from howdah.data.openapi.viewpoint import UsableTable
 from howdah.data.plan.aggregation import SORTED
 from howdah.data.query.names import MAX_ALIAS_BYTES
 
@@ -83,9 +83,8 @@ def write_rows(usable: UsableTable, draft: Draft) -> None:
     names = [name for name in usable.columns if not name.startswith("*")]
     draft.components[f"{usable.key}.column"] = one_of_these([*names, *_WILDCARDS])
     entries = [ref(f"{usable.key}.column")]
-    taken: set[str] = set()
     for relationship, target, permission in related:
-        key = f"{usable.key}.columns.{unused_key(relationship.name, taken)}"
+        key = f"{usable.key}.columns.{draft.name_key(relationship.name)}"
         named = {"name": const(relationship.name), "alias": ref("alias")}
         rows = {"columns": ref(f"{target.key}.columns")} if relationship.kind == "object" else _rows(target, draft)
         draft.components[key] = closed({**named, **rows}, ["name", "columns"])

@@ -13,7 +13,7 @@ from howdah.data.openapi.draft import Draft
 from howdah.data.openapi.exchange import answer_to, exchange
 from howdah.data.openapi.schema import Schema, closed, nullable
 from howdah.data.openapi.viewpoint import Viewpoint
-from howdah.data.plan import plan
+from howdah.data.plan import plan, plan_nested
 from howdah.data.plan.scope import BACKEND_VARIABLE
 from howdah.data.query.address import is_sendable
 from howdah.data.query.ast import Query
@@ -40,7 +40,8 @@ def permitted(
         try:
             queries = check_template(template.query, None)
             for query in queries:
-                plan(query, catalog, session, viewpoint.limits)
+                if plan_nested(query, catalog, session, viewpoint.limits) is None:
+                    plan(query, catalog, session, viewpoint.limits)
         except DataError:
             continue
         yield template, queries

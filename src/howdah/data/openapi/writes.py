@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
-from howdah.data.catalog.model import Column
+from howdah.data.catalog.model import Column, Relationship
 from howdah.data.openapi.conditions import table_name
 from howdah.data.openapi.draft import Draft
+from howdah.data.openapi.reads import row
 from howdah.data.openapi.schema import (
     ANY_OBJECT,
     NULL,
@@ -37,18 +39,77 @@ _WHOLE_NUMBERS: Final = frozenset({"smallint", "integer", "bigint"})
 
 def write_insert(usable: UsableTable, draft: Draft) -> None:
     """The components of new rows."""
-    permission = usable.permissions.insert
-    assert permission is not None, "the table is insertable"
-    columns = {name: column for name, column in permission.columns.items() if column.name not in permission.presets}
+    draft.components[f"{usable.key}.new"] = _new_row(usable, draft, frozenset())
+    draft.components[f"{usable.key}.on_conflict"] = _on_conflict(usable)
+    rows = list_of(ref(f"{usable.key}.new"), least=1, most=draft.longest_list)
+    args = {"table": table_name(usable.name), "objects": rows, "on_conflict": ref(f"{usable.key}.on_conflict")}
+    returned = ref(usable.key)
+    if "select" in usable.operations:
+        related = any(True for _ in draft.viewpoint.related(usable))
+        args |= {"returning": any_of([ref(f"{usable.key}.columns"), NULL])} if related else _returning(usable, draft)
+        returned = row(usable, draft)
+        properties = {"affected_rows": {"type": "integer"}, "returning": list_of(returned)}
+        draft.components[f"{usable.key}.inserted"] = closed(properties, ["affected_rows"])
+    draft.components[f"{usable.key}.insert"] = closed(args, ["objects"])
+
+
+def _new_row(usable: UsableTable, draft: Draft, given: frozenset[str]) -> Schema:
+    """A row to insert, with rows of other tables nested in it; without the columns ``given`` by a relationship."""
+    columns = {name: column for name, column in _insertable(usable).items() if name not in given}
     required = [name for name, column in columns.items() if not (column.nullable or column.has_default)]
     properties = {
         name: _given(column, draft.viewpoint.told(column.comment, usable), draft) for name, column in columns.items()
     }
-    draft.components[f"{usable.key}.new"] = closed(properties, required)
-    rows = list_of(ref(f"{usable.key}.new"), least=1, most=draft.longest_list)
-    args = {"table": table_name(usable.name), "objects": rows, "on_conflict": _on_conflict(usable)}
-    draft.components[f"{usable.key}.insert"] = closed({**args, **_returning(usable, draft)}, ["objects"])
-    _write_written(usable, draft)
+    choices = []
+    for relationship, target in _nestable(usable, draft):
+        ours, theirs = _exposed(relationship, usable, target)
+        if ours & given:
+            continue
+        one = ref(_write_nested(f"{target.key}.new", target, draft, frozenset() if relationship.refers else theirs))
+        data = one if relationship.kind == "object" else list_of(one, most=draft.longest_list)
+        nested = closed({"data": data, "on_conflict": ref(f"{target.key}.on_conflict")}, ["data"])
+        properties[relationship.name] = nullable(nested)
+        needed = [name for name in required if relationship.refers and name in ours]
+        if needed:
+            # The columns, or the row that they refer to.
+            required = [name for name in required if name not in needed]
+            choices.append({"anyOf": [{"required": needed}, {"required": [relationship.name]}]})
+    return {**closed(properties, required), **({"allOf": choices} if choices else {})}
+
+
+def _write_nested(key: str, target: UsableTable, draft: Draft, given: frozenset[str]) -> str:
+    """The component of rows of the target, without the columns that are given."""
+    key = ".without-".join([key, *sorted(draft.name_key(name) for name in given)])
+    if key not in draft.components:
+        draft.components[key] = {}  # a place: tables refer to each other in circles
+        draft.components[key] = _new_row(target, draft, given)
+    return key
+
+
+def _insertable(usable: UsableTable) -> dict[str, Column]:
+    """The columns of new rows that the role may give."""
+    permission = usable.permissions.insert
+    assert permission is not None, "the table is insertable"
+    return {name: column for name, column in permission.columns.items() if column.name not in permission.presets}
+
+
+def _nestable(usable: UsableTable, draft: Draft) -> Iterator[tuple[Relationship, UsableTable]]:
+    """The relationships through which the role may insert, because it may give the columns that they set."""
+    for relationship in usable.table.relationships.values():
+        target = draft.viewpoint.tables.get(relationship.target)
+        if target is not None and "insert" in target.operations and (relationship.unique or not relationship.refers):
+            ours, theirs = _exposed(relationship, usable, target)
+            giving, names = (usable, ours) if relationship.refers else (target, theirs)
+            if names <= _insertable(giving).keys():
+                yield relationship, target
+
+
+def _exposed(
+    relationship: Relationship, usable: UsableTable, target: UsableTable
+) -> tuple[frozenset[str], frozenset[str]]:
+    """Our columns and theirs, by the names that requests use."""
+    ours = frozenset(usable.table.columns[our].exposed_name for our, _ in relationship.mapping)
+    return ours, frozenset(target.table.columns[their].exposed_name for _, their in relationship.mapping)
 
 
 def write_update(usable: UsableTable, draft: Draft) -> None:
@@ -90,8 +151,10 @@ def write_delete(usable: UsableTable, draft: Draft) -> None:
     _write_written(usable, draft)
 
 
-def written(usable: UsableTable) -> Schema:
+def written(usable: UsableTable, operation: str) -> Schema:
     """What a change answers."""
+    if operation == "insert" and "select" in usable.operations:
+        return ref(f"{usable.key}.inserted")
     return ref(f"{usable.key}.written" if "select" in usable.operations else "written")
 
 
