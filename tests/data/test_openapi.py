@@ -260,8 +260,9 @@ def answer(component: str, args: dict[str, Any], role: str = "user") -> DataErro
     table, operation = component.split(".")
     operation = "select" if operation == "page" else operation
     body = json.dumps({"type": operation, "args": {"table": table, **args}}).encode()
-    query, session = parse_request(decode(body)), Session(role, {"x-hasura-user-id": "1"})
+    session = Session(role, {"x-hasura-user-id": "1"})
     try:
+        query = parse_request(decode(body))
         if plan_nested(query, fixture_catalog(), session) is None:  # type: ignore[arg-type]
             plan(query, fixture_catalog(), session)  # type: ignore[arg-type]
     except DataError as error:
