@@ -52,6 +52,7 @@ BEYOND_SCHEMAS: Final = (
     "an alias has at most 63 bytes",
     "groups are ordered by their columns and aggregates",
     "must all have the same keys",
+    "a nested insert is several statements",
     "is set by the relationship",
     "have no key to find them again by",
     "was not written",
