@@ -16,6 +16,12 @@ _RUN_SQL: Final = closed(
     {"sql": {"type": "string"}, "cascade": _FLAG, "read_only": _FLAG, "check_metadata_consistency": _FLAG}, ["sql"]
 )
 _REFERENCES: Final = 'Queries as outside, in which a value may also be {"$ref": "0.id"}: what an earlier one answered.'
+_SESSION: Final[Schema] = {
+    "type": ["object", "null"],
+    "propertyNames": {"pattern": "^[Xx]-[Hh][Aa][Ss][Uu][Rr][Aa]-."},
+    "additionalProperties": {"type": "string"},
+    "description": "On whose behalf: X-Hasura-Role and the variables of a session.",
+}
 _METADATA: Final[Schema] = {
     "type": ["object", "string"],
     "description": "The arguments are described in the page of the query language.",
@@ -47,7 +53,7 @@ def write_envelopes(draft: Draft, templates: Sequence[str]) -> None:
         kinds["transaction"] = {**list_of(in_transaction, most=draft.longest_list), "description": _REFERENCES}
     if draft.viewpoint.is_admin:
         kinds |= dict.fromkeys(sorted(METADATA_CALLS), _METADATA) | {"run_sql": _RUN_SQL}
-        draft.components["explain"] = closed({"query": ref("query"), "user": ANY_OBJECT, "analyze": _FLAG}, ["query"])
+        draft.components["explain"] = closed({"query": ref("query"), "user": _SESSION, "analyze": _FLAG}, ["query"])
         kinds |= {"explain": ref("explain"), "test_permission": ANY_OBJECT}
     for kind, args in kinds.items():
         properties = {"type": const(kind), "args": args, "version": _VERSION}
