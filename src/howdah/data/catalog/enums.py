@@ -70,6 +70,8 @@ def with_enum_values(database: Database, values: Mapping[TableName, tuple[EnumVa
 
     A table has its values, and the type of a column that refers to it has them as its labels.
     """
+    if not values and not any(table.enum_values for table in database.tables.values()):
+        return database
     labels = {
         name: tuple(value.value for value in rows) for name, rows in values.items() if 0 < len(rows) <= MOST_VALUES
     }

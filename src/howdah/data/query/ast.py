@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 from howdah.data.errors import Path
 from howdah.session import Session
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class TableName:
-    """A table, view or other relation, by schema and name."""
+class TableName(NamedTuple):
+    """A table, view or other relation, by schema and name.
+
+    A tuple, because it is the key of most that is known: with a thousand tables it is hashed ten thousand times a call.
+    """
 
     schema: str
     name: str
