@@ -11,13 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.data.support import cases, compiled, fixture_catalog, fixture_database, read_metadata
 
-from howdah.data.catalog.calls import apply_call, settle
+from howdah.data.catalog.calls import apply_call
 from howdah.data.catalog.database import Database
 from howdah.data.catalog.document import read_document, to_document
 from howdah.data.catalog.metadata import CustomNames, Metadata, TableMetadata
 from howdah.data.catalog.model import Catalog, Table
 from howdah.data.catalog.naming import name_columns, name_tables
 from howdah.data.catalog.resolve import resolve
+from howdah.data.catalog.settlement import settle
 from howdah.data.errors import ARGS, DataError
 from howdah.data.query.ast import MetadataCall, TableName
 from howdah.data.query.predicate import RESERVED
@@ -309,8 +310,8 @@ def test_the_name_of_a_column_that_is_gone_goes_along_with_cascade() -> None:
     changed = replace(database, tables={**database.tables, AUTHOR: replace(table, columns=columns)})
     catalog = resolve(metadata, database, version=1)
     with pytest.raises(DataError, match=r"custom name of author\.born"):
-        settle(metadata, changed, catalog, ARGS, cascade=False)
-    settled = settle(metadata, changed, catalog, ARGS, cascade=True)
+        settle(metadata, fixture_database(), changed, catalog, ARGS, cascade=False)
+    settled = settle(metadata, fixture_database(), changed, catalog, ARGS, cascade=True)
     found = settled.table(AUTHOR)
     assert found is not None
     assert found.custom_names.columns == (("email", "mail"),)
