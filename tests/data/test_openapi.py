@@ -426,7 +426,7 @@ def test_names_that_look_alike_stay_apart() -> None:
     """Two tables whose names are written alike in component names have components of their own."""
     catalog = fixture_catalog()
     odd = next(table for table in catalog.tables.values() if table.name.name.startswith("odd"))
-    name = replace(odd.name, name="odd__table_")
+    name = odd.name._replace(name="odd__table_")
     twin = replace(odd, name=name, exposed_name=name)
     both = replace(catalog, tables={**catalog.tables, twin.name: twin})
     written = document("admin", catalog=both)

@@ -11,7 +11,7 @@ from tests.data.test_execute import SECTION, ask, started, with_engine
 from tests.support import eventually, run
 
 from howdah.data.catalog.document import read_document, to_document
-from howdah.data.execute import Engine, publish
+from howdah.data.execute import Engine, known, publish
 from howdah.data.sql.statement import bind
 from howdah.observe import events
 from howdah.postgres.connect import connect
@@ -553,6 +553,37 @@ def test_a_change_is_known_elsewhere_within_a_second_and_by_the_poll_at_last(dsn
             assert other.catalog.tables == one.catalog.tables
             same = [name.name for name, table in before.tables.items() if other.catalog.tables.get(name) is table]
             assert same == ["author", "shown"]  # article's rules look at tags
+
+    run(scenario())
+
+
+def test_a_change_between_two_looks_is_not_missed(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that reads metadata and database one after the other ends with what belongs together."""
+
+    async def scenario() -> None:
+        async with started(dsn, SECTION) as one, started(dsn, SECTION) as other:
+            looks = 0
+
+            def interrupted(look: Any) -> Any:
+                async def looked(*args: Any) -> Any:
+                    nonlocal looks
+                    looks += 1
+                    first, found = looks == 1, await look(*args)
+                    if first:
+                        await sql(one, "alter table app.tag rename column word to label")
+                    return found
+
+                return looked
+
+            monkeypatch.setattr(known.store, "read_changes", interrupted(known.store.read_changes))
+            monkeypatch.setattr(known, "introspect", interrupted(known.introspect))
+            async with await connect(dsn) as connection:
+                await connection.script("update howdah.metadata set version = version + 1")
+            await other._reload_if_new()
+            await eventually(lambda: other.catalog.version == one.catalog.version, seconds=2)
+            assert looks > 2
+            assert other.catalog.problems == ()
+            assert other.catalog.tables == one.catalog.tables
 
     run(scenario())
 

@@ -101,18 +101,19 @@ async def load(connection: Connection, before: Known = NOTHING) -> Known:
     A document that cannot be read (another version of howdah wrote it) is a problem of the then empty catalog.
     """
     started = time.perf_counter()
-    database = await introspect(connection, before.database)
+    history, version = await store.read_position(connection)
     try:
+        # The metadata first: a call that changes both meanwhile writes a version that is not yet known, and heard of.
         stored = await store.read_changes(connection, before.stored)
+        database = await introspect(connection, before.database)
         database = await with_enums(connection, stored.metadata, database)
         known = Known(stored, database, resolve(stored.metadata, database, stored.version, before.catalog))
     except DataError as error:
         name = TableName("howdah", "metadata")
         place = f"{error.path or '$'} of the stored document"
         problem = Problem("table", name, str(name), place, "", error.code, error.message)
-        history, version = await store.read_position(connection)
         stored = store.StoredMetadata(_NEVER, Metadata(), None, history)
-        known = Known(stored, database, catalog_of(version, EMPTY_CATALOG.tables, (problem,)))
+        known = Known(stored, before.database, catalog_of(version, EMPTY_CATALOG.tables, (problem,)))
     milliseconds = round((time.perf_counter() - started) * 1000, 1)
     catalog = known.catalog
     events.emit(CatalogLoaded(catalog.version, len(catalog.tables), len(catalog.problems), milliseconds))
