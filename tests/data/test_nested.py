@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.data.support import fixture_catalog, fixture_database, read_metadata
+from tests.data.support import fixture_catalog, fixture_database, operations, read_metadata
 from tests.support import Cluster, run
 
 from howdah.data.catalog.model import Catalog
@@ -19,10 +19,11 @@ from howdah.data.catalog.resolve import resolve
 from howdah.data.errors import CheckFailed, DataError
 from howdah.data.execute.nested import Part, insert_nested, render_nested
 from howdah.data.plan import plan_nested
-from howdah.data.query.ast import Insert
+from howdah.data.query.ast import Insert, Transaction
 from howdah.data.query.json import decode
 from howdah.data.query.parse import parse_request
-from howdah.data.sql.statement import bind
+from howdah.data.query.references import Reference
+from howdah.data.sql.statement import Literal, bind
 from howdah.session import ADMIN, Session
 
 EXAMPLES = int(os.environ.get("HOWDAH_TEST_EXAMPLES", "60"))
@@ -250,3 +251,36 @@ def test_a_column_that_a_relationship_sets_is_one_the_role_may_insert(connection
             insert(connection, "article", objects, session=SETTER, catalog=permitted())
         assert refused.value.code == code
     assert counts(connection) == before
+
+
+# -- references --------------------------------------------------------------------------------------------------------
+
+
+def test_what_a_rule_says_is_never_a_reference() -> None:
+    """An object with ``$ref`` in a preset or a filter is what it is, in a transaction as elsewhere (R63)."""
+    rule = {"data": {"$contains": {"$ref": "0.count"}}}
+    table = {
+        "table": "article",
+        "select_permissions": [{"role": "user", "permission": {"columns": ["id"], "filter": rule}}],
+        "update_permissions": [
+            {
+                "role": "user",
+                "permission": {"columns": ["title"], "filter": rule, "set": {"data": {"$ref": "0.count"}}},
+            }
+        ],
+    }
+    catalog = resolve(read_metadata({"version": 1, "tables": [table]}), fixture_database(), version=1)
+    queries = [
+        {"type": "count", "args": {"table": "article"}},
+        {"type": "update", "args": {"table": "article", "where": {}, "$set": {"title": {"$ref": "0.count"}}}},
+    ]
+    request = parse_request({"type": "transaction", "args": queries})
+    assert isinstance(request, Transaction)
+    values = [
+        parameter.value
+        for operation in operations(request, Session("user"), catalog)
+        for parameter in operation.statement.parameters
+        if isinstance(parameter, Literal)
+    ]
+    assert sum(isinstance(value, Reference) for value in values) == 1
+    assert values.count({"$ref": "0.count"}) > 1

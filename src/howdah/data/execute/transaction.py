@@ -43,11 +43,11 @@ class Operation:
 def prepare_transaction(transaction: Transaction, prepare: Prepare) -> tuple[Operation, ...]:
     """The operations of the transaction. Raises DataError, ReferenceFailed among them."""
     queries = transaction.queries
-    statements = [_with_references(prepare(query, ())) for query in queries]
+    statements = [_with_references(prepare(query, ()), query) for query in queries]
     kept: dict[int, dict[str, ColumnName]] = {}
     for place, statement in enumerate(statements):
         for reference in _references(statement):
-            if reference.index >= place:
+            if not 0 <= reference.index < place:
                 message = f'the reference "{reference}" is to none of the queries before this one, which is {place}'
                 raise ReferenceFailed(message, path=reference.path)
             column = needed_column(reference, queries[reference.index])
@@ -58,7 +58,7 @@ def prepare_transaction(transaction: Transaction, prepare: Prepare) -> tuple[Ope
     for place, (query, statement) in enumerate(zip(queries, statements, strict=True)):
         columns = kept.get(place, {})
         if columns:
-            statement = _with_references(prepare(query, tuple(columns.values())))
+            statement = _with_references(prepare(query, tuple(columns.values())), query)
         operations.append(Operation(query, statement, place in kept, bool(columns)))
     return tuple(operations)
 
@@ -95,13 +95,13 @@ def _with_parameters(statement: Statement | Several, change: Callable[[Value], V
     return replace(statement, parameters=tuple([change(parameter) for parameter in statement.parameters]))
 
 
-def _with_references(statement: Statement | Several) -> Statement | Several:
-    """The statement with References for the values that are some."""
-    return _with_parameters(statement, _read)
+def _with_references(statement: Statement | Several, query: Query) -> Statement | Several:
+    """The statement with References for those of the query's own values that are some: a rule's never are."""
+    return _with_parameters(statement, lambda parameter: _read(parameter, query))
 
 
-def _read(parameter: Value) -> Value:
-    if not isinstance(parameter, Literal):
+def _read(parameter: Value, query: Query) -> Value:
+    if not isinstance(parameter, Literal) or _key_above(parameter, query) is None:
         return parameter
     if parameter.many and isinstance(parameter.value, list):
         members = [read_value(item, (parameter.path, index)) for index, item in enumerate(parameter.value)]
@@ -143,8 +143,13 @@ def _filled(operation: Operation, look_up: Callable[[Reference], Any]) -> Statem
 
 
 def _is_written(parameter: Literal, query: Query) -> bool:
-    """Whether the value is written and not compared with: by the key of the query's arguments it stands below."""
+    """Whether the value is written and not compared with."""
+    return _key_above(parameter, query) in _WRITTEN
+
+
+def _key_above(parameter: Literal, query: Query) -> str | int | None:
+    """The key of the query's arguments that the value stands below; None for a value that is not the query's."""
     path = parameter.path
     while path is not None and path[0] != query.path:
         path = path[0]
-    return path is not None and path[1] in _WRITTEN
+    return None if path is None else path[1]
