@@ -7,7 +7,7 @@ read, because a cursor has the values of all the order.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -61,17 +61,21 @@ def plan_page(
 
 
 def _page_term(term: OrderTerm, column: Column) -> PageTerm:
-    nulls_first = term.descending if term.nulls_first is None else term.nulls_first
-    return PageTerm(term, column.type, bool(term.hops) or column.nullable, nulls_first)
+    return _term(term, column.type, nullable=bool(term.hops) or column.nullable)
 
 
 def _rank_term(term: OrderTerm) -> PageTerm:
+    return _term(term, _RANK, nullable=False)
+
+
+def _term(term: OrderTerm, type_: ColumnType, *, nullable: bool) -> PageTerm:
+    """The term, with the place of nulls spelt out."""
     nulls_first = term.descending if term.nulls_first is None else term.nulls_first
-    return PageTerm(term, _RANK, nullable=False, nulls_first=nulls_first)
+    return PageTerm(term, type_, nullable, nulls_first)
 
 
 def _key(
-    terms: Sequence[PageTerm] | Any, table: Table, permission: SelectPermission, scope: Scope, path: Path
+    terms: Iterable[PageTerm], table: Table, permission: SelectPermission, scope: Scope, path: Path
 ) -> list[tuple[str, Column]]:
     """What the order lacks of a key whose columns the role may all read: nothing, when it has one already."""
     readable = {column.name: (name, column) for name, column in permission.columns.items()}

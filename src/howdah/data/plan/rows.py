@@ -114,13 +114,13 @@ def plan_rows(rows: Rows, table: Table, permission: SelectPermission, scope: Sco
 
 
 def _ranked(search: Search, permission: SelectPermission, scope: Scope) -> Ranked:
-    """The search, of columns that the role may read. Without a name of its own the rank is ``rank``."""
+    """The search, of columns that the role may read. A rank without a name is called what no column can be asked as."""
     found = [find_column(permission.columns, name.name, role=scope.role, path=name.path) for name in search.columns]
     subjects = tuple([subject_of(column, scope.role) for column in found])
     condition = searched(
         subjects, search.query, search.configuration, (search.path, "query"), columns_at=(search.path, "columns")
     )
-    return Ranked(search.rank or "rank", condition)
+    return Ranked(search.rank or "$rank", condition)
 
 
 def _outputs(
