@@ -238,7 +238,7 @@ async def _running(project: Project) -> OwnPostgres | None:
 
 async def _apply_saved_files(root: Path, dsn: Secret) -> None:
     """Every saved metadata file is applied, for ever; what only a start can apply is said."""
-    metadata = root / METADATA
+    metadata = (root / METADATA).parent
     async for saved in changes("project", (metadata, root / MIGRATIONS, root / PROJECT_FILE)):
         for path in saved:
             if not path.is_relative_to(metadata):

@@ -17,7 +17,9 @@ from typing import Literal as OneOf
 from howdah.data.catalog.database import (
     ColumnType,
     Database,
+    DatabaseArgument,
     DatabaseColumn,
+    DatabaseFunction,
     DatabaseTable,
     EnumValue,
     ForeignKey,
@@ -26,8 +28,10 @@ from howdah.data.catalog.database import (
 from howdah.data.catalog.enums import with_enum_values
 from howdah.data.catalog.metadata import (
     OPERATIONS,
+    ComputedFieldMetadata,
     CustomNames,
     ForeignKeyOn,
+    FunctionMetadata,
     ManualMapping,
     Metadata,
     PermissionMetadata,
@@ -60,8 +64,33 @@ CASES = Path(__file__).parent / "cases"
 def fixture_database(*, enums: bool = True) -> Database:
     """What ``fixture/database.json`` describes, and ``fixture/database.sql`` creates; with its enum tables' values."""
     tables = [database_table(number, table) for number, table in enumerate(_read(FIXTURE / "database.json"), start=1)]
-    database = Database({table.name: table for table in tables})
+    oids = {table.name: table.oid for table in tables}
+    functions = [_database_function(number, one, oids) for number, one in enumerate(_read(FIXTURE / "functions.json"))]
+    database = Database({table.name: table for table in tables}, {one.name: (one,) for one in functions})
     return with_enum_values(database, _enum_values()) if enums else database
+
+
+def _database_function(number: int, function: dict[str, Any], oids: dict[TableName, int]) -> DatabaseFunction:
+    def row_or_value(written: Any) -> tuple[ColumnType, int]:
+        if isinstance(written, list):
+            return ColumnType(written[0], written[0], written[1]), 0
+        name = table_name(written)
+        return ColumnType(f"{name.schema}.{name.name}", name.name, "other"), oids[name]
+
+    def argument(name: str, type_: str, category: str = "", has_default: bool = False) -> DatabaseArgument:
+        described, relation = row_or_value([type_, category] if category else type_)
+        return DatabaseArgument(name, described, relation, has_default)
+
+    returns, relation = row_or_value(function["returns"])
+    return DatabaseFunction(
+        oid=number,
+        name=table_name(function["name"]),
+        arguments=tuple(argument(*written) for written in function["arguments"]),
+        returns=returns,
+        relation=relation,
+        returns_set=function["set"],
+        volatile=function["volatile"],
+    )
 
 
 def _enum_values() -> dict[TableName, tuple[EnumValue, ...]]:
@@ -83,7 +112,17 @@ def fixture_catalog() -> Catalog:
 
 def read_metadata(exported: dict[str, Any]) -> Metadata:
     """Metadata in the form of an export, as values."""
-    return Metadata(tuple(_table_metadata(table) for table in exported["tables"]))
+    return Metadata(
+        tuple(_table_metadata(table) for table in exported["tables"]),
+        functions=tuple(
+            FunctionMetadata(
+                table_name(function["function"]),
+                **function.get("configuration", {}),
+                roles=tuple(entry["role"] for entry in function.get("permissions", ())),
+            )
+            for function in exported.get("functions", ())
+        ),
+    )
 
 
 def _read(path: Path) -> Any:
@@ -148,7 +187,12 @@ def _table_metadata(table: dict[str, Any]) -> TableMetadata:
         ),
         _custom_names(table.get("configuration", {})),
         table.get("is_enum", False),
+        computed_fields=tuple(_computed_field(**entry) for entry in table.get("computed_fields", ())),
     )
+
+
+def _computed_field(name: str, definition: dict[str, Any]) -> ComputedFieldMetadata:
+    return ComputedFieldMetadata(name, **{**definition, "function": table_name(definition["function"])})
 
 
 def _custom_names(configuration: dict[str, Any]) -> CustomNames:

@@ -26,8 +26,10 @@ from howdah.data.catalog.files import (
 from howdah.data.catalog.files import TEMPLATES as TEMPLATE_FILE
 from howdah.data.catalog.metadata import (
     OPERATIONS,
+    ComputedFieldMetadata,
     CustomNames,
     ForeignKeyOn,
+    FunctionMetadata,
     ManualMapping,
     Metadata,
     PermissionMetadata,
@@ -101,6 +103,17 @@ CUSTOM_NAMES = st.builds(
     st.one_of(st.none(), NAMES),
     st.dictionaries(NAMES, NAMES, max_size=3).map(lambda pairs: tuple(pairs.items())),
 )
+COMPUTED_FIELDS = st.builds(
+    ComputedFieldMetadata, NAMES, TABLES, st.one_of(st.none(), NAMES), st.one_of(st.none(), NAMES), COMMENTS
+)
+FUNCTIONS = st.builds(
+    FunctionMetadata,
+    TABLES,
+    st.one_of(st.none(), NAMES),
+    st.sampled_from([None, "query", "mutation"]),
+    st.lists(NAMES, max_size=3).map(tuple),
+    COMMENTS,
+)
 TRACKED = st.lists(
     st.builds(
         TableMetadata,
@@ -109,14 +122,16 @@ TRACKED = st.lists(
         st.lists(PERMISSIONS, max_size=3, unique_by=lambda one: (one.role, one.operation)).map(tuple),
         CUSTOM_NAMES,
         st.booleans(),
+        st.lists(COMPUTED_FIELDS, max_size=2, unique_by=lambda one: one.name).map(tuple),
     ),
     max_size=3,
     unique_by=lambda table: table.name,
 )
 METADATA = st.builds(
-    lambda tables, templates: arranged(Metadata(tuple(tables), tuple(templates))),
+    lambda tables, templates, functions: arranged(Metadata(tuple(tables), tuple(templates), tuple(functions))),
     TRACKED,
     st.lists(TEMPLATES, max_size=2, unique_by=lambda template: template.name),
+    st.lists(FUNCTIONS, max_size=2, unique_by=lambda one: one.name),
 )
 
 
@@ -141,13 +156,15 @@ def test_files_written_and_read_are_the_same_metadata(metadata: Metadata) -> Non
 @settings(max_examples=40)
 @given(METADATA)
 def test_files_are_valid_toml_for_everybody(metadata: Metadata) -> None:
-    """Each file's text is TOML whose schema and table are the table's."""
+    """Each file's text is TOML whose schema and table, or function, are what it is about."""
     files = to_files(metadata)
     templates = tomllib.loads(files.pop(TEMPLATE_FILE, ""))
     assert set(templates) == {template.name for template in metadata.query_templates}
-    for table, text in zip(metadata.tables, files.values(), strict=True):
+    expected = [("table", table.name) for table in metadata.tables]
+    expected += [("function", function.name) for function in metadata.functions]
+    for (key, name), text in zip(expected, files.values(), strict=True):
         found = tomllib.loads(text)
-        assert TableName(found["schema"], found["table"]) == table.name
+        assert TableName(found["schema"], found[key]) == name
 
 
 def test_the_fixture_survives_every_form() -> None:
@@ -294,6 +311,22 @@ filter.is_published._eq = true
         ('table = "article"', 'table = "article"\ncustom_name = 3', 2, '"custom_name" must be a name', None),
         ('table = "article"', 'table = "article"\ncustom_column_names.id = ""', 2, '"id" must be a name', None),
         ('table = "article"', 'table = "article"\ncustom_column_names = 1', 2, "must be a table", None),
+        ("[relationships.author]", "[computed_fields]\nx = 3\n[relationships.author]", 4, "must be a table", None),
+        (
+            "[relationships.author]",
+            '[computed_fields.x]\nfunction = "a.b.c"\n[relationships.author]',
+            4,
+            '"schema.function"',
+            None,
+        ),
+        ("[relationships.author]", "[computed_fields.x]\n[relationships.author]", 3, '"schema.function"', None),
+        (
+            "[relationships.author]",
+            '[computed_fields.x]\nfunction = "f"\ntable_argumnt = "a"\n[relationships.author]',
+            5,
+            'unknown key "table_argumnt"',
+            '"table_argument"',
+        ),
         ('kind = "object"', 'kind = "objekt"', 4, 'is "object" or "array"', None),
         ('kind = "object"', "", 3, 'is "object" or "array"', None),
         ('kind = "object"', 'kind = "array"', 5, '"table.column"', None),
@@ -322,6 +355,42 @@ def test_a_mistake_is_told_with_its_line(old: str, new: str, line: int, words: s
     mistake = next(one for one in caught.value.mistakes if words in one.message)
     assert mistake.place == f"metadata/tables/public.article.toml:{line}"
     assert hint is None or (mistake.hint is not None and hint in mistake.hint)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("", 1, 'the key "function" is missing'),
+        ('function = "f"\nexposed_as = "both"', 2, '"query" or "mutation"'),
+        ('function = "f"\nroles = "user"', 2, '"roles" must be like'),
+        ('function = "f"\nroles = [""]', 2, '"roles" must be like'),
+        ('function = "f"\ntable = "t"', 2, 'unknown key "table"'),
+        ('function = "f"\nsession_argument = 1', 2, '"session_argument" must be a name'),
+        ("function = ", 1, "this is not TOML"),
+    ],
+)
+def test_a_mistake_in_a_functions_file_is_told_with_its_line(text: str, line: int, words: str) -> None:
+    """As in a table's file, in the folder where functions are."""
+    with pytest.raises(InvalidMetadataFiles) as caught:
+        from_files({"functions/f.toml": text})
+    (mistake,) = caught.value.mistakes
+    assert words in mistake.message
+    assert mistake.place == f"metadata/functions/f.toml:{line}"
+
+
+def test_functions_are_read_from_beside_the_tables(tmp_path: Any) -> None:
+    """A function has a file of its own, and no two files have the same one."""
+    tables, functions = tmp_path / "tables", tmp_path / "functions"
+    for folder in (tables, functions):
+        folder.mkdir()
+    (tables / "public.article.toml").write_text(ARTICLE)
+    (functions / "a.toml").write_text('function = "search"\nroles = ["user"]')
+    read = read_folder(tmp_path)
+    assert list(read) == ["functions/a.toml", "tables/public.article.toml"]
+    assert from_files(read).functions == (FunctionMetadata(TableName("public", "search"), roles=("user",)),)
+    (functions / "b.toml").write_text('\nfunction = "search"')
+    with pytest.raises(InvalidMetadataFiles, match=r"metadata/functions/b.toml:2: function \"search\" has another"):
+        from_files(read_folder(tmp_path))
 
 
 def test_all_mistakes_of_all_files_are_told_at_once() -> None:
@@ -416,7 +485,17 @@ def test_a_folder_is_read_and_hashed(tmp_path: Any) -> None:
             {"tables": [{"table": "t", "select_permissions": [{"role": "", "permission": {}}]}]},
             "$.tables[0].select_permissions[0].role",
         ),
-        ({"functions": [1]}, "$.functions"),
+        ({"functions": [1]}, "$.functions[0]"),
+        (
+            {"functions": [{"function": "f", "configuration": {"exposed_as": "x"}}]},
+            "$.functions[0].configuration.exposed_as",
+        ),
+        (
+            {"functions": [{"function": "f", "configuration": {"custom_name": "x"}}]},
+            "$.functions[0].configuration.custom_name",
+        ),
+        ({"tables": [{"table": "t", "computed_fields": [{"name": "a"}]}]}, "$.tables[0].computed_fields[0]"),
+        ({"remote_schemas": [1]}, "$.remote_schemas"),
     ],
 )
 def test_a_malformed_document_is_refused_with_its_place(document: Any, path: str) -> None:
@@ -427,5 +506,5 @@ def test_a_malformed_document_is_refused_with_its_place(document: Any, path: str
 
 
 def test_empty_lists_of_what_is_not_here_are_accepted() -> None:
-    """An export of another server, whose functions and templates are empty, can be taken over."""
-    assert read_document({"version": 2, "tables": [], "functions": [], "query_templates": []}) == Metadata()
+    """An export of another server, whose remote schemas and templates are empty, can be taken over."""
+    assert read_document({"version": 2, "tables": [], "remote_schemas": [], "query_templates": []}) == Metadata()

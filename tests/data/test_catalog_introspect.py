@@ -8,7 +8,7 @@ from dataclasses import replace
 from tests.data.support import FIXTURE, fixture_database
 from tests.support import Cluster, run
 
-from howdah.data.catalog.database import Database, DatabaseTable, ForeignKey, UniqueConstraint
+from howdah.data.catalog.database import Database, DatabaseFunction, DatabaseTable, ForeignKey, UniqueConstraint
 from howdah.data.catalog.introspect import introspect
 from howdah.data.query.ast import TableName
 from howdah.postgres.connect import connect
@@ -48,6 +48,37 @@ def test_the_fixture_is_described_as_it_is_found(database: str) -> None:
     assert without_numbers(found(database, (FIXTURE / "database.sql").read_text())) == without_numbers(
         fixture_database(enums=False)
     )
+
+
+def functions_without_numbers(database: Database) -> dict[TableName, list[DatabaseFunction]]:
+    names = {0: TableName("", "")} | {one.oid: one.name for one in database.tables.values()}
+    order = sorted(names.values())
+    return {
+        name: [
+            replace(
+                one,
+                oid=0,
+                relation=order.index(names[one.relation]),
+                returns=replace(one.returns, name=one.returns.sql),
+                arguments=tuple(
+                    replace(
+                        argument,
+                        relation=order.index(names[argument.relation]),
+                        type=replace(argument.type, name=argument.type.sql),
+                    )
+                    for argument in one.arguments
+                ),
+            )
+            for one in functions
+        ]
+        for name, functions in sorted(database.functions.items())
+    }
+
+
+def test_the_fixtures_functions_are_described_as_they_are_found(database: str) -> None:
+    """As its tables: names, arguments, what they return, and which of them change something."""
+    really = found(database, (FIXTURE / "database.sql").read_text())
+    assert functions_without_numbers(really) == functions_without_numbers(fixture_database())
 
 
 def test_an_empty_database_has_no_tables(database: str) -> None:

@@ -246,7 +246,17 @@ RULES: list[tuple[str, dict[str, Any], list[tuple[str, str, str]]]] = [
     (
         "select",
         {"columns": [], "filter": {}, "computed_fields": ["x"]},
-        [(".computed_fields", "not-supported", "there are no computed fields")],
+        [(".computed_fields[0]", "not-exists", 'computed field "x" does not exist')],
+    ),
+    (
+        "select",
+        {"columns": [], "filter": {}, "computed_fields": "label"},
+        [(".computed_fields", "parse-failed", "expected Array, but encountered String")],
+    ),
+    (
+        "select",
+        {"columns": [], "filter": {}, "computed_fields": [1]},
+        [(".computed_fields[0]", "parse-failed", "expected String, but encountered Number")],
     ),
     (
         "select",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from howdah.data.catalog.database import Database
-from howdah.data.catalog.document import table_to_json
+from howdah.data.catalog.document_parts import table_to_json
 from howdah.data.execute import Engine
 from howdah.data.execute.known import Known, load
 from howdah.data.query.ast import TableName

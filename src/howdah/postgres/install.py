@@ -16,7 +16,7 @@ from howdah.postgres import queries
 from howdah.postgres.connection import Connection
 from howdah.postgres.errors import DatabaseError, PostgresError
 
-INSTALLED_VERSION = 4
+INSTALLED_VERSION = 5
 """What this howdah installs; ``install.sql`` writes the same number."""
 
 _QUERIES = queries.load(Path(__file__).with_name("install.sql"))
@@ -119,3 +119,9 @@ async def share_tables(
     tracked = json.dumps([{"schema": schema, "name": name} for schema, name in tables])
     parameters = [role.encode(), tracked.encode(), b"true" if are_all else b"false"]
     return tuple(json.loads(await connection.submit(_QUERIES["share_tables"], parameters)))
+
+
+async def share_functions(connection: Connection, role: str, functions: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """``role`` may call exactly ``functions`` (schema and name), as far as not everybody may; what was refused."""
+    tracked = json.dumps([{"schema": schema, "name": name} for schema, name in functions])
+    return tuple(json.loads(await connection.submit(_QUERIES["share_functions"], [role.encode(), tracked.encode()])))

@@ -234,7 +234,57 @@ begin
 end
 $body$;
 
-insert into howdah.installation (version) values (4)
+-- The role may call exactly the functions of these names, and use the schemas of theirs and their types; what could not
+-- be granted. Where everybody may call a function, which is Postgres's default, there is nothing to grant.
+create or replace function howdah.share_functions(role_name text, tracked json) returns json language plpgsql as $body$
+declare
+  role_id oid := (select oid from pg_roles where rolname = role_name);
+  functions oid[];
+  item record;
+  refused text[] := '{}';
+begin
+  select coalesce(array_agg(p.oid), '{}') into functions
+  from json_to_recordset(tracked) as t (schema text, name text)
+  join pg_namespace n on n.nspname = t.schema
+  join pg_proc p on p.pronamespace = n.oid and p.proname = t.name and p.prokind = 'f';
+
+  for item in
+    select p.oid from pg_proc p, aclexplode(p.proacl) a
+    where a.grantee = role_id and p.oid <> all (functions) and p.pronamespace <> 'howdah'::regnamespace
+  loop
+    begin
+      execute format('revoke all on function %s from %I', item.oid::regprocedure, role_name);
+    exception when insufficient_privilege then
+      refused := refused || format('revoke on function %s', item.oid::regprocedure);
+    end;
+  end loop;
+
+  for item in
+    select 1 as step, 'usage on schema ' || n.oid::regnamespace as privilege
+    from pg_namespace n
+    where not has_schema_privilege(role_id, n.oid, 'usage') and n.oid in (
+      select pronamespace from pg_proc where oid = any (functions)
+      union
+      select t.typnamespace
+      from pg_proc p join pg_type t on t.oid = any (p.proargtypes::oid[] || p.prorettype)
+      where p.oid = any (functions)
+    )
+    union all
+    select 2, 'execute on function ' || id::regprocedure
+    from unnest(functions) as id where not has_function_privilege(role_id, id, 'execute')
+    order by step
+  loop
+    begin
+      execute format('grant %s to %I', item.privilege, role_name);
+    exception when insufficient_privilege then
+      refused := refused || item.privilege;
+    end;
+  end loop;
+  return to_json(refused);
+end
+$body$;
+
+insert into howdah.installation (version) values (5)
 on conflict (only_row) do update set version = greatest(howdah.installation.version, excluded.version);
 
 -- prepare_role --
@@ -242,6 +292,9 @@ select howdah.prepare_role($1::text)
 
 -- share_tables --
 select howdah.share_tables($1::text, $2::json, $3::boolean)
+
+-- share_functions --
+select howdah.share_functions($1::text, $2::json)
 
 -- database --
 select to_json(current_database())

@@ -10,7 +10,15 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from howdah.data.catalog.metadata import Operation
-from howdah.data.catalog.model import Column, Permissions, Relationship, SelectPermission, Table
+from howdah.data.catalog.model import (
+    Column,
+    ComputedField,
+    Function,
+    Permissions,
+    Relationship,
+    SelectPermission,
+    Table,
+)
 from howdah.data.errors import DataError, NotExists, Path, PermissionDenied
 from howdah.data.query.ast import TableName
 from howdah.session import ADMIN_ROLE
@@ -36,6 +44,21 @@ def find_table(tables: Tables, name: TableName, operation: Operation, role: str 
     if is_told_the_truth(role):
         raise NotExists(f'table "{name}" does not exist', path=path)
     raise not_allowed(operation, name, role, path)
+
+
+def find_function(functions: Mapping[TableName, Function], name: TableName, role: str, path: Path) -> Function:
+    """The tracked function. Raises NotExists; PermissionDenied to those who may not know."""
+    function = functions.get(name)
+    if function is not None:
+        return function
+    if is_told_the_truth(role):
+        raise NotExists(f'function "{name}" does not exist', path=path)
+    raise not_callable(name, role, path)
+
+
+def not_callable(function: TableName, role: str, path: Path) -> PermissionDenied:
+    """The error of a role that may not call the function."""
+    return PermissionDenied(f'function "{function}" for role "{role}" is not allowed. ', path=path)
 
 
 def not_allowed(operation: Operation, table: TableName, role: str | None, path: Path) -> PermissionDenied:
@@ -83,6 +106,18 @@ def find_related(
     target = tables[relationship.target]
     permission = target.permissions.get(role, NO_PERMISSIONS).select
     return None if permission is None else (relationship, target, permission)
+
+
+def find_computed_rows(
+    table: Table, name: str, tables: Tables, role: str
+) -> tuple[ComputedField, Table, SelectPermission] | None:
+    """The computed field that has rows, their table and what the role may read of it; None as in ``find_related``."""
+    field = table.computed_fields.get(name)
+    if field is None or field.target is None:
+        return None
+    target = tables[field.target]
+    permission = target.permissions.get(role, NO_PERMISSIONS).select
+    return None if permission is None else (field, target, permission)
 
 
 def unknown_relationship(name: str, role: str | None, path: Path) -> DataError:

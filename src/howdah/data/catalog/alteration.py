@@ -186,4 +186,4 @@ def _is_written(value: Value) -> bool:
 def _name(operand: Operand) -> str:
     while isinstance(operand, Cast):
         operand = operand.operand
-    return operand
+    return operand if isinstance(operand, str) else ""  # a computed field is no column, and has its type from elsewhere

@@ -6,21 +6,22 @@ the call is refused with it. So a call can do exactly what a metadata file can, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from howdah.data.catalog.change import Apply, read_fields, tracked_table
 from howdah.data.catalog.database import Database
 from howdah.data.catalog.document import (
-    read_comment,
     read_custom_column_names,
     read_custom_names,
     read_document,
-    read_flag,
     read_query_template,
     read_using,
     refuse_root_fields,
 )
+from howdah.data.catalog.document_parts import read_comment, read_flag
+from howdah.data.catalog.function_calls import FUNCTION_CALLS
 from howdah.data.catalog.metadata import (
     OPERATIONS,
     CustomNames,
@@ -67,9 +68,6 @@ def apply_call(call: MetadataCall, metadata: Metadata, database: Database, catal
     return settled(change, database, catalog, call.path)
 
 
-_Apply = Callable[[Any, Metadata, Path], Change]
-
-
 # -- tables ------------------------------------------------------------------------------------------------------------
 
 
@@ -93,7 +91,7 @@ def _track_table(args: Any, metadata: Metadata, path: Path) -> Change:
 
 def _untrack_table(args: Any, metadata: Metadata, path: Path) -> Change:
     fields = {"table": args} if isinstance(args, str) or (isinstance(args, dict) and "name" in args) else args
-    found = _fields(fields, {"table", "cascade"}, path)
+    found = read_fields(fields, {"table", "cascade"}, path)
     name = read_table(require(found, "table", path), (path, "table"))
     if metadata.table(name) is None:
         raise AlreadyUntracked(f'view/table already untracked : "{name}"', path=path)
@@ -101,23 +99,23 @@ def _untrack_table(args: Any, metadata: Metadata, path: Path) -> Change:
 
 
 def _set_table_is_enum(args: Any, metadata: Metadata, path: Path) -> Change:
-    fields = _fields(args, {"table", "is_enum"}, path)
-    table = _tracked(fields, metadata, path)
+    fields = read_fields(args, {"table", "is_enum"}, path)
+    table = tracked_table(fields, metadata, path)
     require(fields, "is_enum", path)
     changed = replace(table, is_enum=read_flag(fields, "is_enum", path))
     return Change(metadata.with_table(changed), "enum", table.name, str(table.name))
 
 
 def _set_table_customization(args: Any, metadata: Metadata, path: Path) -> Change:
-    fields = _fields(args, {"table", "configuration"}, path)
-    table = _tracked(fields, metadata, path)
+    fields = read_fields(args, {"table", "configuration"}, path)
+    table = tracked_table(fields, metadata, path)
     names = read_custom_names(require(fields, "configuration", path), (path, "configuration"))
     return _renamed(table, names, metadata, "configuration")
 
 
 def _set_table_custom_fields(args: Any, metadata: Metadata, path: Path) -> Change:
-    fields = _fields(args, {"table", "custom_root_fields", "custom_column_names"}, path)
-    table = _tracked(fields, metadata, path)
+    fields = read_fields(args, {"table", "custom_root_fields", "custom_column_names"}, path)
+    table = tracked_table(fields, metadata, path)
     refuse_root_fields(fields, path)
     columns = read_custom_column_names(fields.get("custom_column_names"), (path, "custom_column_names"))
     return _renamed(table, replace(table.custom_names, columns=tuple(columns.items())), metadata, None)
@@ -130,10 +128,10 @@ def _renamed(table: TableMetadata, names: CustomNames, metadata: Metadata, key: 
 # -- relationships -----------------------------------------------------------------------------------------------------
 
 
-def _create_relationship(kind: RelationshipKind) -> _Apply:
+def _create_relationship(kind: RelationshipKind) -> Apply:
     def apply(args: Any, metadata: Metadata, path: Path) -> Change:
-        fields = _fields(args, {"table", "name", "using", "comment"}, path)
-        table = _tracked(fields, metadata, path)
+        fields = read_fields(args, {"table", "name", "using", "comment"}, path)
+        table = tracked_table(fields, metadata, path)
         name = read_name(require(fields, "name", path), (path, "name"))
         using = read_using(require(fields, "using", path), kind, (path, "using"))
         if any(one.name == name for one in table.relationships):
@@ -147,8 +145,8 @@ def _create_relationship(kind: RelationshipKind) -> _Apply:
 
 
 def _drop_relationship(args: Any, metadata: Metadata, path: Path) -> Change:
-    fields = _fields(args, {"table", "relationship", "cascade"}, path)
-    table = _tracked(fields, metadata, path)
+    fields = read_fields(args, {"table", "relationship", "cascade"}, path)
+    table = tracked_table(fields, metadata, path)
     dropped = _relationship(table, fields, "relationship", path)
     rest = tuple(one for one in table.relationships if one is not dropped)
     changed = metadata.with_table(replace(table, relationships=rest))
@@ -156,8 +154,8 @@ def _drop_relationship(args: Any, metadata: Metadata, path: Path) -> Change:
 
 
 def _rename_relationship(args: Any, metadata: Metadata, path: Path) -> Change:
-    fields = _fields(args, {"table", "name", "new_name"}, path)
-    table = _tracked(fields, metadata, path)
+    fields = read_fields(args, {"table", "name", "new_name"}, path)
+    table = tracked_table(fields, metadata, path)
     renamed = _relationship(table, fields, "name", path)
     new_name = read_name(require(fields, "new_name", path), (path, "new_name"))
     if new_name != renamed.name and any(one.name == new_name for one in table.relationships):
@@ -168,8 +166,8 @@ def _rename_relationship(args: Any, metadata: Metadata, path: Path) -> Change:
 
 
 def _set_relationship_comment(args: Any, metadata: Metadata, path: Path) -> Change:
-    fields = _fields(args, {"table", "relationship", "name", "comment"}, path)
-    table = _tracked(fields, metadata, path)
+    fields = read_fields(args, {"table", "relationship", "name", "comment"}, path)
+    table = tracked_table(fields, metadata, path)
     found = _relationship(table, fields, "relationship" if "relationship" in fields else "name", path)
     comment = read_comment(fields.get("comment"), (path, "comment"))
     return Change(_with_relationship(metadata, table, found, replace(found, comment=comment)))
@@ -193,10 +191,10 @@ def _with_relationship(
 # -- permissions -------------------------------------------------------------------------------------------------------
 
 
-def _create_permission(operation: Operation) -> _Apply:
+def _create_permission(operation: Operation) -> Apply:
     def apply(args: Any, metadata: Metadata, path: Path) -> Change:
-        fields = _fields(args, {"table", "role", "permission", "comment"}, path)
-        table = _tracked(fields, metadata, path)
+        fields = read_fields(args, {"table", "role", "permission", "comment"}, path)
+        table = tracked_table(fields, metadata, path)
         role = read_name(require(fields, "role", path), (path, "role"))
         rule = read_object(require(fields, "permission", path), (path, "permission"))
         if any((one.role, one.operation) == (role, operation) for one in table.permissions):
@@ -209,10 +207,10 @@ def _create_permission(operation: Operation) -> _Apply:
     return apply
 
 
-def _drop_permission(operation: Operation) -> _Apply:
+def _drop_permission(operation: Operation) -> Apply:
     def apply(args: Any, metadata: Metadata, path: Path) -> Change:
-        fields = _fields(args, {"table", "role"}, path)
-        table = _tracked(fields, metadata, path)
+        fields = read_fields(args, {"table", "role"}, path)
+        table = tracked_table(fields, metadata, path)
         dropped = _permission(table, fields, operation, path)
         rest = tuple(one for one in table.permissions if one is not dropped)
         changed = metadata.with_table(replace(table, permissions=rest))
@@ -222,8 +220,8 @@ def _drop_permission(operation: Operation) -> _Apply:
 
 
 def _set_permission_comment(args: Any, metadata: Metadata, path: Path) -> Change:
-    fields = _fields(args, {"table", "role", "type", "permission", "comment"}, path)
-    table = _tracked(fields, metadata, path)
+    fields = read_fields(args, {"table", "role", "type", "permission", "comment"}, path)
+    table = tracked_table(fields, metadata, path)
     key = "type" if "type" in fields else "permission"
     operation = require(fields, key, path)
     if operation not in OPERATIONS:
@@ -257,12 +255,12 @@ def _create_query_template(args: Any, metadata: Metadata, path: Path) -> Change:
 
 
 def _drop_query_template(args: Any, metadata: Metadata, path: Path) -> Change:
-    template = _query_template(_fields(args, {"name"}, path), metadata, path)
+    template = _query_template(read_fields(args, {"name"}, path), metadata, path)
     return Change(metadata.without_query_template(template.name))
 
 
 def _set_query_template_comment(args: Any, metadata: Metadata, path: Path) -> Change:
-    fields = _fields(args, {"name", "comment"}, path)
+    fields = read_fields(args, {"name", "comment"}, path)
     template = _query_template(fields, metadata, path)
     comment = read_comment(fields.get("comment"), (path, "comment"))
     return Change(metadata.with_query_template(replace(template, comment=comment)))
@@ -298,21 +296,21 @@ def may_tolerate(args: Any) -> bool:
 
 
 def _drop_inconsistent_metadata(args: Any, metadata: Metadata, path: Path) -> Change:
-    _fields(args, set(), path)
+    read_fields(args, set(), path)
     return Change(metadata, cascade=True, mending=True)
 
 
 def _clear_metadata(args: Any, _: Metadata, path: Path) -> Change:
-    _fields(args, set(), path)
+    read_fields(args, set(), path)
     return Change(Metadata())
 
 
 def _question(args: Any, metadata: Metadata, path: Path) -> Change:
-    _fields(args, {"reload_remote_schemas", "reload_sources"}, path)
+    read_fields(args, {"reload_remote_schemas", "reload_sources"}, path)
     return Change(metadata)
 
 
-CALLS: Mapping[str, _Apply] = {
+CALLS: Mapping[str, Apply] = {
     "track_table": _track_table,
     "add_existing_table_or_view": _track_table,
     "untrack_table": _untrack_table,
@@ -337,20 +335,6 @@ CALLS: Mapping[str, _Apply] = {
     "dump_internal_state": _question,
     "export_metadata": _question,
     "reload_metadata": _question,
+    **FUNCTION_CALLS,
 }
 """Every metadata call by its type."""
-
-
-def _fields(args: Any, known: set[str], path: Path) -> dict[str, Any]:
-    fields = read_object(args, path)
-    refuse_other_keys(fields, frozenset(known), path)
-    return fields
-
-
-def _tracked(fields: dict[str, Any], metadata: Metadata, path: Path) -> TableMetadata:
-    place = (path, "table")
-    name = read_table(require(fields, "table", path), place)
-    table = metadata.table(name)
-    if table is None:
-        raise NotExists(f'table "{name}" does not exist or is not tracked', path=place)
-    return table

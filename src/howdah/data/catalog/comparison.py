@@ -52,7 +52,7 @@ class Subject:
 
 def subject_of(column: Column, role: str | None) -> Subject:
     """The column, to be compared."""
-    return Subject(column.name, column.type, called(column, role))
+    return Subject(column.operand, column.type, called(column, role))
 
 
 def compare(
@@ -180,7 +180,7 @@ def _cast(cast: CastIs, subject: Subject) -> Subject:
     elif cast.type == "date" and type_.sql.startswith("timestamp ") and type_.category == "datetime":
         target = ColumnType("date", "date", "datetime")
     elif cast.type == "geography" and type_.category == "geometry":
-        target = ColumnType(f"{_schema(type_)}.geography", "geography", "geography")
+        target = ColumnType(type_.sql.rpartition(".")[0] + ".geography", "geography", "geography")
     elif cast.type == "geometry" and type_.category == "geography":
         target = ColumnType(type_.geometry, "geometry", "geometry")
     if target is None:
@@ -190,7 +190,9 @@ def _cast(cast: CastIs, subject: Subject) -> Subject:
 
 
 def _schema(type_: ColumnType) -> str:
-    return type_.sql.rpartition(".")[0]
+    """The name of the schema, which is quoted in the type's."""
+    name = type_.sql.rpartition(".")[0]
+    return name[1:-1].replace('""', '"') if name.startswith('"') else name
 
 
 def _about_json(subject: Subject, operator: JsonOperator, operand: Any, path: Path, *, stored: bool) -> Condition:

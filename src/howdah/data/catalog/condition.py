@@ -21,7 +21,27 @@ class Cast:
     type: str
 
 
-Operand: TypeAlias = "str | Cast"
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a function is given for one argument: a value and its type, or (None) the row.
+
+    It has the argument's name where one before it is left out, and its place does not tell any more.
+    """
+
+    name: str | None
+    value: Value | None
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Invoked:
+    """What a function of the database makes of what it is given."""
+
+    function: TableName
+    arguments: tuple[Given, ...]
+
+
+Operand: TypeAlias = "str | Cast | Invoked"
 """A column, by name, or what is made of one."""
 
 
@@ -121,7 +141,7 @@ SpatialFunction = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Spatial:
-    """A function of PostGIS, which is in ``schema``, holds for the column and the arguments: values and their types."""
+    """A function of PostGIS in ``schema`` holds for the column and the arguments: values and their types."""
 
     column: Operand
     function: SpatialFunction

@@ -105,13 +105,46 @@ class DatabaseTable:
 
 
 @dataclass(frozen=True, slots=True)
-class Database:
-    """Every relation outside Postgres's and howdah's own schemas, as one look found them.
+class DatabaseArgument:
+    """What a function is given; the name is empty when it has none. ``relation`` as for what a function returns."""
 
-    ``marks`` has a number for each relation by its oid, which a later look compares to tell what has changed since;
-    ``types`` has the types in use, by their oids.
+    name: str
+    type: ColumnType
+    relation: int
+    has_default: bool
+
+
+FunctionOddity = Literal["variadic", "outputs", "polymorphic"]
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseFunction:
+    """A function that exists. ``relation`` is the oid of the relation whose row type it returns, 0 where none is.
+
+    ``oddity`` is what keeps a request from calling it.
+    """
+
+    oid: int
+    name: TableName
+    arguments: tuple[DatabaseArgument, ...]
+    returns: ColumnType
+    relation: int
+    returns_set: bool
+    volatile: bool
+    oddity: FunctionOddity | None = None
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """Every relation and function outside Postgres's and howdah's own schemas, as one look found them.
+
+    Functions of one name differ in their arguments; trigger functions and those of extensions are left out. ``marks``
+    has a number for each relation by its oid, and under 0 one for all functions, which a later look compares to tell
+    what has changed since; ``types`` has the types in use, by their oids.
     """
 
     tables: Mapping[TableName, DatabaseTable]
+    functions: Mapping[TableName, tuple[DatabaseFunction, ...]] = field(default_factory=dict)
     marks: Mapping[int, int] = field(default_factory=dict, compare=False, repr=False)
     types: Mapping[int, ColumnType] = field(default_factory=dict, compare=False, repr=False)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
+from howdah.data.catalog.document_parts import read_comment, read_each, read_flag, table_to_json, with_comment
+from howdah.data.catalog.function_document import from_computed_field, from_function, read_computed_field, read_function
 from howdah.data.catalog.metadata import (
     OPERATIONS,
     CustomNames,
@@ -20,18 +22,18 @@ from howdah.data.catalog.metadata import (
     arranged,
 )
 from howdah.data.errors import NotSupported, ParseFailed, Path, UnexpectedPayload
-from howdah.data.query.ast import TableName
-from howdah.data.query.reading import expected, read_name, read_object, read_table, refuse_other_keys, require
-
-T = TypeVar("T")
+from howdah.data.query.reading import read_name, read_object, read_table, refuse_other_keys, require
 
 
 def to_document(metadata: Metadata) -> dict[str, Any]:
     """The metadata as JSON: ``{"tables": [{"table", "object_relationships", …, "delete_permissions"}]}``.
 
-    What there seldom is (a table's ``is_enum`` and ``configuration``, ``query_templates``) is there only where it is.
+    What there seldom is (a table's ``is_enum``, ``configuration`` and ``computed_fields``, ``functions``,
+    ``query_templates``) is there only where it is.
     """
     document: dict[str, Any] = {"tables": [from_table(table) for table in metadata.tables]}
+    if metadata.functions:
+        document["functions"] = [from_function(function) for function in metadata.functions]
     if metadata.query_templates:
         document["query_templates"] = [_from_template(template) for template in metadata.query_templates]
     return document
@@ -40,15 +42,20 @@ def to_document(metadata: Metadata) -> dict[str, Any]:
 def read_document(value: Any, path: Path = None) -> Metadata:
     """The metadata that a document describes; rules stay as they are.
 
-    Raises ParseFailed and UnexpectedPayload with the place. Lists of things this version does not have (``functions``,
-    ``remote_schemas``…) are accepted when they are empty.
+    Raises ParseFailed and UnexpectedPayload with the place. Lists of things this version does not have
+    (``remote_schemas``, ``cron_triggers``…) are accepted when they are empty.
     """
     document = read_object(value, path)
     for key, more in document.items():
-        if key not in {"version", "tables", "query_templates"} and more != []:
+        if key not in {"version", "tables", "functions", "query_templates"} and more != []:
             raise UnexpectedPayload(f'unexpected key "{key}"', path=(path, key))
-    templates = _each(document, "query_templates", path, read_query_template)
-    return arranged(Metadata(_each(document, "tables", path, _read_table), templates))
+    return arranged(
+        Metadata(
+            read_each(document, "tables", path, _read_table),
+            read_each(document, "query_templates", path, read_query_template),
+            read_each(document, "functions", path, read_function),
+        )
+    )
 
 
 def read_query_template(value: Any, path: Path) -> QueryTemplate:
@@ -60,15 +67,6 @@ def read_query_template(value: Any, path: Path) -> QueryTemplate:
         read_object(require(fields, "template", path), (path, "template")),
         read_comment(fields.get("comment"), (path, "comment")),
     )
-
-
-def table_to_json(name: TableName) -> Any:
-    """A table's name as the language writes it: alone in schema public, else as an object.
-
-    >>> table_to_json(TableName("public", "article")), table_to_json(TableName("app", "article"))
-    ('article', {'schema': 'app', 'name': 'article'})
-    """
-    return name.name if name.schema == "public" else {"schema": name.schema, "name": name.name}
 
 
 def read_using(value: Any, kind: RelationshipKind, path: Path) -> ForeignKeyOn | ManualMapping:
@@ -126,21 +124,6 @@ def refuse_root_fields(fields: dict[str, Any], path: Path) -> None:
 _CONFIGURATION_KEYS = frozenset({"custom_name", "custom_column_names", "custom_root_fields", "column_config"})
 
 
-def read_flag(fields: dict[str, Any], key: str, path: Path) -> bool:
-    """The boolean that the object has for the key; false when it has none."""
-    value = fields.get(key, False)
-    if isinstance(value, bool):
-        return value
-    raise expected("Boolean", value, (path, key))
-
-
-def read_comment(value: Any, path: Path) -> str | None:
-    """A comment, if there is one."""
-    if value is None or isinstance(value, str):
-        return value or None
-    raise expected("String", value, path)
-
-
 def _read_manual(value: Any, path: Path) -> ManualMapping:
     manual = read_object(value, path)
     refuse_other_keys(manual, frozenset({"remote_table", "column_mapping"}), path)
@@ -160,6 +143,7 @@ _TABLE_KEYS = frozenset(
         "configuration",
         "object_relationships",
         "array_relationships",
+        "computed_fields",
         *(f"{operation}_permissions" for operation in OPERATIONS),
     }
 )
@@ -169,18 +153,20 @@ def _read_table(value: Any, path: Path) -> TableMetadata:
     fields = read_object(value, path)
     refuse_other_keys(fields, _TABLE_KEYS, path)
     relationships = (
-        *_each(fields, "object_relationships", path, lambda item, place: _read_relationship(item, "object", place)),
-        *_each(fields, "array_relationships", path, lambda item, place: _read_relationship(item, "array", place)),
+        *read_each(fields, "object_relationships", path, lambda item, place: _read_relationship(item, "object", place)),
+        *read_each(fields, "array_relationships", path, lambda item, place: _read_relationship(item, "array", place)),
     )
     permissions = [
         permission
         for operation in OPERATIONS
-        for permission in _each(fields, f"{operation}_permissions", path, _permission_reader(operation))
+        for permission in read_each(fields, f"{operation}_permissions", path, _permission_reader(operation))
     ]
     name = read_table(require(fields, "table", path), (path, "table"))
     configuration = fields.get("configuration")
     names = CustomNames() if configuration is None else read_custom_names(configuration, (path, "configuration"))
-    return TableMetadata(name, relationships, tuple(permissions), names, read_flag(fields, "is_enum", path))
+    computed_fields = read_each(fields, "computed_fields", path, read_computed_field)
+    is_enum = read_flag(fields, "is_enum", path)
+    return TableMetadata(name, relationships, tuple(permissions), names, is_enum, computed_fields)
 
 
 def _read_relationship(value: Any, kind: RelationshipKind, path: Path) -> RelationshipMetadata:
@@ -208,14 +194,6 @@ def _permission_reader(operation: Operation) -> Callable[[Any, Path], Permission
     return read
 
 
-def _each(fields: dict[str, Any], key: str, path: Path, read: Callable[[Any, Path], T]) -> tuple[T, ...]:
-    place = (path, key)
-    items = fields.get(key, [])
-    if not isinstance(items, list):
-        raise expected("Array", items, place)
-    return tuple(read(item, (place, index)) for index, item in enumerate(items))
-
-
 def from_table(table: TableMetadata) -> dict[str, Any]:
     """One table of the document."""
     return {
@@ -226,9 +204,14 @@ def from_table(table: TableMetadata) -> dict[str, Any]:
             f"{kind}_relationships": [_from_relationship(one) for one in table.relationships if one.kind == kind]
             for kind in ("object", "array")
         },
+        **(
+            {"computed_fields": [from_computed_field(field) for field in table.computed_fields]}
+            if table.computed_fields
+            else {}
+        ),
         **{
             f"{operation}_permissions": [
-                _with_comment({"role": one.role, "permission": dict(one.rule)}, one.comment)
+                with_comment({"role": one.role, "permission": dict(one.rule)}, one.comment)
                 for one in table.permissions
                 if one.operation == operation
             ]
@@ -238,7 +221,7 @@ def from_table(table: TableMetadata) -> dict[str, Any]:
 
 
 def _from_template(template: QueryTemplate) -> dict[str, Any]:
-    return _with_comment({"name": template.name, "template": dict(template.query)}, template.comment)
+    return with_comment({"name": template.name, "template": dict(template.query)}, template.comment)
 
 
 def _from_custom_names(names: CustomNames) -> dict[str, Any]:
@@ -263,8 +246,4 @@ def _from_relationship(relationship: RelationshipMetadata) -> dict[str, Any]:
                     "column_mapping": dict(column_mapping),
                 }
             }
-    return _with_comment({"name": relationship.name, "using": using}, relationship.comment)
-
-
-def _with_comment(body: dict[str, Any], comment: str | None) -> dict[str, Any]:
-    return body if comment is None else {**body, "comment": comment}
+    return with_comment({"name": relationship.name, "using": using}, relationship.comment)

@@ -1,4 +1,6 @@
-"""Metadata ↔ TOML files: in a project's ``metadata`` one in ``tables`` for each table, and ``query_templates.toml``.
+"""Metadata ↔ TOML files, in a project's folder ``metadata``.
+
+There is one in ``tables`` for each table, one in ``functions`` for each function, and ``query_templates.toml``.
 
 A rule is written in the grammar of the API. TOML's bare keys have no ``$``, so files spell operators ``_eq``; and TOML
 has no null, so what compares with null is written ``_is_null``.
@@ -19,8 +21,10 @@ from typing import Any
 
 from howdah.data.catalog.metadata import (
     OPERATIONS,
+    ComputedFieldMetadata,
     CustomNames,
     ForeignKeyOn,
+    FunctionMetadata,
     ManualMapping,
     Metadata,
     Operation,
@@ -74,6 +78,7 @@ Files = Mapping[str, str]
 """Texts by file name, as ``tables/public.article.toml``."""
 
 TEMPLATES = "query_templates.toml"
+FUNCTIONS = "functions/"
 
 
 def read_folder(folder: Path) -> dict[str, str]:
@@ -82,7 +87,8 @@ def read_folder(folder: Path) -> dict[str, str]:
     Raises UnreadableMetadataFile.
     """
     texts: dict[str, str] = {}
-    for path in sorted(folder.glob("tables/*.toml")) + sorted(folder.glob(TEMPLATES)):
+    found = [path for pattern in ("tables/*.toml", f"{FUNCTIONS}*.toml", TEMPLATES) for path in folder.glob(pattern)]
+    for path in sorted(found):
         try:
             texts[path.relative_to(folder).as_posix()] = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
@@ -102,11 +108,19 @@ def from_files(files: Files, *, folder: str = "metadata") -> Metadata:
     """The metadata that the files describe. Raises InvalidMetadataFiles with everything that is wrong."""
     mistakes: list[Mistake] = []
     tables: dict[TableName, TableMetadata] = {}
+    functions: dict[TableName, FunctionMetadata] = {}
     templates: tuple[QueryTemplate, ...] = ()
     for name in sorted(files):
         reading = _Reading(f"{folder}/{name}", files[name], mistakes)
         if name == TEMPLATES:
             templates = reading.query_templates()
+            continue
+        if name.startswith(FUNCTIONS):
+            function = reading.function()
+            if function is not None and function.name in functions:
+                reading.refuse(("function",), f'function "{function.name}" has another file already')
+            elif function is not None:
+                functions[function.name] = function
             continue
         table = reading.table()
         if table is not None and table.name in tables:
@@ -115,21 +129,26 @@ def from_files(files: Files, *, folder: str = "metadata") -> Metadata:
             tables[table.name] = table
     if mistakes:
         raise InvalidMetadataFiles(mistakes)
-    return arranged(Metadata(tuple(tables.values()), templates))
+    return arranged(Metadata(tuple(tables.values()), templates, tuple(functions.values())))
 
 
 def place_of(problem: Problem, files: Files, *, folder: str = "metadata") -> str | None:
-    """Where a problem of the Catalog was written, as ``file:line``; None when no file has its table."""
+    """Where a problem of the Catalog was written, as ``file:line``; None when no file has its table or function."""
+    subject = "function" if problem.kind == "function" else "table"
     for name, text in files.items():
         try:
             found = tomllib.loads(text)
         except tomllib.TOMLDecodeError:
             continue
-        if (found.get("schema", "public"), found.get("table")) != (problem.table.schema, problem.table.name):
+        if (found.get("schema", "public"), found.get(subject)) != (problem.table.schema, problem.table.name):
             continue
-        keys: Key = ("table",)
+        keys: Key = (subject,)
         if problem.kind == "relationship":
             keys = ("relationships", problem.name)
+        elif problem.kind == "computed field":
+            keys = ("computed_fields", problem.name, *_inner_keys(problem.inner)[1:])
+        elif problem.kind == "function" and problem.inner:
+            keys = _inner_keys(problem.inner)[1:]
         elif problem.kind == "custom name":
             keys = ("custom_column_names", problem.name) if problem.name else ("custom_name",)
         elif problem.kind == "enum":
@@ -161,7 +180,18 @@ _STEP = re.compile(r"""\.([A-Za-z_]\w*)|\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]""")
 
 # -- reading -----------------------------------------------------------------------------------------------------------
 
-_TABLE_KEYS = ("schema", "table", "is_enum", "custom_name", "custom_column_names", "relationships", "permissions")
+_TABLE_KEYS = (
+    "schema",
+    "table",
+    "is_enum",
+    "custom_name",
+    "custom_column_names",
+    "relationships",
+    "computed_fields",
+    "permissions",
+)
+_COMPUTED_FIELD_KEYS = ("function", "table_argument", "session_argument", "comment")
+_FUNCTION_KEYS = ("schema", "function", "session_argument", "exposed_as", "roles", "comment")
 _RELATIONSHIP_KEYS = ("kind", "foreign_key", "remote_table", "columns", "comment")
 RULE_KEYS: Mapping[Operation, tuple[str, ...]] = {
     "insert": ("check", "columns", "set", "allow_upsert", "allow_conflict_update", "backend_only"),
@@ -222,6 +252,27 @@ class _Reading:
             return None
         return QueryTemplate(name, query, self.comment(found, (name,)))
 
+    def function(self) -> FunctionMetadata | None:
+        found = self.toml()
+        if found is None:
+            return None
+        self.refuse_unknown(found, (), _FUNCTION_KEYS)
+        name = self.name(found, ("function",))
+        schema = self.name(found, ("schema",)) if "schema" in found else "public"
+        exposed_as = found.get("exposed_as")
+        if exposed_as not in (None, "query", "mutation"):
+            self.refuse(("exposed_as",), 'a function is exposed as "query" or "mutation"')
+        roles = found.get("roles", [])
+        if not isinstance(roles, list) or not all(isinstance(role, str) and role for role in roles):
+            self.refuse(("roles",), '"roles" must be like ["user"]: who may call the function')
+            roles = []
+        session_argument = self.name(found, ("session_argument",)) if "session_argument" in found else None
+        if name is None or schema is None:
+            return None
+        return FunctionMetadata(
+            TableName(schema, name), session_argument, exposed_as, tuple(roles), self.comment(found, ())
+        )
+
     def table(self) -> TableMetadata | None:
         found = self.toml()
         if found is None:
@@ -231,6 +282,9 @@ class _Reading:
         schema = self.name(found, ("schema",)) if "schema" in found else "public"
         relationships = [
             self.relationship(key, value) for key, value in self.mapping(found, ("relationships",)).items()
+        ]
+        computed_fields = [
+            self.computed_field(key, value) for key, value in self.mapping(found, ("computed_fields",)).items()
         ]
         permissions = [
             self.permission(role, operation, rule)
@@ -245,6 +299,28 @@ class _Reading:
             tuple(one for one in permissions if one is not None),
             self.custom_names(found),
             self.flag(found, "is_enum"),
+            tuple(one for one in computed_fields if one is not None),
+        )
+
+    def computed_field(self, name: str, found: Any) -> ComputedFieldMetadata | None:
+        keys = ("computed_fields", name)
+        if not isinstance(found, dict):
+            self.refuse(keys, "a computed field must be a table")
+            return None
+        self.refuse_unknown(found, keys, _COMPUTED_FIELD_KEYS)
+        parts = _split_name(found.get("function"))
+        if len(parts) not in (1, 2):
+            self.refuse((*keys, "function"), 'the "function" of a computed field is "function" or "schema.function"')
+            return None
+        table_argument, session_argument = (
+            self.name(found, (*keys, key)) if key in found else None for key in ("table_argument", "session_argument")
+        )
+        return ComputedFieldMetadata(
+            name,
+            TableName(parts[0] if len(parts) == 2 else "public", parts[-1]),
+            table_argument,
+            session_argument,
+            self.comment(found, keys),
         )
 
     def refuse_unknown(self, found: Mapping[str, Any], keys: Key, known: Iterable[str]) -> None:

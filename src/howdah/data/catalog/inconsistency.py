@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from howdah.data.catalog.document import from_table, table_to_json
+from howdah.data.catalog.document import from_table
+from howdah.data.catalog.document_parts import table_to_json
+from howdah.data.catalog.function_document import from_function
 from howdah.data.catalog.metadata import Metadata, TableMetadata
 from howdah.data.catalog.model import Catalog, Problem
 
@@ -25,7 +27,14 @@ def inconsistent_objects(metadata: Metadata, problems: tuple[Problem, ...]) -> l
         found.setdefault((problem.kind, problem.table, problem.name), []).append(problem)
     objects = []
     for same in found.values():
-        type_, definition = _definition(same[0], tables.get(same[0].table))
+        if same[0].kind == "function":
+            function = metadata.function(same[0].table)
+            type_, definition = (
+                "function",
+                table_to_json(same[0].table) if function is None else from_function(function),
+            )
+        else:
+            type_, definition = _definition(same[0], tables.get(same[0].table))
         reason = "; ".join(dict.fromkeys(problem.message for problem in same))
         objects.append({"definition": definition, "reason": reason, "type": type_})
     return objects
@@ -47,6 +56,10 @@ def _definition(problem: Problem, table: TableMetadata | None) -> tuple[str, Any
         for one in written[f"{operation}_permissions"]:
             if one["role"] == role:
                 return f"{operation}_permission", {"table": name, "comment": None, **one}
+    if problem.kind == "computed field":
+        for one in written["computed_fields"]:
+            if one["name"] == problem.name:
+                return "computed_field", {"table": name, **one}
     if problem.kind == "enum":
         return "enum", {"table": name, "is_enum": True}
     return "custom_name", {"table": name, "configuration": written.get("configuration")}

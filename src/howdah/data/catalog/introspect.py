@@ -13,7 +13,9 @@ from typing import Any, Final, Protocol
 from howdah.data.catalog.database import (
     ColumnType,
     Database,
+    DatabaseArgument,
     DatabaseColumn,
+    DatabaseFunction,
     DatabaseTable,
     ForeignKey,
     RelationKind,
@@ -41,7 +43,7 @@ class Submitter(Protocol):
 
 
 async def introspect(connection: Submitter, before: Database | None = None) -> Database:
-    """Every relation outside Postgres's and howdah's own schemas, as it is now.
+    """Every relation and function outside Postgres's and howdah's own schemas, as it is now.
 
     What has not changed since ``before`` is the same value as there, and ``before`` itself when nothing has. Raises
     DatabaseError and ConnectionLost.
@@ -49,27 +51,33 @@ async def introspect(connection: Submitter, before: Database | None = None) -> D
     if before is None:
         before = Database({})
     found = json.loads(await connection.submit(_QUERIES["marks"]))
-    marks: dict[int, int] = dict(found["marks"] or ())
+    marks: dict[int, int] = {_FUNCTIONS: found["functions"], **dict(found["marks"] or ())}
     types = {oid: type_ for oid, type_ in before.types.items() if oid < _FIRST_OF_THE_DATABASE}
     types |= await _read_types(connection, found["types"] or ())
     others = {type_ for oid, type_ in before.types.items() if types.get(oid) != type_}
     known = {table.oid: table for table in before.tables.values() if table.oid in marks}
     changed = {oid for oid, mark in marks.items() if before.marks.get(oid) != mark}
+    functions = before.functions
+    if others or _FUNCTIONS in changed:
+        functions = await _read_functions(connection, types)
     if others:
         changed |= {oid for oid, table in known.items() if any(column.type in others for column in table.columns)}
-    if not changed and len(marks) == len(before.marks):
+    if not changed and functions == before.functions and len(marks) == len(before.marks):
         return before
     tables = {oid: table for oid, table in known.items() if oid not in changed}
-    tables |= await _read_tables(connection, changed, types)
+    tables |= await _read_tables(connection, changed - {_FUNCTIONS}, types)
     # A key has the names of what it refers to, and a new name is not written where the key is.
     renamed = {known[oid].name for oid in changed & known.keys() if not _same_names(known[oid], tables.get(oid))}
     if renamed:
         referring = [oid for oid, table in tables.items() if any(key.target in renamed for key in table.foreign_keys)]
         tables |= await _read_tables(connection, referring, types)
     same = [known[oid] if table == known.get(oid) else table for oid, table in tables.items()]
-    return Database({table.name: table for table in sorted(same, key=lambda table: table.name)}, marks, types)
+    return Database(
+        {table.name: table for table in sorted(same, key=lambda table: table.name)}, functions, marks, types
+    )
 
 
+_FUNCTIONS = 0  # no relation's oid: the mark of all functions
 _FIRST_OF_THE_DATABASE = 16384  # the oids below belong to Postgres, and never change
 
 
@@ -82,6 +90,41 @@ async def _read_types(connection: Submitter, oids: Iterable[int]) -> dict[int, C
         oid: ColumnType(sql, name, category, base, tuple(labels or ()))
         for oid, sql, name, category, base, labels in found
     }
+
+
+async def _read_functions(
+    connection: Submitter, types: dict[int, ColumnType]
+) -> dict[TableName, tuple[DatabaseFunction, ...]]:
+    """The functions; their types are in ``types`` afterwards."""
+    found = json.loads(await connection.submit(_QUERIES["functions"])) or ()
+    used = {row[_RETURNS] for row in found} | {argument[1] for row in found for argument in row[_ARGUMENTS] or ()}
+    types |= await _read_types(connection, used - types.keys())
+    functions: dict[TableName, tuple[DatabaseFunction, ...]] = {}
+    for row in found:
+        function = _function(row, types)
+        functions[function.name] = (*functions.get(function.name, ()), function)
+    return functions
+
+
+_ARGUMENTS, _RETURNS = 3, 4  # where the query lists a function's arguments, and the type it returns
+
+
+def _function(row: list[Any], types: dict[int, ColumnType]) -> DatabaseFunction:
+    oid, schema, name, arguments, returns, relation, returns_set, volatile, oddity, comment = row
+    return DatabaseFunction(
+        oid,
+        TableName(schema, name),
+        tuple(
+            DatabaseArgument(argument, types[type_number], of_relation, has_default)
+            for argument, type_number, of_relation, has_default in arguments or ()
+        ),
+        types[returns],
+        relation,
+        returns_set,
+        volatile,
+        oddity,
+        comment,
+    )
 
 
 async def _read_tables(

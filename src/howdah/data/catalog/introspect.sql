@@ -37,9 +37,22 @@ marks as (
 select json_build_object(
   -- Types of the database's own are written elsewhere in the catalogue: they are few, and compared as they are.
   'types', (
-    select json_agg(distinct atttypid::bigint)
-    from pg_attribute
-    where attrelid >= 16384 and attnum > 0 and atttypid >= 16384
+    select json_agg(distinct oid::bigint)
+    from (
+      select atttypid from pg_attribute where attrelid >= 16384 and attnum > 0
+      union
+      select unnest(proargtypes::oid[] || prorettype) from pg_proc where oid >= 16384
+    ) as used (oid)
+    where oid >= 16384
+  ),
+  -- One number for all functions: they are read together.
+  'functions', (
+    select coalesce(bit_xor(hashtidextended(ctid, xmin::text::bigint)), 0) from pg_proc where oid >= 16384
+  ) # (
+    select coalesce(bit_xor(hashtidextended(ctid, xmin::text::bigint)), 0)
+    from pg_description where classoid = 'pg_proc'::regclass and objoid >= 16384
+  ) # (
+    select bit_xor(hashtextextended(nspname, oid::bigint)) from pg_namespace
   ),
   'marks', (
     select json_agg(json_build_array(
@@ -134,6 +147,41 @@ select json_build_object(
     left join foreign_keys f on f.conrelid = r.oid
   )
 )
+
+-- functions --
+with functions as materialized (
+  select p.oid, n.nspname, p.proname, p.prorettype, p.proretset, p.provolatile = 'v' as volatile, p.proargnames,
+    p.proargtypes::oid[] as types, p.pronargs - p.pronargdefaults as needed,
+    case
+      when p.provariadic <> 0 then 'variadic'
+      when p.proargmodes is not null then 'outputs'
+      when exists (
+        select from pg_type t
+        where t.oid = any (p.proargtypes::oid[] || p.prorettype) and t.typtype = 'p'
+          and t.oid not in ('void'::regtype, 'record'::regtype)
+      ) then 'polymorphic'
+    end as oddity,
+    obj_description(p.oid, 'pg_proc') as comment
+  from pg_proc p
+  join pg_namespace n on n.oid = p.pronamespace
+  where p.prokind = 'f' and p.prorettype not in ('trigger'::regtype, 'event_trigger'::regtype)
+    and n.nspname not like 'pg\_%' and n.nspname not in ('information_schema', 'howdah')
+    and not exists (
+      select from pg_depend d
+      where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e'
+    )
+)
+select json_agg(json_build_array(
+  f.oid::bigint, f.nspname, f.proname, (
+    select json_agg(json_build_array(
+      coalesce(f.proargnames[a.place], ''), t.oid::bigint, t.typrelid::bigint, a.place > f.needed
+    ) order by a.place)
+    from unnest(f.types) with ordinality as a (type, place)
+    join pg_type t on t.oid = a.type
+  ), t.oid::bigint, t.typrelid::bigint, f.proretset, f.volatile, f.oddity, f.comment
+) order by f.oid)
+from functions f
+join pg_type t on t.oid = f.prorettype
 
 -- types --
 with recursive

@@ -62,6 +62,21 @@ class CustomNames:
 
 
 @dataclass(frozen=True, slots=True)
+class ComputedFieldMetadata:
+    """A field of every row of the tracked table that ``function`` makes of it.
+
+    ``table_argument`` is the argument that is given the row, without it the first; ``session_argument`` the one that
+    is given the session's variables.
+    """
+
+    name: str
+    function: TableName
+    table_argument: str | None = None
+    session_argument: str | None = None
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class TableMetadata:
     """A tracked table. Where ``is_enum``, its rows are the only values that columns referring to it may have."""
 
@@ -70,6 +85,21 @@ class TableMetadata:
     permissions: tuple[PermissionMetadata, ...] = ()
     custom_names: CustomNames = CustomNames()
     is_enum: bool = False
+    computed_fields: tuple[ComputedFieldMetadata, ...] = ()
+
+
+Exposure = Literal["query", "mutation"]
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionMetadata:
+    """A tracked function. ``roles`` have been given permission to call it; ``exposed_as`` None is as it is declared."""
+
+    name: TableName
+    session_argument: str | None = None
+    exposed_as: Exposure | None = None
+    roles: tuple[str, ...] = ()
+    comment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +113,11 @@ class QueryTemplate:
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """Every tracked table and every query template, sorted by name."""
+    """Every tracked table, query template and tracked function, sorted by name."""
 
     tables: tuple[TableMetadata, ...] = ()
     query_templates: tuple[QueryTemplate, ...] = ()
+    functions: tuple[FunctionMetadata, ...] = ()
 
     def table(self, name: TableName) -> TableMetadata | None:
         """The tracked table of this name, if it is tracked."""
@@ -101,6 +132,19 @@ class Metadata:
         new = {table.name: _arranged_table(table) for table in tables}
         rest = [table for table in self.tables if table.name not in new and table.name not in without]
         return replace(self, tables=tuple(sorted((*rest, *new.values()), key=lambda table: table.name)))
+
+    def function(self, name: TableName) -> FunctionMetadata | None:
+        """The tracked function of this name, if it is tracked."""
+        return next((function for function in self.functions if function.name == name), None)
+
+    def with_function(self, function: FunctionMetadata) -> Metadata:
+        """The same with ``function`` in the place of the one of its name, or added."""
+        others = [other for other in self.functions if other.name != function.name]
+        return replace(self, functions=_arranged_functions((*others, function)))
+
+    def without_function(self, name: TableName) -> Metadata:
+        """The same without the function of this name."""
+        return replace(self, functions=tuple(function for function in self.functions if function.name != name))
 
     def without_table(self, name: TableName) -> Metadata:
         """The same without the table of this name."""
@@ -121,15 +165,27 @@ class Metadata:
         return replace(self, query_templates=rest)
 
 
+def called_functions(metadata: Metadata) -> tuple[TableName, ...]:
+    """The functions that requests may lead to: the tracked ones, and those that fields are computed with."""
+    computed = (field.function for table in metadata.tables for field in table.computed_fields)
+    return tuple(dict.fromkeys([*(function.name for function in metadata.functions), *computed]))
+
+
 def arranged(metadata: Metadata) -> Metadata:
     """The same in the one order that every form of metadata has, so that equal metadata are equal values.
 
     Tables by name; object relationships before array relationships, by name; permissions by operation and role;
-    custom names by column; query templates by name.
+    custom names by column; query templates, functions and computed fields by name.
     """
     templates = tuple(sorted(metadata.query_templates, key=lambda template: template.name))
     tables = tuple(sorted((_arranged_table(table) for table in metadata.tables), key=lambda table: table.name))
-    return replace(metadata, tables=tables, query_templates=templates)
+    functions = _arranged_functions(metadata.functions)
+    return replace(metadata, tables=tables, query_templates=templates, functions=functions)
+
+
+def _arranged_functions(functions: Iterable[FunctionMetadata]) -> tuple[FunctionMetadata, ...]:
+    arranged_each = (replace(function, roles=tuple(sorted(set(function.roles)))) for function in functions)
+    return tuple(sorted(arranged_each, key=lambda function: function.name))
 
 
 def _arranged_table(table: TableMetadata) -> TableMetadata:
@@ -138,4 +194,5 @@ def _arranged_table(table: TableMetadata) -> TableMetadata:
         relationships=tuple(sorted(table.relationships, key=lambda one: (one.kind != "object", one.name))),
         permissions=tuple(sorted(table.permissions, key=lambda one: (OPERATIONS.index(one.operation), one.role))),
         custom_names=replace(table.custom_names, columns=tuple(sorted(table.custom_names.columns))),
+        computed_fields=tuple(sorted(table.computed_fields, key=lambda one: one.name)),
     )

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
-from howdah.data.catalog.condition import Condition
-from howdah.data.catalog.database import ColumnType, DatabaseTable, EnumValue, RelationKind
-from howdah.data.catalog.metadata import RelationshipKind, TableMetadata
+from howdah.data.catalog.condition import Condition, Invoked, Operand
+from howdah.data.catalog.database import ColumnType, DatabaseFunction, DatabaseTable, EnumValue, RelationKind
+from howdah.data.catalog.metadata import Exposure, RelationshipKind, TableMetadata
 from howdah.data.query.ast import TableName
 from howdah.data.sql.statement import Value
 
@@ -33,6 +33,63 @@ class Column:
     has_default: bool
     writable: bool
     comment: str | None = None
+    computed: Invoked | None = None
+    """What makes the value, where this is a computed field that stands for a column."""
+
+    @property
+    def operand(self) -> Operand:
+        """What is compared and sorted by."""
+        return self.name if self.computed is None else self.computed
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """An argument of a function: its name, which may be empty, and the ``key`` that a request gives it by."""
+
+    name: str
+    key: str
+    type: ColumnType
+    has_default: bool
+    given_by: Literal["request", "row", "session"]
+
+
+@dataclass(frozen=True, slots=True)
+class Routine:
+    """A function of the database that may be called."""
+
+    name: TableName
+    arguments: tuple[Argument, ...]
+    volatile: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A tracked function, which returns rows of ``target``, one at most when ``single``.
+
+    A query may be called by whoever may read ``target``, a mutation by those of them in ``roles``.
+    """
+
+    routine: Routine
+    target: TableName
+    single: bool
+    exposed_as: Exposure
+    roles: frozenset[str]
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ComputedField:
+    """What a function makes of each row of a table: rows of ``target`` (one at most when ``single``), or a value.
+
+    A value that needs nothing of a request is a ``column`` in conditions and orders.
+    """
+
+    name: str
+    routine: Routine
+    type: ColumnType
+    target: TableName | None
+    single: bool
+    column: Column | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +119,13 @@ class SelectPermission:
     filter: Condition
     limit: int | None = None
     allow_aggregations: bool = False
+    computed_fields: Mapping[str, ComputedField] = field(default_factory=dict)
+    """Those that are values; one that is rows of another table may be read by whoever may read those."""
+
+    @property
+    def comparable(self) -> Mapping[str, Column]:
+        """The columns, and the computed fields that can be compared and sorted by like one."""
+        return _with_computed(self.columns, self.computed_fields) if self.computed_fields else self.columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +190,12 @@ class Table:
     comment: str | None = None
     enum_values: tuple[EnumValue, ...] = ()
     """Of an enum table, the rows; a column that refers to one has the values as labels of its type."""
+    computed_fields: Mapping[str, ComputedField] = field(default_factory=dict)
+
+    @property
+    def comparable(self) -> Mapping[str, Column]:
+        """The columns by the database's names, and the computed fields that are like one: what a rule may name."""
+        return _with_computed(self.columns, self.computed_fields) if self.computed_fields else self.columns
 
     @property
     def customized(self) -> bool:
@@ -149,16 +219,20 @@ class Table:
         }
 
 
-ProblemKind = Literal["table", "custom name", "enum", "relationship", "permission"]
+def _with_computed(columns: Mapping[str, Column], fields: Mapping[str, ComputedField]) -> Mapping[str, Column]:
+    return {**columns, **{name: one.column for name, one in fields.items() if one.column is not None}}
+
+
+ProblemKind = Literal["table", "custom name", "enum", "relationship", "computed field", "permission", "function"]
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
     """Something in the metadata that does not hold, and was left out.
 
-    ``path`` says where in all metadata, ``inner`` where in the object itself (``.filter.owner_id``; empty when it is
-    the object as such). The ``name`` of a custom name's problem is the column's, empty where it is the table's.
-    ``code`` is the code of the error that a call creating it is refused with.
+    ``table`` is the function where it is about one. ``path`` says where in all metadata, ``inner`` where in the object
+    itself (``.filter.owner_id``; empty when it is the object as such). The ``name`` of a custom name's problem is the
+    column's, empty where it is the table's. ``code`` is the code of the error that a call creating it is refused with.
     """
 
     kind: ProblemKind
@@ -174,7 +248,8 @@ class Problem:
 class ResolvedTable:
     """What became of one tracked table, stage by stage: from it the next Catalog takes what no change has reached.
 
-    ``targets`` are the tables that its relationships were held against, ``reached`` those that its rules were.
+    ``targets`` are the tables that its relationships were held against, ``reached`` those that its rules were, and
+    ``functions`` what its computed fields were.
     """
 
     written: TableMetadata
@@ -187,6 +262,7 @@ class ResolvedTable:
     table_problems: tuple[Problem, ...] = ()
     relationship_problems: tuple[Problem, ...] = ()
     permission_problems: tuple[Problem, ...] = ()
+    functions: tuple[tuple[DatabaseFunction, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +273,7 @@ class Catalog:
     tables: Mapping[TableName, Table]
     nameable: Mapping[TableName, Table]
     """The tables by every name, the database's and requests'. `access.find_table` knows who may use which."""
+    functions: Mapping[TableName, Function]
     problems: tuple[Problem, ...]
     resolved: Mapping[TableName, ResolvedTable] = field(default_factory=dict, compare=False, repr=False)
     """How each table came to be; empty where that is of no use to the next Catalog."""
@@ -207,10 +284,11 @@ def catalog_of(
     tables: Mapping[TableName, Table],
     problems: tuple[Problem, ...] = (),
     resolved: Mapping[TableName, ResolvedTable] = MappingProxyType({}),
+    functions: Mapping[TableName, Function] = MappingProxyType({}),
 ) -> Catalog:
-    """The catalog of these tables."""
+    """The catalog of these tables and functions."""
     custom = {table.exposed_name: table for table in tables.values() if table.exposed_name != table.name}
-    return Catalog(version, tables, {**tables, **custom} if custom else tables, problems, resolved)
+    return Catalog(version, tables, {**tables, **custom} if custom else tables, functions, problems, resolved)
 
 
 EMPTY_CATALOG = catalog_of(0, MappingProxyType({}))

@@ -95,9 +95,9 @@ def _in_other_table(
 ) -> Condition:
     """The expression about rows of ``target``, of which a role sees only those its filter lets through."""
     if role is None:
-        return resolve_predicate(expression, target, target.columns, tables, role)
+        return resolve_predicate(expression, target, target.comparable, tables, role)
     permission = find_select_permission(target, role, path)
-    return visible(permission.filter, resolve_predicate(expression, target, permission.columns, tables, role))
+    return visible(permission.filter, resolve_predicate(expression, target, permission.comparable, tables, role))
 
 
 def _is_relationship(name: str, table: Table, tables: Tables, role: str | None) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from howdah.data.catalog.document import table_to_json
+from howdah.data.catalog.document_parts import table_to_json
 from howdah.data.catalog.metadata import (
     ForeignKeyOn,
     ManualMapping,

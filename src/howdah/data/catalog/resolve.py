@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 from howdah.data.catalog.condition import TRUE
-from howdah.data.catalog.database import Database, DatabaseTable
+from howdah.data.catalog.database import Database, DatabaseFunction, DatabaseTable
 from howdah.data.catalog.enums import check_enum
+from howdah.data.catalog.function import resolve_computed_field, resolve_function
 from howdah.data.catalog.metadata import (
     ForeignKeyOn,
     ManualMapping,
@@ -23,7 +25,9 @@ from howdah.data.catalog.metadata import (
 from howdah.data.catalog.model import (
     Catalog,
     Column,
+    ComputedField,
     DeletePermission,
+    Function,
     InsertPermission,
     Permissions,
     Problem,
@@ -67,9 +71,10 @@ def resolve(metadata: Metadata, database: Database, version: int, before: Catalo
     resolved: dict[TableName, ResolvedTable] = {}
     for name, table in written.items():
         found, exposed_name, old = database.tables.get(name), names.get(name, name), known.get(name)
-        if old is None or twice or not _is_as_before(old, table, found, exposed_name):
+        functions = tuple([database.functions.get(field.function, ()) for field in table.computed_fields])
+        if old is None or twice or not _is_as_before(old, table, found, exposed_name, functions):
             changed.add(name)
-            resolved[name] = _with_table(table, found, exposed_name, twice)
+            resolved[name] = replace(_with_table(table, found, exposed_name, twice), functions=functions)
         else:
             resolved[name] = old
     bare = {name: one.bare for name, one in resolved.items() if one.bare is not None}
@@ -80,16 +85,21 @@ def resolve(metadata: Metadata, database: Database, version: int, before: Catalo
     related = {name: one.related for name, one in resolved.items() if one.related is not None}
     for name in _reached(resolved, changed, lambda one: one.reached):
         resolved[name] = _with_permissions(resolved[name], related, known.get(name))
+    tables = {name: one.table for name, one in resolved.items() if one.table is not None}
+    function_problems: list[Problem] = []
+    tracked = _functions(metadata, database, tables, function_problems)
     return catalog_of(
         version,
-        {name: one.table for name, one in resolved.items() if one.table is not None},
+        tables,
         (
             *(_problem("custom name", name, "", _place(name, "configuration"), error) for name, error in clashes),
             *(problem for one in resolved.values() for problem in one.table_problems),
             *(problem for one in resolved.values() for problem in one.relationship_problems),
             *(problem for one in resolved.values() for problem in one.permission_problems),
+            *function_problems,
         ),
         {} if twice else resolved,
+        tracked,
     )
 
 
@@ -106,12 +116,17 @@ def _by_name(metadata: Metadata) -> tuple[dict[TableName, TableMetadata], set[Ta
 
 
 def _is_as_before(
-    old: ResolvedTable, written: TableMetadata, found: DatabaseTable | None, exposed_name: TableName
+    old: ResolvedTable,
+    written: TableMetadata,
+    found: DatabaseTable | None,
+    exposed_name: TableName,
+    functions: tuple[tuple[DatabaseFunction, ...], ...],
 ) -> bool:
     return (
         (old.written is written or old.written == written)
         and (old.found is found or old.found == found)
         and (old.bare is None or old.bare.exposed_name == exposed_name)
+        and old.functions == functions
     )
 
 
@@ -242,6 +257,7 @@ def _with_relationships(so_far: ResolvedTable, database: Database, tables: Mappi
             place = _place(table.name, "relationships", relationship.name)
             problems.append(_problem("relationship", table.name, relationship.name, place, error))
     related = replace(table, relationships=relationships)
+    related = _with_computed_fields(so_far.written, related, database, watched, problems)
     return replace(
         so_far,
         related=so_far.related if related == so_far.related else related,
@@ -250,12 +266,21 @@ def _with_relationships(so_far: ResolvedTable, database: Database, tables: Mappi
     )
 
 
-def _refuse_name(name: str, table: Table, relationships: Mapping[str, Relationship]) -> None:
+def _refuse_name(
+    name: str,
+    table: Table,
+    relationships: Mapping[str, Relationship],
+    computed_fields: Mapping[str, ComputedField] = MappingProxyType({}),
+    *,
+    what: str = "relationship",
+) -> None:
     if not name or len(name.encode()) > MAX_NAME_BYTES:
-        raise InvalidConfiguration(f"the name of a relationship has 1 to {MAX_NAME_BYTES} bytes")
+        raise InvalidConfiguration(f"the name of a {what} has 1 to {MAX_NAME_BYTES} bytes")
     if name.startswith(("$", "*")):
-        raise InvalidConfiguration('the name of a relationship cannot start with "$" or "*"')
-    if name in table.exposed_columns:
+        raise InvalidConfiguration(f'the name of a {what} cannot start with "$" or "*"')
+    if name in computed_fields:
+        raise AlreadyExists(f'computed field with name "{name}" already exists in table "{table.name}"')
+    if name in table.exposed_columns or (what != "relationship" and name in table.columns):
         raise AlreadyExists(f'column with name "{name}" already exists in table "{table.name}"')
     if name in relationships:
         raise AlreadyExists(f'relationship with name "{name}" already exists in table "{table.name}"')
@@ -336,6 +361,30 @@ def _manual_mapping(pairs: tuple[tuple[str, str], ...], table: Table, target: Ta
     return pairs
 
 
+def _with_computed_fields(
+    written: TableMetadata,
+    table: Table,
+    database: Database,
+    tables: Mapping[TableName, Table],
+    problems: list[Problem],
+) -> Table:
+    fields: dict[str, ComputedField] = {}
+    for field in written.computed_fields:
+        try:
+            _refuse_name(field.name, table, table.relationships, fields, what="computed field")
+            fields[field.name] = resolve_computed_field(field, table, database, tables)
+        except DataError as error:
+            place = _place(table.name, "computed_fields", field.name)
+            problems.append(_problem("computed field", table.name, field.name, place, error))
+    if not fields:
+        return table
+    admin = table.permissions[ADMIN_ROLE]
+    assert admin.select is not None, "the administrator may read every table"
+    values = {name: field for name, field in fields.items() if field.target is None}
+    permissions = replace(admin, select=replace(admin.select, computed_fields=values))
+    return replace(table, computed_fields=fields, permissions={**table.permissions, ADMIN_ROLE: permissions})
+
+
 # Stage 3: permissions.
 
 
@@ -394,3 +443,21 @@ def _with_rule(permissions: Permissions, rule: Rule) -> Permissions:
             return replace(permissions, update=rule)
         case DeletePermission():
             return replace(permissions, delete=rule)
+
+
+# Stage 4: functions.
+
+
+def _functions(
+    metadata: Metadata, database: Database, tables: Mapping[TableName, Table], problems: list[Problem]
+) -> dict[TableName, Function]:
+    functions: dict[TableName, Function] = {}
+    for written in metadata.functions:
+        try:
+            if written.name in functions:
+                raise AlreadyExists(f'function "{written.name}" is listed twice')
+            functions[written.name] = resolve_function(written, database, tables)
+        except DataError as error:
+            place: Path = ((None, "functions"), str(written.name))
+            problems.append(_problem("function", written.name, str(written.name), place, error))
+    return functions

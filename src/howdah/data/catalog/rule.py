@@ -10,6 +10,7 @@ from howdah.data.catalog.condition import TRUE, Condition
 from howdah.data.catalog.metadata import Operation
 from howdah.data.catalog.model import (
     Column,
+    ComputedField,
     DeletePermission,
     InsertPermission,
     SelectPermission,
@@ -59,10 +60,12 @@ class _Reading:
             self.errors.append(error)
         match self.operation:
             case "select":
-                if self.written.get("computed_fields"):
-                    self.errors.append(NotSupported("there are no computed fields", path=(None, "computed_fields")))
                 return SelectPermission(
-                    self._columns(), self._condition("filter"), self._limit(), self._flag("allow_aggregations")
+                    self._columns(),
+                    self._condition("filter"),
+                    self._limit(),
+                    self._flag("allow_aggregations"),
+                    self._computed_fields(),
                 )
             case "insert":
                 return InsertPermission(
@@ -101,13 +104,28 @@ class _Reading:
                 self.errors.append(NotExists(f'column "{name}" does not exist', path=(path, index)))
         return {name: column for name, column in usable.items() if column.name in names}
 
+    def _computed_fields(self) -> dict[str, ComputedField]:
+        """The computed fields of the list that are values; the others need no permission of their own."""
+        path: Path = (None, "computed_fields")
+        names = self.written.get("computed_fields") or []
+        if not isinstance(names, list | tuple):
+            self.errors.append(expected("Array", names, path))
+            return {}
+        fields = self.table.computed_fields
+        for index, name in enumerate(names):
+            if not isinstance(name, str):
+                self.errors.append(expected("String", name, (path, index)))
+            elif name not in fields:
+                self.errors.append(NotExists(f'computed field "{name}" does not exist', path=(path, index)))
+        return {name: field for name, field in fields.items() if name in names and field.target is None}
+
     def _condition(self, key: str) -> Condition:
         if key not in self.written:
             self.errors.append(Unreadable(f'key "{key}" not found'))
             return TRUE
         try:
             expression = parse_predicate(self.written[key], (None, key))
-            return resolve_predicate(expression, self.table, self.table.columns, self.tables, None)
+            return resolve_predicate(expression, self.table, self.table.comparable, self.tables, None)
         except DataError as error:
             self.errors.append(error)
             return TRUE

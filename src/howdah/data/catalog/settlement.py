@@ -118,7 +118,10 @@ def _is_own(problem: Problem, change: Change) -> bool:
     return (problem.kind, problem.table, problem.name) == (change.kind, change.table, change.name)
 
 
-_BY_CODE: dict[str, type[DataError]] = {kind.code: kind for kind in reversed(DataError.__subclasses__())}
+# Of the errors with a code, the one that a call is refused with: others are about addresses.
+_BY_CODE: dict[str, type[DataError]] = {
+    kind.code: kind for kind in reversed(DataError.__subclasses__()) if kind.status == DataError.status
+}
 
 
 def _as_error(problem: Problem, path: Path, key: str | None) -> DataError:
@@ -135,17 +138,26 @@ def _describe(problem: Problem) -> str:
         return f"enum {problem.table}"
     if problem.kind == "custom name":
         return f"custom name of {problem.table}{problem.name and '.'}{problem.name}"
+    if problem.kind == "computed field":
+        return f"computed field {problem.table}.{problem.name}"
+    if problem.kind == "function":
+        return f"function {problem.table}"
     role, operation = problem.name.rsplit(" ", 1)
     return f"permission {problem.table}.{role}.{operation}"
 
 
 def _without(problem: Problem, metadata: Metadata) -> Metadata:
+    if problem.kind == "function":
+        return metadata.without_function(problem.table)
     table = metadata.table(problem.table)
     if table is None or problem.kind == "table":
         return metadata.without_table(problem.table)
     if problem.kind == "relationship":
         rest = tuple(one for one in table.relationships if one.name != problem.name)
         return metadata.with_table(replace(table, relationships=rest))
+    if problem.kind == "computed field":
+        fields = tuple(one for one in table.computed_fields if one.name != problem.name)
+        return metadata.with_table(replace(table, computed_fields=fields))
     if problem.kind == "enum":
         return metadata.with_table(replace(table, is_enum=False))
     if problem.kind == "custom name":

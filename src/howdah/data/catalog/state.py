@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from howdah.data.catalog.document import from_table, table_to_json
+from howdah.data.catalog.document import from_table
+from howdah.data.catalog.document_parts import table_to_json
 from howdah.data.catalog.inconsistency import inconsistent_objects
 from howdah.data.catalog.metadata import Metadata
-from howdah.data.catalog.model import Catalog, Table
+from howdah.data.catalog.model import Catalog, Routine, Table
 from howdah.session import ADMIN_ROLE
 
 
@@ -17,6 +18,16 @@ def internal_state(metadata: Metadata, catalog: Catalog) -> dict[str, Any]:
     return {
         "version": catalog.version,
         "tables": [_table(table, written[table.name]) for table in catalog.tables.values()],
+        "functions": [
+            {
+                "function": table_to_json(name),
+                "table": table_to_json(function.target),
+                "exposed_as": function.exposed_as,
+                "roles": sorted(function.roles),
+                **_arguments(function.routine),
+            }
+            for name, function in catalog.functions.items()
+        ],
         "inconsistent_objs": inconsistent_objects(metadata, catalog.problems),
     }
 
@@ -50,12 +61,31 @@ def _table(table: Table, written: dict[str, Any]) -> dict[str, Any]:
             }
             for one in table.relationships.values()
         ],
+        "computed_fields": [
+            {
+                "name": one.name,
+                "function": table_to_json(one.routine.name),
+                "type": one.type.name,
+                **_arguments(one.routine),
+            }
+            for one in table.computed_fields.values()
+        ],
         "permissions": [
             {"role": role, "operation": operation, "permission": _rule(written, role, operation)}
             for role, permissions in table.permissions.items()
             if role != ADMIN_ROLE
             for operation in ("insert", "select", "update", "delete")
             if getattr(permissions, operation) is not None
+        ],
+    }
+
+
+def _arguments(routine: Routine) -> dict[str, Any]:
+    return {
+        "volatile": routine.volatile,
+        "arguments": [
+            {"name": one.key, "type": one.type.name, "has_default": one.has_default, "given_by": one.given_by}
+            for one in routine.arguments
         ],
     }
 

@@ -9,9 +9,10 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
-from howdah.data.catalog.files import TEMPLATES
+from howdah.data.catalog.files import FUNCTIONS, TEMPLATES
 from howdah.data.catalog.metadata import (
     ForeignKeyOn,
+    FunctionMetadata,
     ManualMapping,
     Metadata,
     QueryTemplate,
@@ -35,13 +36,14 @@ class NotWritableAsToml(HowdahError):
 def to_files(metadata: Metadata) -> dict[str, str]:
     """The text of each file by its name. Raises NotWritableAsToml."""
     texts = {f"tables/{file_name(table.name)}": to_text(table) for table in metadata.tables}
+    texts |= {FUNCTIONS + file_name(function.name): _function_to_text(function) for function in metadata.functions}
     if metadata.query_templates:
         texts[TEMPLATES] = templates_to_text(metadata.query_templates)
     return texts
 
 
 def file_name(table: TableName) -> str:
-    """The name of a table's file; what a file system may not like is percent-encoded.
+    """The name of a table's or function's file; what a file system may not like is percent-encoded.
 
     >>> file_name(TableName("public", "article")), file_name(TableName("app", "a/b"))
     ('public.article.toml', 'app.a%2Fb.toml')
@@ -62,6 +64,13 @@ def to_text(table: TableMetadata) -> str:
     for relationship in table.relationships:
         header = f"[relationships.{_key(relationship.name)}]"
         blocks.append([header, *_relationship(relationship), *_comment(relationship.comment)])
+    for field in table.computed_fields:
+        lines = [f"function = {_string(_dotted(*_table_parts(field.function)))}"]
+        if field.table_argument is not None:
+            lines.append(f"table_argument = {_string(field.table_argument)}")
+        if field.session_argument is not None:
+            lines.append(f"session_argument = {_string(field.session_argument)}")
+        blocks.append([f"[computed_fields.{_key(field.name)}]", *lines, *_comment(field.comment)])
     for permission in table.permissions:
         header = f"[permissions.{_key(permission.role)}.{permission.operation}]"
         place = f"{table.name}: {permission.role} {permission.operation}"
@@ -87,6 +96,17 @@ def _has_null(value: Any) -> bool:
     if isinstance(value, Mapping):
         return any(_has_null(item) for item in value.values())
     return any(_has_null(item) for item in value) if isinstance(value, list | tuple) else value is None
+
+
+def _function_to_text(function: FunctionMetadata) -> str:
+    lines = [f"schema = {_string(function.name.schema)}", f"function = {_string(function.name.name)}"]
+    if function.session_argument is not None:
+        lines.append(f"session_argument = {_string(function.session_argument)}")
+    if function.exposed_as is not None:
+        lines.append(f"exposed_as = {_string(function.exposed_as)}")
+    if function.roles:
+        lines.append(f"roles = {_value(function.roles)}")
+    return "\n".join([*lines, *_comment(function.comment)]) + "\n"
 
 
 def _relationship(relationship: RelationshipMetadata) -> list[str]:

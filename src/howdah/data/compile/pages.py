@@ -7,7 +7,7 @@ place is one comparison of rows, which an index answers.
 from __future__ import annotations
 
 from howdah.data.catalog.condition import AllOf
-from howdah.data.compile.statements import _Aliases, _all_of, _condition, _outputs, _source, _term, _where
+from howdah.data.compile.statements import _Aliases, _all_of, _condition, _outputs, _relation, _term, _where
 from howdah.data.plan.values import Cell, PagePlan, PageTerm
 from howdah.data.sql.ast import (
     Binary,
@@ -64,7 +64,7 @@ def compile_page(plan: PagePlan, aliases: _Aliases) -> Select:
     if plan.total:
         alias = aliases.table()
         where = _where(plan.rows.condition, alias, aliases)
-        total = Select((Output(_COUNT, None),), _source(plan.rows.table, alias), where)
+        total = Select((Output(_COUNT, None),), _relation(plan.rows.table, alias), where)
         outputs.append(Output(Scalar(total), "total"))
     answer = SelectSource(Select(tuple(outputs), SelectSource(numbered, placed)), page)
     about = tuple([Output(ColumnOf(page, output.name or ""), None) for output in outputs[1:]])
@@ -98,7 +98,7 @@ def _read(plan: PagePlan, aliases: _Aliases) -> Select:
             Output(row, "row"),
             Output(_cursor(plan, alias, aliases), "cursor"),
         ),
-        _source(rows.table, alias),
+        _relation(rows.table, alias),
         None if rows.condition == AllOf(()) and plan.position is None else _all_of(conditions),
         order_by=tuple(
             [

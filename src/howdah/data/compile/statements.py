@@ -18,6 +18,7 @@ from howdah.data.catalog.condition import (
     Compared,
     Condition,
     Flagged,
+    Invoked,
     IsNull,
     Negation,
     Operand,
@@ -31,6 +32,7 @@ from howdah.data.plan.values import (
     AssignmentPlan,
     Cell,
     ColumnOutput,
+    ComputedOutput,
     ConflictPlan,
     CountPlan,
     DeletePlan,
@@ -40,6 +42,8 @@ from howdah.data.plan.values import (
     RankOutput,
     RelatedAggregateOutput,
     RelatedOutput,
+    Relation,
+    Returned,
     ReturningPlan,
     RowsPlan,
     SelectPlan,
@@ -61,8 +65,10 @@ from howdah.data.sql.ast import (
     Connected,
     CountDistinct,
     Delete,
+    Effectful,
     Exists,
     Expression,
+    FunctionSource,
     Insert,
     Invoke,
     Not,
@@ -135,8 +141,9 @@ def compile_plan(plan: StatementPlan) -> Tree:
     """The one statement that does what the plan says; its single cell is the answer as JSON."""
     aliases = _Aliases()
     match plan:
-        case SelectPlan(rows):
-            return _list_of(_rows(rows, (), aliases), aliases)
+        case SelectPlan(rows, writes):
+            select = _list_of(_rows(rows, (), aliases), aliases)
+            return Effectful(select) if writes else select
         case CountPlan():
             return _count(plan, aliases)
         case AggregationPlan():
@@ -173,7 +180,12 @@ class _Aliases:
 
 
 def _rows(
-    rows: RowsPlan, joined_to: tuple[tuple[ColumnOf, str], ...], aliases: _Aliases, *, one: bool = False
+    rows: RowsPlan,
+    joined_to: tuple[tuple[ColumnOf, str], ...],
+    aliases: _Aliases,
+    *,
+    outside: str = "",
+    one: bool = False,
 ) -> Select:
     """The rows, of which some columns equal columns outside; only the first of them when it is known to be wanted."""
     alias = aliases.table()
@@ -182,8 +194,8 @@ def _rows(
     order_by = tuple([_order(term, alias, aliases) for term in rows.order_by])
     return Select(
         outputs,
-        _source(rows.table, alias),
-        _where(rows.condition, alias, aliases, joins),
+        _relation(rows.table, alias, outside),
+        _where(rows.condition, alias, aliases, (*joins, *_present(rows.table, alias))),
         order_by=order_by,
         limit=1 if one and rows.limit is None else rows.limit,
         offset=None if rows.offset is None else Parameter(rows.offset, "bigint"),
@@ -194,7 +206,7 @@ def _rows(
 def _outputs(rows: RowsPlan, alias: str, aliases: _Aliases) -> tuple[Output, ...]:
     outputs: list[Output] = []
     for output in rows.outputs:
-        if isinstance(output, ColumnOutput):
+        if isinstance(output, ColumnOutput | ComputedOutput):
             outputs.append(_column(output, alias))
         elif isinstance(output, RankOutput):
             outputs.append(Output(_rank(output.search, alias), output.key))
@@ -207,7 +219,10 @@ def _rank(search: Searched, alias: str) -> Expression:
     return Call("ts_rank", _search(search, alias))
 
 
-def _column(output: ColumnOutput, alias: str) -> Output:
+def _column(output: ColumnOutput | ComputedOutput, alias: str) -> Output:
+    if isinstance(output, ComputedOutput):
+        value = _invoke(output.invoked, alias)
+        return Output(value if output.cast is None else Cast(value, output.cast), output.key)
     column = ColumnOf(alias, output.column)
     if output.cast is None:
         return Output(column, None if output.key == output.column else output.key)
@@ -217,11 +232,11 @@ def _column(output: ColumnOutput, alias: str) -> Output:
 def _related(output: RelatedOutput | RelatedAggregateOutput, alias: str, aliases: _Aliases) -> Scalar:
     joined_to = tuple([(ColumnOf(alias, ours), theirs) for ours, theirs in output.mapping])
     if isinstance(output, RelatedAggregateOutput):
-        return Scalar(_aggregation(output.aggregation, joined_to, aliases))
+        return Scalar(_aggregation(output.aggregation, joined_to, aliases, outside=alias))
     if not output.single:
-        return Scalar(_list_of(_rows(output.rows, joined_to, aliases), aliases))
+        return Scalar(_list_of(_rows(output.rows, joined_to, aliases, outside=alias), aliases))
     row = aliases.row()
-    select = _rows(output.rows, joined_to, aliases, one=not output.unique)
+    select = _rows(output.rows, joined_to, aliases, outside=alias, one=not output.unique)
     return Scalar(Select((Output(Call("row_to_json", (RowOf(row),)), None),), SelectSource(select, row)))
 
 
@@ -241,10 +256,10 @@ def _term(term: OrderTerm, alias: str, aliases: _Aliases) -> Expression:
     return _value_at(term.hops, term.column, alias, aliases)
 
 
-def _value_at(hops: tuple[Hop, ...], column: str, alias: str, aliases: _Aliases) -> Expression:
+def _value_at(hops: tuple[Hop, ...], column: Operand, alias: str, aliases: _Aliases) -> Expression:
     """The column of the row that the hops lead to from ``alias``."""
     if not hops:
-        return ColumnOf(alias, column)
+        return _operand(column, alias)
     hop, target = hops[0], aliases.table()
     joins = tuple([Binary(ColumnOf(target, theirs), "=", ColumnOf(alias, ours)) for ours, theirs in hop.mapping])
     return Scalar(
@@ -257,7 +272,9 @@ def _value_at(hops: tuple[Hop, ...], column: str, alias: str, aliases: _Aliases)
     )
 
 
-def _aggregation(plan: AggregationPlan, joined_to: tuple[tuple[ColumnOf, str], ...], aliases: _Aliases) -> Select:
+def _aggregation(
+    plan: AggregationPlan, joined_to: tuple[tuple[ColumnOf, str], ...], aliases: _Aliases, *, outside: str = ""
+) -> Select:
     """One object, or a list of one for each group."""
     alias = aliases.table()
     joins = tuple([Binary(ColumnOf(alias, theirs), "=", ours) for ours, theirs in joined_to])
@@ -266,8 +283,8 @@ def _aggregation(plan: AggregationPlan, joined_to: tuple[tuple[ColumnOf, str], .
             [_column(output, alias) for output in plan.group_by]
             + [Output(_aggregate(output, alias), output.key) for output in plan.aggregates]
         ),
-        _source(plan.table, alias),
-        _where(plan.condition, alias, aliases, joins),
+        _relation(plan.table, alias, outside),
+        _where(plan.condition, alias, aliases, (*joins, *_present(plan.table, alias))),
         tuple([ColumnOf(alias, output.column) for output in plan.group_by]),
         tuple(
             [
@@ -305,8 +322,8 @@ def _aggregated(output: AggregateOutput, alias: str) -> Expression:
 
 def _count(plan: CountPlan, aliases: _Aliases) -> Select:
     alias, row = aliases.table(), aliases.row()
-    source = _source(plan.table, alias)
-    where = _where(plan.condition, alias, aliases)
+    source = _relation(plan.table, alias)
+    where = _where(plan.condition, alias, aliases, _present(plan.table, alias))
     if plan.distinct:
         tuples = aliases.row()
         columns = tuple([Output(ColumnOf(alias, column), None) for column in plan.distinct])
@@ -444,6 +461,20 @@ def _source(table: TableName, alias: str) -> TableSource:
     return TableSource(table.schema, table.name, alias)
 
 
+def _relation(relation: Relation, alias: str, outside: str = "") -> TableSource | FunctionSource:
+    """Where the rows come from; a function may be given the row of ``outside``."""
+    if isinstance(relation, TableName):
+        return _source(relation, alias)
+    return FunctionSource(_invoke(relation.invoked, outside), alias)
+
+
+def _present(relation: Relation, alias: str) -> tuple[Expression, ...]:
+    """A function that returns one row returns a row of NULLs for none."""
+    if isinstance(relation, Returned) and relation.single:
+        return (Not(NullTest(RowOf(alias), negated=False)),)
+    return ()
+
+
 def _where(
     condition: Condition, alias: str, aliases: _Aliases, joins: tuple[Expression, ...] = ()
 ) -> Expression | None:
@@ -497,8 +528,8 @@ def _condition(condition: Condition, alias: str, aliases: _Aliases) -> Expressio
         case ColumnsCompared(left, column_operator, right):
             return Binary(_operand(left, alias), _COLUMN_OPERATORS[column_operator], _operand(right, alias))
         case Spatial(column, function, schema, arguments):
-            parameters = tuple([Parameter(value, type_) for value, type_ in arguments])
-            return Invoke(schema, function, (_operand(column, alias), *parameters))
+            parameters = tuple([(None, Parameter(value, type_)) for value, type_ in arguments])
+            return Invoke(schema, function, ((None, _operand(column, alias)), *parameters))
         case Searched():
             vector, words = _search(condition, alias)
             return Binary(vector, "@@", words)
@@ -526,6 +557,17 @@ def _search(condition: Searched, alias: str) -> tuple[Expression, Expression]:
 
 
 def _operand(operand: Operand, alias: str) -> Expression:
-    return (
-        ColumnOf(alias, operand) if isinstance(operand, str) else Cast(_operand(operand.operand, alias), operand.type)
-    )
+    if isinstance(operand, str):
+        return ColumnOf(alias, operand)
+    if isinstance(operand, Invoked):
+        return _invoke(operand, alias)
+    return Cast(_operand(operand.operand, alias), operand.type)
+
+
+def _invoke(invoked: Invoked, alias: str) -> Invoke:
+    """The function, given the row of ``alias`` where it is given one."""
+    arguments = [
+        (given.name, RowOf(alias) if given.value is None else Parameter(given.value, given.type))
+        for given in invoked.arguments
+    ]
+    return Invoke(invoked.function.schema, invoked.function.name, tuple(arguments))

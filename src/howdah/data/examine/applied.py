@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import assert_never
 
-from howdah.data.catalog.access import NO_PERMISSIONS, Tables, find_related
+from howdah.data.catalog.access import NO_PERMISSIONS, find_related
 from howdah.data.catalog.metadata import Operation
-from howdah.data.catalog.model import Table
+from howdah.data.catalog.model import Catalog, Table
 from howdah.data.errors import Path
 from howdah.data.query.ast import (
     Aggregate,
@@ -21,6 +21,7 @@ from howdah.data.query.ast import (
     BooleanExpression,
     ColumnIs,
     ColumnName,
+    ComputedName,
     Count,
     Delete,
     Exists,
@@ -49,20 +50,24 @@ class Applied:
     path: Path
 
 
-def applied(query: Query, tables: Tables, role: str) -> tuple[Applied, ...]:
-    """Every place of the query where a permission of the role applies, each once. ``tables`` are the nameable ones."""
-    return tuple(dict.fromkeys(_Walk(tables, role).query(query)))
+def applied(query: Query, catalog: Catalog, role: str) -> tuple[Applied, ...]:
+    """Every place of the query where a permission of the role applies, each once."""
+    return tuple(dict.fromkeys(_Walk(catalog, role).query(query)))
 
 
 class _Walk:
     """What a walk needs everywhere."""
 
-    def __init__(self, tables: Tables, role: str) -> None:
-        self._tables = tables
+    def __init__(self, catalog: Catalog, role: str) -> None:
+        self._tables = catalog.nameable
+        self._functions = catalog.functions
         self._role = role
 
     def query(self, query: Query) -> Iterator[Applied]:
-        table, path = self._tables[query.table], query.path
+        name, path = query.table, query.path
+        if isinstance(query, Select | Count | Aggregate) and query.arguments is not None:
+            name = self._functions[name].target
+        table = self._tables[name]
         match query:
             case Select(rows=rows):
                 yield Applied(table.name, "select", path)
@@ -99,7 +104,7 @@ class _Walk:
     def _rows(self, rows: Rows, table: Table) -> Iterator[Applied]:
         for entry in rows.columns:
             match entry:
-                case ColumnName():
+                case ColumnName() | ComputedName():
                     pass
                 case Wildcard():
                     yield from self._wildcard(entry, table)
@@ -134,7 +139,7 @@ class _Walk:
 
     def _order_by(self, terms: tuple[OrderBy, ...], table: Table) -> Iterator[Applied]:
         for term in terms:
-            if term.column not in table.exposed_columns:
+            if term.column not in table.exposed_columns and term.column not in table.computed_fields:
                 target = table
                 for name in term.column.split(".")[:-1]:
                     target = self._target(target, name)
@@ -162,4 +167,7 @@ class _Walk:
                 assert_never(where)
 
     def _target(self, table: Table, relationship: str) -> Table:
-        return self._tables[table.relationships[relationship].target]
+        found = table.relationships.get(relationship)
+        target = table.computed_fields[relationship].target if found is None else found.target
+        assert target is not None, "a computed field that is a value has no columns"
+        return self._tables[target]

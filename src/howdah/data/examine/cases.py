@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, get_args
 
-from howdah.data.catalog.document import table_to_json
+from howdah.data.catalog.document_parts import table_to_json
 from howdah.data.catalog.files import as_json
 from howdah.data.catalog.write_files import toml_value, without_null
 from howdah.data.examine.verdict import Verdict

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from howdah.data.catalog.document import table_to_json
+from howdah.data.catalog.document_parts import table_to_json
 from howdah.data.catalog.values import session_variable
 from howdah.data.errors import render_path
 from howdah.data.examine.branches import Branch, Compared, Rule

@@ -35,6 +35,7 @@ from howdah.data.query.ast import (
     Request,
     TableName,
     Transaction,
+    reads_function,
 )
 from howdah.data.query.json import decode
 from howdah.data.query.limits import Limits
@@ -254,7 +255,8 @@ class Engine:
             statement = recalled[0].statement
             parameters = bind(statement, session, recalled[1])
             if statement.writes:
-                if recalled[0].table in self._enums:
+                table = recalled[0].table
+                if self._enums and (table is None or table in self._enums):
                     return None  # there is more to do than to write
                 return self._writes.submit_now(statement.text, parameters)
             return self._reads.submit(statement.text, parameters)
@@ -313,12 +315,12 @@ class Engine:
         shaped, remembered = self._look_up(value, session)
         if shaped is not None and remembered is not None:
             answer = await self._submit(remembered, remembered.statement, session, values=_values(shaped))
-            if remembered.statement.writes and remembered.table in self._enums:
+            if remembered.statement.writes and (remembered.table is None or remembered.table in self._enums):
                 await self._refresh_enums()
             return answer
         request = parse_request(value, self._limits, self._templates)
         answer = await self._carry_out(request, value, shaped, session)
-        if may_write(request, self._enums):
+        if may_write(request, self._enums, self.catalog):
             await self._refresh_enums()
         return answer
 
@@ -523,7 +525,8 @@ def _first_call(bulk: Bulk) -> MetadataCall | None:
 
 def _refused(error: DatabaseError, query: Query | Remembered | Part, session: Session, catalog: Catalog) -> DataError:
     """What the caller is told of Postgres's refusal; what is no fault of the caller's is in the log, in full."""
-    table = catalog.nameable.get(query.table)
+    name = query.table if isinstance(query, Remembered | Part) or not reads_function(query) else None
+    table = None if name is None else catalog.nameable.get(name)
     mapped = _mapped(
         error,
         path=query.path,
@@ -532,7 +535,7 @@ def _refused(error: DatabaseError, query: Query | Remembered | Part, session: Se
         visible_columns={} if table is None else table.visible_columns(session.role),
     )
     if mapped.status >= _FAULT:
-        events.emit(StatementFailed(str(query.table), error.sqlstate, error.message))
+        events.emit(StatementFailed(str(query.table or "a function"), error.sqlstate, error.message))
     return mapped
 
 

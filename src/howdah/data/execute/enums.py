@@ -13,7 +13,7 @@ from howdah.data.catalog.metadata import Metadata
 from howdah.data.catalog.model import Catalog
 from howdah.data.compile import compile_plan
 from howdah.data.plan.values import ColumnOutput, OrderTerm, RowsPlan, SelectPlan
-from howdah.data.query.ast import Bulk, Delete, Insert, Request, TableName, Transaction, Update
+from howdah.data.query.ast import Arguments, Bulk, Delete, Insert, Request, Select, TableName, Transaction, Update
 from howdah.data.sql.render import render
 from howdah.postgres.connection import Connection
 
@@ -49,17 +49,23 @@ def names_of_enums(metadata: Metadata, catalog: Catalog) -> frozenset[TableName]
     return frozenset(table.exposed_name for table in enums if table is not None)
 
 
-def may_write(request: Request, tables: frozenset[TableName]) -> bool:
-    """Whether the request writes one of these, by the names it uses; rows inside rows may be of any table."""
+def may_write(request: Request, tables: frozenset[TableName], catalog: Catalog) -> bool:
+    """Whether the request writes one of these, by the names it uses; rows inside rows may be of any table.
+
+    So may be what a function writes.
+    """
     match request:
         case Bulk(requests=requests):
-            return any(may_write(one, tables) for one in requests)
+            return any(may_write(one, tables, catalog) for one in requests)
         case Transaction(queries=queries):
-            return any(may_write(one, tables) for one in queries)
+            return any(may_write(one, tables, catalog) for one in queries)
         case Insert(table=table, objects=objects):
             nested = any(isinstance(value, dict) and "data" in value for row in objects for value in row.values())
             return table in tables or (nested and bool(tables))
         case Update(table=table) | Delete(table=table):
             return table in tables
+        case Select(table=name, arguments=Arguments()):
+            function = catalog.functions.get(name)
+            return function is not None and function.routine.volatile and bool(tables)
         case _:
             return False

@@ -58,7 +58,7 @@ class Rehearsal:
         except DatabaseError as error:
             raise self._refused(error, query) from error
         permissions = permissions_to_json(
-            applied(query, known.catalog.nameable, session.role), session.role, known.metadata, known.catalog
+            applied(query, known.catalog, session.role), session.role, known.metadata, known.catalog
         )
         lines = [(row[0] or b"").decode() for row in text.rows]
         return explanation(statement, parameters, lines, json.loads(plan.rows[0][0] or b"[{}]")[0], permissions)

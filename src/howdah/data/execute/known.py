@@ -10,7 +10,7 @@ from typing import ClassVar
 from howdah.data.catalog import store
 from howdah.data.catalog.database import Database
 from howdah.data.catalog.introspect import introspect
-from howdah.data.catalog.metadata import Metadata
+from howdah.data.catalog.metadata import Metadata, called_functions
 from howdah.data.catalog.model import EMPTY_CATALOG, Catalog, Problem, catalog_of
 from howdah.data.catalog.resolve import resolve
 from howdah.data.errors import DataError
@@ -18,7 +18,7 @@ from howdah.data.execute.enums import with_enums
 from howdah.data.query.ast import TableName
 from howdah.observe import events
 from howdah.postgres.connection import Connection
-from howdah.postgres.install import Installation, share_tables
+from howdah.postgres.install import Installation, share_functions, share_tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +125,12 @@ async def load(connection: Connection, before: Known = NOTHING) -> Known:
 
 
 async def share(connection: Connection, role: str | None, metadata: Metadata) -> None:
-    """The API's role may use exactly the tracked tables; what could not be granted is reported."""
+    """The API's role may use exactly the tracked tables, and call the functions that requests may lead to.
+
+    What could not be granted is reported.
+    """
     await _share(connection, role, (table.name for table in metadata.tables), are_all=True)
+    await _share_functions(connection, role, metadata)
 
 
 async def share_changes(connection: Connection, role: str | None, before: Known, now: Known) -> None:
@@ -138,6 +142,17 @@ async def share_changes(connection: Connection, role: str | None, before: Known,
     changed = [name for oid, name in new.items() if oid not in old or _marks_differ(before, now, oid)]
     if changed:
         await _share(connection, role, changed, are_all=False)
+    if called_functions(before.metadata) != called_functions(now.metadata) or (
+        before.database.functions != now.database.functions
+    ):
+        await _share_functions(connection, role, now.metadata)
+
+
+async def _share_functions(connection: Connection, role: str | None, metadata: Metadata) -> None:
+    if role is not None:
+        functions = [(name.schema, name.name) for name in called_functions(metadata)]
+        for privilege in await share_functions(connection, role, functions):
+            events.emit(GrantRefused(role, privilege))
 
 
 async def _share(connection: Connection, role: str | None, names: Iterable[TableName], *, are_all: bool) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from howdah.data.errors import Path
 from howdah.data.plan import Standpoint
-from howdah.data.query.ast import Query, TableName
+from howdah.data.query.ast import Query, TableName, reads_function
 from howdah.data.query.shape import Holes, Tagged, tag
 from howdah.data.query.wording import Wording, opening, word
 from howdah.data.sql.statement import Hole, Literal, Statement, Value
@@ -37,7 +37,8 @@ class Remembered:
     Not the query: its values may be large, and are nobody's business once it is answered.
     """
 
-    table: TableName
+    table: TableName | None
+    """None where the query reads what a function returns."""
     path: Path
     statement: Statement
 
@@ -96,7 +97,9 @@ class Statements:
             return
         if len(self._known) >= REMEMBERED:
             self._known.popitem(last=False)
-        self._known[asking, shape] = Remembered(query.table, query.path, replace(tagged, parameters=parameters))
+        self._known[asking, shape] = Remembered(
+            None if reads_function(query) else query.table, query.path, replace(tagged, parameters=parameters)
+        )
 
 
 def _with_hole(parameter: Value) -> Value:

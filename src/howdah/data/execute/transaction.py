@@ -24,7 +24,7 @@ Submit: TypeAlias = Callable[[Query, Statement | Several], Awaitable[bytes]]
 """What the statement of a query answers. Raises DataError."""
 
 _DECODER: Final = json.JSONDecoder(parse_float=Decimal)
-_WRITTEN: Final = frozenset({"objects", "$set", "values", "$inc", "$mul"})
+_WRITTEN: Final = frozenset({"objects", "$set", "values", "$inc", "$mul", "arguments"})
 """Where a value is written: it may be null there."""
 
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from howdah.data.catalog.condition import Condition
-from howdah.data.catalog.document import table_to_json
+from howdah.data.catalog.document_parts import table_to_json
 from howdah.data.compile import compile_plan
 from howdah.data.errors import CheckFailed, DataError, MissingSessionVariable, PermissionDenied
 from howdah.data.examine.applied import applied
@@ -192,7 +192,7 @@ class Trial:
         if found.answer is not None and len(found.answer) <= LARGEST_ANSWER:
             told["answer"] = _read(found.answer)
         if subject is not None:
-            places = applied(query, self._known.catalog.nameable, session.role)
+            places = applied(query, self._known.catalog, session.role)
             told["permissions"] = permissions_to_json(places, session.role, self._known.metadata, self._known.catalog)
         return to_json(told).encode()
 

@@ -37,7 +37,7 @@ def plan_nested(
     """
     if not isinstance(query, Insert):
         return None
-    scope = Scope(catalog.nameable, session, limits, stringify_numerics=stringify_numerics)
+    scope = Scope(catalog, session, limits, stringify_numerics=stringify_numerics)
     return plan_nested_insert(query, scope, kept) if is_nested(query, scope) else None
 
 
@@ -58,7 +58,7 @@ def plan(
     catalog for the next. Raises PermissionDenied, NotExists, NotSupported (a nested insert: that is for `plan_nested`)
     and UnexpectedPayload.
     """
-    scope = Scope(catalog.nameable, session, limits, stringify_numerics=stringify_numerics)
+    scope = Scope(catalog, session, limits, stringify_numerics=stringify_numerics)
     match query:
         case Select():
             return plan_select(query, scope)

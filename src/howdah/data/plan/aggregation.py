@@ -13,9 +13,10 @@ from howdah.data.catalog.comparison import refuse_incomparable
 from howdah.data.catalog.condition import visible
 from howdah.data.catalog.model import Column, SelectPermission, Table
 from howdah.data.errors import Path, PermissionDenied, UnexpectedPayload
+from howdah.data.plan.functions import plan_source
 from howdah.data.plan.outputs import column_output, refuse_too_many, smaller, text_cast
 from howdah.data.plan.scope import Scope
-from howdah.data.plan.values import AggregateOutput, AggregationPlan, ColumnOutput, GroupOrder
+from howdah.data.plan.values import AggregateOutput, AggregationPlan, ColumnOutput, GroupOrder, Relation
 from howdah.data.query.ast import EVERYTHING, Aggregate, AggregateOf, Aggregation, ColumnName, OrderBy
 from howdah.data.sql.statement import Literal
 
@@ -25,15 +26,14 @@ SORTED: Final = frozenset({"number", "text", "datetime"})
 
 def plan_aggregate(query: Aggregate, scope: Scope) -> AggregationPlan:
     """What an aggregate request asks for."""
-    table, permissions = scope.table(query.table, "select", query.path)
-    permission = scope.readable(table, permissions, query.path)
-    return plan_aggregation(query.aggregation, table, permission, scope, query.path)
+    source, table, permission, _ = plan_source(query, scope)
+    return plan_aggregation(query.aggregation, source, table, permission, scope, query.path)
 
 
 def plan_aggregation(
-    aggregation: Aggregation, table: Table, permission: SelectPermission, scope: Scope, path: Path
+    aggregation: Aggregation, source: Relation, table: Table, permission: SelectPermission, scope: Scope, path: Path
 ) -> AggregationPlan:
-    """What is made of the rows of the table that the role may read.
+    """What is made of the rows of the table, from ``source``, that the role may read.
 
     Raises PermissionDenied (no aggregations, columns), NotExists and UnexpectedPayload (a function that the column's
     type does not have, a name twice, an order by what is not there).
@@ -52,10 +52,10 @@ def plan_aggregation(
     refuse_too_many(outputs, (path, "aggregates"))
     condition = permission.filter
     if aggregation.where is not EVERYTHING:
-        condition = visible(condition, scope.condition(aggregation.where, table, permission.columns))
+        condition = visible(condition, scope.condition(aggregation.where, table, permission.comparable))
     offset = aggregation.offset
     return AggregationPlan(
-        table.name,
+        source,
         tuple([output for output in outputs.values() if isinstance(output, ColumnOutput)]),
         tuple([output for output in outputs.values() if isinstance(output, AggregateOutput)]),
         condition,

@@ -31,7 +31,7 @@ def order_target(
     Raises PermissionDenied, NotExists and UnexpectedPayload (many rows to order by, a type that has no order).
     """
     hops: list[Hop] = []
-    columns: Mapping[str, Column] = permission.columns
+    columns: Mapping[str, Column] = permission.comparable
     name = item.column
     if name not in columns and "." in name:
         *relationships, name = name.split(".")
@@ -46,7 +46,7 @@ def order_target(
                     path=item.path,
                 )
             hops.append(Hop(table.name, relationship.mapping, relationship.unique, target_permission.filter))
-            columns = target_permission.columns
+            columns = target_permission.comparable
     column = find_column(columns, name, role=scope.role, path=item.path)
     refuse_incomparable(column, scope.role, item.path)
     return tuple(hops), column
@@ -59,7 +59,7 @@ def order_term(
     if ranked is not None and item.column == ranked.name:
         return OrderTerm((), ranked.name, item.descending, item.nulls_first, ranked.search)
     hops, column = order_target(item, table, permission, scope)
-    return OrderTerm(hops, column.name, item.descending, item.nulls_first)
+    return OrderTerm(hops, column.operand, item.descending, item.nulls_first)
 
 
 def distinct_columns(

@@ -20,11 +20,15 @@ _ARRAYS: Final = frozenset({"bigint[]", "numeric[]", "real[]", "double precision
 
 def column_output(column: Column, scope: Scope) -> ColumnOutput:
     """The column, as it leaves in this scope."""
-    cast = text_cast(column.type) if scope.stringify_numerics else None
-    if column.type.category == "geography":
+    return ColumnOutput(column.name, column.exposed_name, cast_of(column.type, scope))
+
+
+def cast_of(type_: ColumnType, scope: Scope) -> str | None:
+    """What values of the type are cast to on their way out."""
+    if type_.category == "geography":
         # Postgres knows the GeoJSON of a geometry, and of a geography only its bytes.
-        cast = column.type.geometry
-    return ColumnOutput(column.name, column.exposed_name, cast)
+        return type_.geometry
+    return text_cast(type_) if scope.stringify_numerics else None
 
 
 def refuse_too_many(outputs: Sized, path: Path) -> None:

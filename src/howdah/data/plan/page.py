@@ -38,7 +38,7 @@ def plan_page(
         raise NotSupported("a page that begins at a cursor cannot have an offset", path=at)
     named: dict[str, PageTerm] = {}
     if not asked.order_by and rows.order_by:  # by rank, which nobody had to say
-        named[rows.order_by[0].column] = _rank_term(rows.order_by[0])
+        named[str(rows.order_by[0].column)] = _rank_term(rows.order_by[0])
     for item, term in zip(asked.order_by, rows.order_by, strict=False):
         if term.rank is not None:
             named.setdefault(item.column, _rank_term(term))

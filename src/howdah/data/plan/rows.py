@@ -5,24 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from howdah.data.catalog.access import find_column, find_related, unknown_column, unknown_relationship
+from howdah.data.catalog.access import (
+    find_column,
+    find_computed_rows,
+    find_related,
+    unknown_column,
+    unknown_relationship,
+)
 from howdah.data.catalog.comparison import refuse_incomparable, searched, subject_of
 from howdah.data.catalog.condition import TRUE, both, visible
-from howdah.data.catalog.model import Column, Relationship, SelectPermission, Table
+from howdah.data.catalog.model import ComputedField, Relationship, SelectPermission, Table
 from howdah.data.errors import NotExists, Path, PermissionDenied, UnexpectedPayload
 from howdah.data.plan.aggregation import plan_aggregation
+from howdah.data.plan.functions import computed_output, plan_source, refuse_arguments, rows_of
 from howdah.data.plan.order import Ranked, distinct_columns, order_term
 from howdah.data.plan.outputs import column_output, refuse_too_many, smaller
 from howdah.data.plan.page import plan_page
 from howdah.data.plan.scope import Scope
 from howdah.data.plan.values import (
     ColumnOutput,
+    ComputedOutput,
     CountPlan,
     OrderTerm,
     PagePlan,
     RankOutput,
     RelatedAggregateOutput,
     RelatedOutput,
+    Relation,
     ReturningPlan,
     RowOutput,
     RowsPlan,
@@ -31,6 +40,7 @@ from howdah.data.plan.values import (
 from howdah.data.query.ast import (
     EVERYTHING,
     ColumnName,
+    ComputedName,
     Count,
     Entry,
     RelatedAggregation,
@@ -46,19 +56,17 @@ from howdah.data.sql.statement import Literal
 
 def plan_select(query: Select, scope: Scope) -> SelectPlan | PagePlan:
     """The rows of a select, or a page of them."""
-    table, permissions = scope.table(query.table, "select", query.path)
-    permission = scope.readable(table, permissions, query.path)
-    rows = plan_rows(query.rows, table, permission, scope, query.path)
+    source, table, permission, writes = plan_source(query, scope)
+    rows = plan_rows(query.rows, table, permission, scope, query.path, source)
     if query.page is None:
-        return SelectPlan(rows)
+        return SelectPlan(rows, writes)
     return plan_page(query.page, query.rows, rows, table, permission, scope)
 
 
 def plan_count(query: Count, scope: Scope) -> CountPlan:
     """The number that a count asks for."""
-    table, permissions = scope.table(query.table, "select", query.path)
-    permission = scope.readable(table, permissions, query.path)
-    condition = visible(permission.filter, scope.condition(query.where, table, permission.columns))
+    source, table, permission, _ = plan_source(query, scope)
+    condition = visible(permission.filter, scope.condition(query.where, table, permission.comparable))
     distinct: dict[str, None] = {}
     for item in query.distinct:
         try:
@@ -68,7 +76,7 @@ def plan_count(query: Count, scope: Scope) -> CountPlan:
             raise PermissionDenied(error.message, path=item.path) from None
         refuse_incomparable(column, scope.role, item.path)
         distinct[column.name] = None
-    return CountPlan(table.name, tuple(distinct), condition)
+    return CountPlan(source, tuple(distinct), condition)
 
 
 def plan_returning(
@@ -79,26 +87,36 @@ def plan_returning(
         return None
     if permission is None:
         raise scope.not_allowed("select", table, path)
-    columns: dict[str, Column] = {}
+    columns: dict[str, ColumnOutput | ComputedOutput] = {}
     for entry in returning:
         if isinstance(entry, Wildcard):
-            columns.update(permission.columns)
+            columns.update({name: column_output(column, scope) for name, column in permission.columns.items()})
         else:
-            columns[entry.name] = _column(entry, table, permission, scope)
-    return ReturningPlan(tuple([column_output(column, scope) for column in columns.values()]), permission.filter)
+            columns[entry.name] = _named(entry, table, permission, scope)
+    return ReturningPlan(tuple(columns.values()), permission.filter)
 
 
-def plan_rows(rows: Rows, table: Table, permission: SelectPermission, scope: Scope, path: Path) -> RowsPlan:
-    """Which columns of which rows, for the role. Raises PermissionDenied, NotExists and UnexpectedPayload."""
+def plan_rows(
+    rows: Rows,
+    table: Table,
+    permission: SelectPermission,
+    scope: Scope,
+    path: Path,
+    source: Relation | None = None,
+) -> RowsPlan:
+    """Which columns of which rows, for the role; ``source`` is what returns them, where that is not the table.
+
+    Raises PermissionDenied, NotExists and UnexpectedPayload.
+    """
     outputs = _outputs(rows.columns, table, permission, scope)
     refuse_too_many(outputs, (path, "columns"))
-    where = TRUE if rows.where is EVERYTHING else scope.condition(rows.where, table, permission.columns)
+    where = TRUE if rows.where is EVERYTHING else scope.condition(rows.where, table, permission.comparable)
     ranked = None
     if rows.search is not None:
         ranked = _ranked(rows.search, permission, scope)
         where = both(where, ranked.search)
         if rows.search.rank is not None:
-            if any(output.key == ranked.name for output in outputs) or ranked.name in permission.columns:
+            if any(output.key == ranked.name for output in outputs) or ranked.name in permission.comparable:
                 raise UnexpectedPayload(
                     f'"{ranked.name}" is the name of something else', path=(rows.search.path, "rank")
                 )
@@ -110,7 +128,7 @@ def plan_rows(rows: Rows, table: Table, permission: SelectPermission, scope: Sco
     if ranked is not None and not order_by:
         order_by = (OrderTerm((), ranked.name, descending=True, nulls_first=None, rank=ranked.search),)
     distinct_on = distinct_columns(rows.distinct_on, order_by, permission, scope) if rows.distinct_on else ()
-    return RowsPlan(table.name, outputs, condition, order_by, limit, offset, distinct_on)
+    return RowsPlan(source or table.name, outputs, condition, order_by, limit, offset, distinct_on)
 
 
 def _ranked(search: Search, permission: SelectPermission, scope: Scope) -> Ranked:
@@ -132,9 +150,13 @@ def _outputs(
     place = 0
     for entry in columns:
         if isinstance(entry, ColumnName):
-            column = _column(entry, table, permission, scope)
-            output: RowOutput = column_output(column, scope)
+            output: RowOutput = _named(entry, table, permission, scope)
             key = entry.name
+        elif isinstance(entry, ComputedName):
+            output = computed_output(
+                _computed(entry, table, permission, scope), entry.alias, entry.arguments, scope, entry.path
+            )
+            key = entry.alias
         elif isinstance(entry, RelatedRows):
             output = _related(entry, table, scope)
             key = entry.alias
@@ -179,22 +201,38 @@ def _wildcard(
         yield _related_output(relationship.name, relationship, rows)
 
 
-def _column(entry: ColumnName, table: Table, permission: SelectPermission, scope: Scope) -> Column:
+def _named(
+    entry: ColumnName, table: Table, permission: SelectPermission, scope: Scope
+) -> ColumnOutput | ComputedOutput:
     column = permission.columns.get(entry.name)
-    if column is None:
-        if find_related(table, entry.name, scope.tables, scope.role) is not None:
-            raise UnexpectedPayload(
-                f'"{entry.name}" is a relationship: expected an object with its columns', path=entry.path
-            )
-        raise unknown_column(entry.name, scope.role, "select", entry.path)
-    return column
+    if column is not None:
+        return column_output(column, scope)
+    if find_related(table, entry.name, scope.tables, scope.role) is not None:
+        raise UnexpectedPayload(
+            f'"{entry.name}" is a relationship: expected an object with its columns', path=entry.path
+        )
+    return computed_output(_computed(entry, table, permission, scope), entry.name, None, scope, entry.path)
+
+
+def _computed(
+    entry: ColumnName | ComputedName, table: Table, permission: SelectPermission, scope: Scope
+) -> ComputedField:
+    """The computed field of that name, if the role may read it: a value by name, rows if it may read those."""
+    field = permission.computed_fields.get(entry.name)
+    if field is None:
+        found = find_computed_rows(table, entry.name, scope.tables, scope.role)
+        if found is None:
+            raise unknown_column(entry.name, scope.role, "select", entry.path)
+        field = found[0]
+    return field
 
 
 def _related(entry: RelatedRows, table: Table, scope: Scope) -> RelatedOutput:
     found = find_related(table, entry.relationship, scope.tables, scope.role)
     if found is None:
-        raise unknown_relationship(entry.relationship, scope.role, entry.path)
+        return _computed_rows(entry, table, scope)
     relationship, target, permission = found
+    refuse_arguments(entry)
     if relationship.kind == "object" and entry.rows.restricted:
         raise UnexpectedPayload(
             "where, order_by, limit and offset are for array relationships; this is an object relationship",
@@ -203,17 +241,38 @@ def _related(entry: RelatedRows, table: Table, scope: Scope) -> RelatedOutput:
     return _related_output(entry.alias, relationship, plan_rows(entry.rows, target, permission, scope, entry.path))
 
 
+def _computed_rows(entry: RelatedRows, table: Table, scope: Scope) -> RelatedOutput:
+    found = find_computed_rows(table, entry.relationship, scope.tables, scope.role)
+    if found is None:
+        raise unknown_relationship(entry.relationship, scope.role, entry.path)
+    field, target, permission = found
+    source = rows_of(field, target, entry.arguments, entry.path)
+    rows = plan_rows(entry.rows, target, permission, scope, entry.path, source)
+    return RelatedOutput(entry.alias, (), field.single, unique=True, rows=rows)
+
+
 def _related_aggregation(entry: RelatedAggregation, table: Table, scope: Scope) -> RelatedAggregateOutput:
     found = find_related(table, entry.relationship, scope.tables, scope.role)
     if found is None:
-        raise unknown_relationship(entry.relationship, scope.role, entry.path)
+        return _computed_aggregation(entry, table, scope)
     relationship, target, permission = found
+    refuse_arguments(entry)
     if relationship.kind == "object":
         raise UnexpectedPayload(
             "aggregates are for array relationships; this is an object relationship", path=entry.path
         )
-    aggregation = plan_aggregation(entry.aggregation, target, permission, scope, entry.path)
+    aggregation = plan_aggregation(entry.aggregation, target.name, target, permission, scope, entry.path)
     return RelatedAggregateOutput(entry.alias, relationship.mapping, aggregation)
+
+
+def _computed_aggregation(entry: RelatedAggregation, table: Table, scope: Scope) -> RelatedAggregateOutput:
+    found = find_computed_rows(table, entry.relationship, scope.tables, scope.role)
+    if found is None:
+        raise unknown_relationship(entry.relationship, scope.role, entry.path)
+    field, target, permission = found
+    source = rows_of(field, target, entry.arguments, entry.path)
+    aggregation = plan_aggregation(entry.aggregation, source, target, permission, scope, entry.path)
+    return RelatedAggregateOutput(entry.alias, (), aggregation)
 
 
 def _related_output(key: str, relationship: Relationship, rows: RowsPlan) -> RelatedOutput:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from howdah.data.catalog.access import NO_PERMISSIONS, Tables, find_table, not_allowed
 from howdah.data.catalog.condition import Condition
 from howdah.data.catalog.metadata import Operation
-from howdah.data.catalog.model import Column, Permissions, SelectPermission, Table
+from howdah.data.catalog.model import Catalog, Column, Permissions, SelectPermission, Table
 from howdah.data.catalog.predicate import resolve_predicate
 from howdah.data.errors import Path, PermissionDenied
 from howdah.data.query.ast import BooleanExpression, TableName
@@ -35,10 +35,11 @@ def standpoint(session: Session) -> Standpoint:
 class Scope:
     """The same for a whole request. Mutable only in the budget, which wildcards spend."""
 
-    __slots__ = ("backend", "budget", "role", "stringify_numerics", "tables")
+    __slots__ = ("backend", "budget", "functions", "role", "stringify_numerics", "tables")
 
-    def __init__(self, tables: Tables, session: Session, limits: Limits, *, stringify_numerics: bool) -> None:
-        self.tables = tables
+    def __init__(self, catalog: Catalog, session: Session, limits: Limits, *, stringify_numerics: bool) -> None:
+        self.tables: Tables = catalog.nameable
+        self.functions = catalog.functions
         self.role, self.backend = standpoint(session)
         self.budget = Budget(limits)
         self.stringify_numerics = stringify_numerics

@@ -66,7 +66,7 @@ def _condition(
     filter_: Condition, where: BooleanExpression, table: Table, readable: SelectPermission, scope: Scope
 ) -> Condition:
     """Rows the operation's filter allows, that the role can read (else ``where`` would tell of unreadable rows)."""
-    return visible(both(filter_, readable.filter), scope.condition(where, table, readable.columns))
+    return visible(both(filter_, readable.filter), scope.condition(where, table, readable.comparable))
 
 
 def _assignment(assignment: Assignment, table: Table, permission: UpdatePermission, scope: Scope) -> AssignmentPlan:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from howdah.data.catalog.condition import Condition, Searched
+from howdah.data.catalog.condition import Condition, Invoked, Operand, Searched
 from howdah.data.catalog.database import ColumnType
 from howdah.data.errors import Path
 from howdah.data.query.ast import AggregateFunction, AssignmentOperator, TableName
@@ -19,6 +19,28 @@ class ColumnOutput:
     column: str
     key: str
     cast: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ComputedOutput:
+    """What a function makes of the row under ``key``; cast like a column."""
+
+    invoked: Invoked
+    key: str
+    cast: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """Rows of ``table`` that a function returns; ``single`` is one, which is all NULL when there is none."""
+
+    invoked: Invoked
+    table: TableName
+    single: bool
+
+
+Relation: TypeAlias = TableName | Returned
+"""Where rows are read from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +81,7 @@ class GroupOrder:
 class AggregationPlan:
     """One object of aggregates over all rows; with ``group_by`` a list of one for each group, with its columns."""
 
-    table: TableName
+    table: Relation
     group_by: tuple[ColumnOutput, ...]
     aggregates: tuple[AggregateOutput, ...]
     condition: Condition
@@ -85,7 +107,7 @@ class RankOutput:
     search: Searched
 
 
-RowOutput: TypeAlias = "ColumnOutput | RelatedOutput | RelatedAggregateOutput | RankOutput"
+RowOutput: TypeAlias = "ColumnOutput | ComputedOutput | RelatedOutput | RelatedAggregateOutput | RankOutput"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +125,7 @@ class OrderTerm:
     """By a column of the row that the hops lead to; where they lead to none, by NULL. Or by a ``rank``."""
 
     hops: tuple[Hop, ...]
-    column: str
+    column: Operand
     descending: bool
     nulls_first: bool | None
     rank: Searched | None = None
@@ -113,7 +135,7 @@ class OrderTerm:
 class RowsPlan:
     """Rows to read. The limit is the smaller one of the request's and the role's."""
 
-    table: TableName
+    table: Relation
     outputs: tuple[RowOutput, ...]
     condition: Condition
     order_by: tuple[OrderTerm, ...]
@@ -149,16 +171,17 @@ class PagePlan:
 
 @dataclass(frozen=True, slots=True)
 class SelectPlan:
-    """Rows, as a JSON list."""
+    """Rows, as a JSON list. It ``writes`` when the rows are of a function that may change something."""
 
     rows: RowsPlan
+    writes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class CountPlan:
     """The number of rows, or of distinct tuples of columns."""
 
-    table: TableName
+    table: Relation
     distinct: tuple[str, ...]
     condition: Condition
 
@@ -170,7 +193,7 @@ class ReturningPlan:
     What a plan has as ``kept`` is for later queries of its transaction and stands before the answer, not in it.
     """
 
-    columns: tuple[ColumnOutput, ...]
+    columns: tuple[ColumnOutput | ComputedOutput, ...]
     visible: Condition
 
 

@@ -183,13 +183,32 @@ class Wildcard:
 
 
 @dataclass(frozen=True, slots=True)
+class Arguments:
+    """What a function is given: values by name, or in the order of its arguments."""
+
+    values: Mapping[str, Any] | list[Any]
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class ComputedName:
+    """A computed field that is a value, and what its function is given."""
+
+    name: str
+    alias: str
+    arguments: Arguments
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
 class RelatedRows:
-    """Rows of a relationship, inside each row."""
+    """Rows of a relationship, or of a computed field that has rows, inside each row."""
 
     relationship: str
     alias: str
     rows: Rows
     path: Path
+    arguments: Arguments | None = None
 
 
 AggregateFunction = Literal["count", "sum", "avg", "min", "max"]
@@ -221,12 +240,13 @@ class Aggregation:
 
 @dataclass(frozen=True, slots=True)
 class RelatedAggregation:
-    """What is made of the rows of a relationship, inside each row."""
+    """What is made of the rows of a relationship, or of a computed field that has rows, inside each row."""
 
     relationship: str
     alias: str
     aggregation: Aggregation
     path: Path
+    arguments: Arguments | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +270,7 @@ class Search:
     path: Path
 
 
-Entry: TypeAlias = "ColumnName | Wildcard | RelatedRows | RelatedAggregation"
+Entry: TypeAlias = "ColumnName | ComputedName | Wildcard | RelatedRows | RelatedAggregation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,12 +314,16 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Select:
-    """Rows of a table: all of them, or a page that tells where the next one begins."""
+    """Rows of a table: all of them, or a page that tells where the next one begins.
+
+    Where there are ``arguments``, ``table`` is the function that returns them.
+    """
 
     table: TableName
     rows: Rows
     path: Path
     page: Page | None = None
+    arguments: Arguments | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,21 +390,23 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many rows, or how many distinct tuples of ``distinct``."""
+    """How many rows, or how many distinct tuples of ``distinct``. ``arguments`` as for Select."""
 
     table: TableName
     distinct: tuple[ColumnName, ...]
     where: BooleanExpression
     path: Path
+    arguments: Arguments | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """What is made of the rows of a table."""
+    """What is made of the rows of a table. ``arguments`` as for Select."""
 
     table: TableName
     aggregation: Aggregation
     path: Path
+    arguments: Arguments | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -433,5 +459,12 @@ class PermissionTest:
 
 
 Query: TypeAlias = "Select | Insert | Update | Delete | Count | Aggregate"
+
+
+def reads_function(query: Query) -> bool:
+    """Whether the query names a function where others name a table."""
+    return isinstance(query, Select | Count | Aggregate) and query.arguments is not None
+
+
 Examination: TypeAlias = "Explain | PermissionTest"
 Request: TypeAlias = "Query | Bulk | Transaction | MetadataCall | Examination"

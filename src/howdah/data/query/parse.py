@@ -16,6 +16,7 @@ from howdah.data.errors import NotSupported, Path, UnexpectedPayload, Unreadable
 from howdah.data.query.ast import (
     EVERYTHING,
     Aggregate,
+    Arguments,
     Assignment,
     AssignmentOperator,
     BooleanExpression,
@@ -31,6 +32,7 @@ from howdah.data.query.ast import (
     Request,
     Returning,
     Select,
+    TableName,
     Transaction,
     Update,
 )
@@ -53,6 +55,7 @@ from howdah.data.query.selection import (
     AGGREGATION_KEYS,
     ROWS_KEYS,
     parse_aggregation,
+    parse_arguments,
     parse_columns,
     parse_plain_columns,
     parse_rows,
@@ -67,6 +70,13 @@ METADATA_CALLS = frozenset(
         "add_existing_table_or_view",
         "untrack_table",
         "set_table_is_enum",
+        "track_function",
+        "untrack_function",
+        "set_function_customization",
+        "create_function_permission",
+        "drop_function_permission",
+        "add_computed_field",
+        "drop_computed_field",
         "set_table_customization",
         "set_table_custom_fields",
         "create_query_template",
@@ -181,9 +191,26 @@ def _transaction(args: Any, path: Path, budget: Budget, templates: Templates) ->
 
 def _select(args: dict[str, Any], path: Path, budget: Budget) -> Select:
     refuse_other_keys(args, _SELECT_KEYS, path)
-    table = read_table(require(args, "table", path), (path, "table"))
+    table, arguments = _source(args, path, budget)
     rows, page = parse_rows(args, path, budget), args.get("page")
-    return Select(table, rows, path, None if page is None else parse_page(page, (path, "page"), budget))
+    if page is not None and arguments is not None:
+        raise NotSupported(
+            "pages are of a table: what a function returns has no place to go on from", path=(path, "page")
+        )
+    read_page = None if page is None else parse_page(page, (path, "page"), budget)
+    return Select(table, rows, path, read_page, arguments)
+
+
+def _source(args: dict[str, Any], path: Path, budget: Budget) -> tuple[TableName, Arguments | None]:
+    """The table, or the function and its arguments."""
+    if "function" not in args:
+        if "arguments" in args:
+            raise UnexpectedPayload('"arguments" are for a "function"', path=(path, "arguments"))
+        return read_table(require(args, "table", path), (path, "table")), None
+    if "table" in args:
+        raise UnexpectedPayload('"table" and "function" cannot be given together', path=(path, "function"))
+    name = read_table(args["function"], (path, "function"))
+    return name, parse_arguments(args.get("arguments"), (path, "arguments"), budget)
 
 
 def _insert(args: dict[str, Any], path: Path, budget: Budget) -> Insert:
@@ -232,20 +259,21 @@ def _delete(args: dict[str, Any], path: Path, budget: Budget) -> Delete:
 
 def _count(args: dict[str, Any], path: Path, budget: Budget) -> Count:
     refuse_other_keys(args, _COUNT_KEYS, path)
-    table = read_table(require(args, "table", path), (path, "table"))
+    table, arguments = _source(args, path, budget)
     distinct, where = args.get("distinct"), args.get("where")
     return Count(
         table,
         () if distinct is None else parse_column_names(distinct, (path, "distinct"), budget),
         EVERYTHING if where is None else parse_predicate(where, (path, "where"), budget),
         path,
+        arguments,
     )
 
 
 def _aggregate(args: dict[str, Any], path: Path, budget: Budget) -> Aggregate:
     refuse_other_keys(args, _AGGREGATE_KEYS, path)
-    table = read_table(require(args, "table", path), (path, "table"))
-    return Aggregate(table, parse_aggregation(args, path, budget), path)
+    table, arguments = _source(args, path, budget)
+    return Aggregate(table, parse_aggregation(args, path, budget), path, arguments)
 
 
 def _required_where(args: dict[str, Any], path: Path, budget: Budget) -> BooleanExpression:
@@ -275,9 +303,9 @@ _ASSIGNMENTS: dict[str, AssignmentOperator] = {"$set": "set", "values": "set", "
 
 _SEVERAL = ("bulk", "transaction")  # a type may be anything, also what has no hash
 _ENVELOPE_KEYS = frozenset({"type", "args", "version"})
-_SELECT_KEYS = ROWS_KEYS | {"table", "page"}
+_SELECT_KEYS = ROWS_KEYS | {"table", "function", "arguments", "page"}
 _INSERT_KEYS = frozenset({"table", "objects", "on_conflict", "returning"})
 _UPDATE_KEYS = frozenset({"table", "where", "returning", "$default", *_ASSIGNMENTS})
 _DELETE_KEYS = frozenset({"table", "where", "returning"})
-_AGGREGATE_KEYS = AGGREGATION_KEYS | {"table"}
-_COUNT_KEYS = frozenset({"table", "distinct", "where"})
+_AGGREGATE_KEYS = AGGREGATION_KEYS | {"table", "function", "arguments"}
+_COUNT_KEYS = frozenset({"table", "function", "arguments", "distinct", "where"})

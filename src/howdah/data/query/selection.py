@@ -14,7 +14,9 @@ from howdah.data.query.ast import (
     AggregateFunction,
     AggregateOf,
     Aggregation,
+    Arguments,
     ColumnName,
+    ComputedName,
     Entry,
     OrderBy,
     RelatedAggregation,
@@ -37,8 +39,9 @@ from howdah.data.query.search import parse_search
 
 ROWS_KEYS = frozenset({"columns", "where", "order_by", "limit", "offset", "distinct_on", "search"})
 AGGREGATION_KEYS = frozenset({"aggregates", "group_by", "where", "order_by", "limit", "offset"})
-_RELATED_KEYS = ROWS_KEYS | {"name", "alias"}
-_RELATED_AGGREGATION_KEYS = AGGREGATION_KEYS | {"name", "alias"}
+_RELATED_KEYS = ROWS_KEYS | {"name", "alias", "arguments"}
+_RELATED_AGGREGATION_KEYS = AGGREGATION_KEYS | {"name", "alias", "arguments"}
+_COMPUTED_KEYS = frozenset({"name", "alias", "arguments"})
 _FUNCTIONS: dict[str, AggregateFunction] = {name: name for name in get_args(AggregateFunction)}
 _ORDER_KEYS = frozenset({"column", "type", "order", "nulls"})
 
@@ -142,8 +145,10 @@ def parse_plain_columns(value: Any, path: Path, budget: Budget) -> tuple[ColumnN
 
 def plain_column(entry: Entry) -> ColumnName | Wildcard:
     """The entry, which is a column or ``*``. Raises UnexpectedPayload for a relationship."""
-    if isinstance(entry, RelatedRows | RelatedAggregation) or (isinstance(entry, Wildcard) and entry.depth > 1):
+    wide = isinstance(entry, Wildcard) and entry.depth > 1
+    if wide or isinstance(entry, RelatedRows | RelatedAggregation | ComputedName):
         raise UnexpectedPayload("relationships cannot be returned", path=entry.path)
+    assert isinstance(entry, ColumnName | Wildcard)
     return entry
 
 
@@ -165,9 +170,26 @@ def _column(value: Any, path: Path, budget: Budget, nesting: int) -> Entry:
     name = read_name(require(value, "name", path), (path, "name"))
     alias = value.get("alias")
     alias = name if alias is None else check_alias(alias, (path, "alias"))
+    arguments = None
+    if "arguments" in value:
+        arguments = parse_arguments(value["arguments"], (path, "arguments"), budget)
+        if not aggregated and "columns" not in value:
+            refuse_other_keys(value, _COMPUTED_KEYS, path)
+            return ComputedName(name, alias, arguments, path)
     if aggregated:
-        return RelatedAggregation(name, alias, parse_aggregation(value, path, budget, nesting + 1), path)
-    return RelatedRows(name, alias, parse_rows(value, path, budget, nesting + 1), path)
+        return RelatedAggregation(name, alias, parse_aggregation(value, path, budget, nesting + 1), path, arguments)
+    return RelatedRows(name, alias, parse_rows(value, path, budget, nesting + 1), path, arguments)
+
+
+def parse_arguments(value: Any, path: Path, budget: Budget) -> Arguments:
+    """What a function is given: an object, or a list in the order of its arguments; nothing for null."""
+    if value is None:
+        value = {}
+    if not isinstance(value, dict | list):
+        raise expected("Object or Array", value, path)
+    for _ in value:
+        budget.spend(path)
+    return Arguments(value, path)
 
 
 def _order_by(value: Any, path: Path, budget: Budget) -> tuple[OrderBy, ...]:

@@ -161,7 +161,7 @@ class _Walk:
                 self.columns(value)
             elif key == "objects":
                 self.rows(value)
-            elif key in _WRITTEN:
+            elif key in _WRITTEN or (key == "arguments" and type(value) is dict):
                 self.row(value)
             elif key == "page":
                 self.page(value)

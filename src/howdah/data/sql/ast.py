@@ -180,11 +180,11 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Invoke:
-    """A function of the database's own catalog, by schema (quoted) and name."""
+    """A function of the database's own catalog; arguments may have names."""
 
     schema: str
     function: str
-    arguments: tuple[Expression, ...]
+    arguments: tuple[tuple[str | None, Expression], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +278,14 @@ class SelectSource:
 
 
 @dataclass(frozen=True, slots=True)
+class FunctionSource:
+    """The rows a function returns under an alias."""
+
+    function: Invoke
+    alias: str
+
+
+@dataclass(frozen=True, slots=True)
 class WithSource:
     """What a WITH of the statement calls ``name``."""
 
@@ -301,7 +309,7 @@ class KeyedSource:
     keys: Unnested
 
 
-Source: TypeAlias = "TableSource | SelectSource | WithSource | KeyedSource"
+Source: TypeAlias = "TableSource | SelectSource | FunctionSource | WithSource | KeyedSource"
 
 # Statements.
 
@@ -394,4 +402,11 @@ class Writing:
     select: Select
 
 
-Tree: TypeAlias = "Select | Writing"
+@dataclass(frozen=True, slots=True)
+class Effectful:
+    """A select from a function that may change something."""
+
+    select: Select
+
+
+Tree: TypeAlias = "Select | Writing | Effectful"

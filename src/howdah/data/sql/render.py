@@ -21,8 +21,10 @@ from howdah.data.sql.ast import (
     Connected,
     CountDistinct,
     Delete,
+    Effectful,
     Exists,
     Expression,
+    FunctionSource,
     Insert,
     Invoke,
     KeyedSource,
@@ -54,11 +56,14 @@ from howdah.data.sql.statement import Statement, Value
 def render(tree: Tree) -> Statement:
     """The text of the tree, its values as ``$1`` to ``$n``."""
     writer = _Writer()
-    if isinstance(tree, Select):
-        _select(tree, writer)
-    else:
-        _writing(tree, writer)
-    return Statement("".join(writer.parts), tuple(writer.values), isinstance(tree, Writing))
+    match tree:
+        case Select():
+            _select(tree, writer)
+        case Effectful(select):
+            _select(select, writer)
+        case Writing():
+            _writing(tree, writer)
+    return Statement("".join(writer.parts), tuple(writer.values), not isinstance(tree, Select))
 
 
 class _Writer:
@@ -151,6 +156,10 @@ def _source(source: Source, writer: _Writer) -> None:
             writer.syntax("(")
             _select(select, writer)
             writer.syntax(") AS ")
+            writer.name(alias)
+        case FunctionSource(function, alias):
+            _invoke(function, writer)
+            writer.syntax(" AS ")
             writer.name(alias)
         case WithSource(name):
             writer.name(name)
@@ -252,6 +261,21 @@ def _only(only: Expression | None, writer: _Writer) -> None:
         writer.syntax(")")
 
 
+def _invoke(call: Invoke, writer: _Writer) -> None:
+    writer.name(call.schema)
+    writer.syntax(".")
+    writer.name(call.function)
+    writer.syntax("(")
+    for index, (name, argument) in enumerate(call.arguments):
+        if index:
+            writer.syntax(", ")
+        if name is not None:
+            writer.name(name)
+            writer.syntax(" => ")
+        _expression(argument, writer)
+    writer.syntax(")")
+
+
 def _expressions(expressions: tuple[Expression, ...], separator: str, writer: _Writer) -> None:
     for index, expression in enumerate(expressions):
         if index:
@@ -303,13 +327,8 @@ def _expression(expression: Expression, writer: _Writer) -> None:
             _expressions(arguments, ", ", writer)
             writer.syntax(")")
             _only(only, writer)
-        case Invoke(schema, name, arguments):
-            writer.syntax(schema)
-            writer.syntax(".")
-            writer.name(name)
-            writer.syntax("(")
-            _expressions(arguments, ", ", writer)
-            writer.syntax(")")
+        case Invoke():
+            _invoke(expression, writer)
         case CountDistinct(operands):
             writer.syntax("count(DISTINCT ROW(")
             _expressions(operands, ", ", writer)

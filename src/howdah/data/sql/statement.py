@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from howdah.data.errors import MissingSessionVariable, ParseFailed, Path
-from howdah.data.sql.encode import Encoding, encode, encode_list
+from howdah.data.sql.encode import Encoding, encode, encode_list, to_json
 from howdah.session import ROLE_HEADER, Session
 
 MOST_SHOWN = 20
@@ -68,7 +68,12 @@ class SessionVariable:
     name: str
 
 
-Value = typing.Union[Literal, SessionVariable]  # noqa: UP007 - `|` would read as an operator on our Literal here
+@dataclass(frozen=True, slots=True)
+class SessionVariables:
+    """All that a session has, its role among it, as an object of JSON."""
+
+
+Value = typing.Union[Literal, SessionVariable, SessionVariables]  # noqa: UP007 - `|` would read as an operator on our Literal here
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +109,8 @@ def _bound(parameter: Value, session: Session, values: Sequence[Any]) -> bytes |
         parameter.check(value)
         encode_ = encode_list if parameter.many else encode
         return encode_(value, parameter.encoding, parameter.path)
+    if isinstance(parameter, SessionVariables):
+        return to_json({**session.variables, ROLE_HEADER: session.role}).encode()
     assert isinstance(parameter, SessionVariable)
     variable = session.role if parameter.name == ROLE_HEADER else session.variables.get(parameter.name)
     if variable is None:

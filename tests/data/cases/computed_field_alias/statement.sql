@@ -1,0 +1,2 @@
+SELECT coalesce(json_agg("r1".*), '[]') FROM (SELECT "public"."author_label"("t1".*) AS "label",
+"public"."author_label"("t1".*, $1::text) AS "loud" FROM "public"."author" AS "t1" ORDER BY "t1"."id") AS "r1"

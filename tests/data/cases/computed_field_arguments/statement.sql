@@ -1,0 +1,2 @@
+SELECT coalesce(json_agg("r1".*), '[]') FROM (SELECT "t1"."id", "public"."author_label"("t1".*, $1::text,
+$2::text) AS "label" FROM "public"."author" AS "t1" ORDER BY "t1"."id") AS "r1"

@@ -1,0 +1,2 @@
+SELECT coalesce(json_agg("r1".*), '[]') FROM (SELECT "t1"."id", "public"."author_secret"("t1".*) AS "whisper"
+FROM "public"."author" AS "t1" ORDER BY "t1"."id") AS "r1"

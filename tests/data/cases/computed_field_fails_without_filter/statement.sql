@@ -1,0 +1,2 @@
+SELECT coalesce(json_agg("r1".*), '[]') FROM (SELECT "t1"."id" FROM "public"."author" AS "t1" WHERE
+("public"."author_inverse"("t1".*) < $1::numeric) ORDER BY "t1"."id") AS "r1"

@@ -1,0 +1,3 @@
+SELECT coalesce(json_agg("r1".*), '[]') FROM (SELECT "t1"."id", "t1"."title" FROM
+"public"."search_article"($1::text) AS "t1" WHERE (("t1"."published" = true) OR ("t1"."author_id" =
+$2::integer))) AS "r1"
