@@ -126,6 +126,15 @@ def test_every_kind_of_relation_is_found(database: str) -> None:
     assert tables[TableName("public", "columnless")].columns == ()
 
 
+def test_a_foreign_table_that_nothing_can_read_is_none(database: str) -> None:
+    """A wrapper without a handler, as replication tools leave them, does not keep everything else from being found."""
+    schema = """
+        create foreign data wrapper nothing; create server nowhere foreign data wrapper nothing;
+        create foreign table unreadable (id int) server nowhere; create table readable (id int);
+    """
+    assert list(found(database, schema).tables) == [TableName("public", "readable")]
+
+
 def test_an_expression_of_a_view_is_not_written_unless_a_trigger_does(database: str) -> None:
     """Postgres writes columns through a view and nothing else; what a trigger makes of a value is its business."""
     schema = """

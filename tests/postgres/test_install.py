@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import secrets
 from collections.abc import Iterator
@@ -226,6 +227,20 @@ def test_an_owner_with_createrole_is_enough(cluster: Cluster, database: str, use
                 return await connection.submit("select to_json(current_user::text)")
 
     assert json.loads(run(scenario())) == api_role(name_of(database))
+
+
+def test_tables_of_a_user_called_howdah_are_not_among_ours(cluster: Cluster, database: str) -> None:
+    """Whatever connects as that user (a service, psql) makes and finds its tables in public."""
+    with contextlib.suppress(psycopg.errors.DuplicateObject):
+        cluster.execute("create role howdah login createrole")
+    cluster.execute(sql.SQL("alter database {} owner to howdah").format(sql.Identifier(name_of(database))))
+    cluster.execute("grant create on schema public to howdah", database=name_of(database))
+    dsn = as_user(database, "howdah")
+    run(installed(dsn))
+    with psycopg.connect(dsn) as connection:
+        connection.execute("create table thing (id int)")
+        found = connection.execute("select relnamespace::regnamespace::text from pg_class where relname = 'thing'")
+        assert found.fetchall() == [("public",)]
 
 
 def test_a_user_who_may_not_make_a_schema_is_told(database: str, user: str) -> None:

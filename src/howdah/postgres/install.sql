@@ -284,6 +284,15 @@ begin
 end
 $body$;
 
+-- A user of the schema's name would find this schema first, by "$user", and make tables in it: services, psql, anybody.
+do $$
+begin
+  if session_user = 'howdah' then
+    execute format('alter role howdah in database %I set search_path = public', current_database());
+  end if;
+end
+$$;
+
 insert into howdah.installation (version) values (5)
 on conflict (only_row) do update set version = greatest(howdah.installation.version, excluded.version);
 

@@ -64,7 +64,13 @@ select json_build_object(
     from pg_class c
     join pg_namespace n on n.oid = c.relnamespace
     left join marks m on m.oid = c.oid
-    where c.relkind in ('r', 'p', 'v', 'm', 'f')
+    where (c.relkind in ('r', 'p', 'v', 'm') or c.relkind = 'f' and exists (
+        -- One whose wrapper has no handler can be neither read nor asked about.
+        select from pg_foreign_table ft
+        join pg_foreign_server fs on fs.oid = ft.ftserver
+        join pg_foreign_data_wrapper w on w.oid = fs.srvfdw
+        where ft.ftrelid = c.oid and w.fdwhandler <> 0
+      ))
       and n.nspname not like 'pg\_%' and n.nspname not in ('information_schema', 'howdah')
   )
 )
