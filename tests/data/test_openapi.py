@@ -292,6 +292,16 @@ def test_a_preset_is_neither_asked_for_nor_offered() -> None:
     assert {"editor_id", "title"} & properties("article.set") == {"title"}
 
 
+def test_computed_fields_are_named_like_columns() -> None:
+    """Those that the role may read: in what is asked for, in conditions and orders, and in what is answered."""
+    assert {"label", "inverse"} <= properties("author") & properties("author.where")
+    assert "whisper" not in json.dumps(document("user"))
+    validator("author.select").validate(
+        {"columns": ["label"], "where": {"label": {"$like": "A%"}}, "order_by": "-label"}
+    )
+    assert not validator("author.count").is_valid({"distinct": ["label"]})
+
+
 def test_a_row_or_what_it_refers_to() -> None:
     """Of a column that may not be missing and the row nested in its place there must be one."""
     rating = validator("rating.insert", "admin")

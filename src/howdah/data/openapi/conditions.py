@@ -40,8 +40,8 @@ def write_where(usable: UsableTable, draft: Draft) -> None:
     where = ref(f"{usable.key}.where")
     several = list_of(where, most=draft.longest_list)
     properties: dict[str, Schema] = {"$and": several, "$or": several, "$not": where, "$exists": ref("exists")}
-    same = Counter(column.type for column in usable.columns.values())
-    for name, column in usable.columns.items():
+    same = Counter(column.type for column in usable.named.values())
+    for name, column in usable.named.items():
         if is_plain_key(name):
             alike = same[column.type] > 1 and is_comparable(column.type)
             properties[name] = ref(_about_alike(usable, column, draft) if alike else _about(column.type, draft))
@@ -78,7 +78,7 @@ def _about_alike(usable: UsableTable, column: Column, draft: Draft) -> str:
     """The same, with operators that compare the table's columns of the type with each other."""
     key = f"{usable.key}.where.{draft.type_key(column.type)}"
     if key not in draft.components:
-        names = one_of_these(name for name, other in usable.columns.items() if other.type == column.type)
+        names = one_of_these(name for name, other in usable.named.items() if other.type == column.type)
         draft.components[key] = _comparison(key, column.type, dict.fromkeys(_BETWEEN_COLUMNS, names), draft)
     return key
 

@@ -66,9 +66,9 @@ SHARED: Final[dict[str, Schema]] = {
 def write_rows(usable: UsableTable, draft: Draft) -> None:
     """The components of what is selected from a table, and of the rows that are answered."""
     related = list(draft.viewpoint.related(usable))
-    columns = {name: _leaves(column, draft) for name, column in usable.columns.items()}
+    columns = {name: _leaves(column, draft) for name, column in usable.named.items()}
     told = {
-        name: _described(schema, draft.viewpoint.told(usable.columns[name].comment, usable))
+        name: _described(schema, draft.viewpoint.told(usable.named[name].comment, usable))
         for name, schema in columns.items()
     }
     draft.components[usable.key] = _described(closed(told), draft.viewpoint.told(usable.table.comment, usable))
@@ -80,7 +80,7 @@ def write_rows(usable: UsableTable, draft: Draft) -> None:
             "additionalProperties": {"type": ["object", "array", "null"], "items": {}},
             "description": "A row and its related rows, which may go by other names.",
         }
-    names = [name for name in usable.columns if not name.startswith("*")]
+    names = [name for name in usable.named if not name.startswith("*")]
     draft.components[f"{usable.key}.column"] = one_of_these([*names, *_WILDCARDS])
     entries = [ref(f"{usable.key}.column")]
     for relationship, target, permission in related:
@@ -207,10 +207,10 @@ def _nested(relationship: Relationship, target: UsableTable, draft: Draft) -> Sc
 
 def _write_order(usable: UsableTable, draft: Draft) -> None:
     """What rows can be ordered by: their columns, and those of the one row that an object relationship leads to."""
-    names = list(_comparable(usable.columns))
+    names = list(_comparable(usable.named))
     for relationship, target, _ in draft.viewpoint.related(usable):
         if relationship.kind == "object":
-            names += [f"{relationship.name}.{name}" for name in _comparable(target.columns) if "." not in name]
+            names += [f"{relationship.name}.{name}" for name in _comparable(target.named) if "." not in name]
     if not names:
         return
     terms = [sign + name for name in names for sign in ("+", "-", "") if sign or not name.startswith(("+", "-"))]

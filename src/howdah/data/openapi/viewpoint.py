@@ -38,6 +38,11 @@ class UsableTable:
         """The columns that the role may read."""
         return {} if self.permissions.select is None else self.permissions.select.columns
 
+    @property
+    def named(self) -> Mapping[str, Column]:
+        """The columns, and the computed fields that are asked for, compared and sorted by like one."""
+        return {} if self.permissions.select is None else self.permissions.select.comparable
+
 
 @dataclass(frozen=True, slots=True)
 class Viewpoint:

@@ -167,7 +167,7 @@ def _write_written(usable: UsableTable, draft: Draft) -> None:
 def _returning(usable: UsableTable, draft: Draft) -> dict[str, Schema]:
     if "select" not in usable.operations:
         return {}
-    names = one_of_these([*[name for name in usable.columns if not name.startswith("*")], "*"])
+    names = one_of_these([*[name for name in usable.named if not name.startswith("*")], "*"])
     key = f"{usable.key}.returning"
     draft.components[key] = any_of([one_of_these(["*"]), list_of(names, most=draft.longest_list), NULL])
     return {"returning": ref(key)}
