@@ -47,6 +47,7 @@ CHECKS: Final = [
 # What JSON Schema cannot say, or what is in the tables decides. Nothing else that the document admits may be refused.
 ONLY_POSTGRES_KNOWS: Final = {"constraint-violation", "permission-error", "postgres-error"}
 BEYOND_SCHEMAS: Final = (
+    "type does not have this operator",  # of an extension in a schema that Postgres does not search
     "is asked for twice",
     "is assigned twice",
     "an alias has at most 63 bytes",
