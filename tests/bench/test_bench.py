@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+SHORT = ["--only=grid", "--rounds=1", "--seconds=1", "--connections=4", "--workers=1"]
 ROOT = Path(__file__).parents[2]
 
 
@@ -18,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 def test_the_bench_compares_each_query_with_pgbench() -> None:
     """One short round of every query: requests were answered, none failed, and pgbench ran the same statement."""
     told = subprocess.run(
-        [sys.executable, "-m", "bench.run", *"--only grid --rounds 1 --seconds 1 --connections 4 --workers 1".split()],
+        [sys.executable, "-m", "bench.run", *SHORT],
         cwd=ROOT,
         env={name: value for name, value in os.environ.items() if not name.startswith(("HOWDAH_", "DATABASE_URL"))},
         capture_output=True,
