@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from howdah.data.catalog.access import NO_PERMISSIONS
+from howdah.data.catalog.access import NO_PERMISSIONS, is_told_the_truth
 from howdah.data.catalog.condition import TRUE, AllOf, AnyOf, Behind, Condition, Negation, RowExists
 from howdah.data.catalog.model import Relationship, Table
 from howdah.data.errors import NotSupported, Path, UnexpectedPayload
@@ -261,14 +261,27 @@ class _Building:
 
 
 def _relationship(name: str, table: Table, scope: Scope) -> Relationship | None:
-    """The relationship, if the role may insert what it leads to: to others it is a column that does not exist (R59)."""
+    """The relationship, if the role may insert what it leads to and give the columns that it sets.
+
+    To others it is a column that does not exist: an error about those columns would tell their names (R59).
+    """
     relationship = table.relationships.get(name)
     if relationship is None:
         return None
-    permission = scope.tables[relationship.target].permissions.get(scope.role, NO_PERMISSIONS).insert
+    target = scope.tables[relationship.target]
+    permission = target.permissions.get(scope.role, NO_PERMISSIONS).insert
     if permission is None or (permission.backend_only and not scope.backend):
         return None
-    return relationship
+    if is_told_the_truth(scope.role):
+        return relationship
+    given = {theirs for _, theirs in relationship.mapping}
+    if relationship.refers:
+        own = table.permissions.get(scope.role, NO_PERMISSIONS).insert
+        if own is None:
+            return None
+        permission, given = own, {ours for ours, _ in relationship.mapping}
+    writable = {column.name for column in permission.columns.values()}
+    return relationship if writable >= given else None
 
 
 def _is_of_relationship(entry: Entry) -> bool:

@@ -65,9 +65,9 @@ def fill(template: Mapping[str, Any], arguments: Mapping[str, Any], path: Path, 
             value = arguments[name]
             if textual and slot == "number" and isinstance(value, str) and value.isascii() and value.isdigit():
                 return int(value)
-            return value
+            return _copied(value)
         if "default" in hole:
-            return hole["default"]
+            return _copied(hole["default"])
         raise ParseFailed(f'the argument "{name}" is missing', path=path)
 
     filled = _Filling(argument).request(template, None)
@@ -203,17 +203,21 @@ class _Filling:
         return [self.inside(item) for item in value] if isinstance(value, list) else value
 
     def fixed(self, value: Any, path: Path, *, but: str | None = None) -> Any:
-        """What no argument may change: as it is. Raises UnexpectedPayload when there is a parameter in it."""
+        """What no argument may change: a copy. Raises UnexpectedPayload when there is a parameter in it."""
         if _is_hole(value):
             raise UnexpectedPayload("a parameter stands for a value, and here is none", path=path)
         if isinstance(value, Mapping):
-            for key, item in value.items():
-                if key != but:
-                    self.fixed(item, (path, key))
-        elif isinstance(value, list):
-            for index, item in enumerate(value):
-                self.fixed(item, (path, index))
+            return {key: item if key == but else self.fixed(item, (path, key)) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.fixed(item, (path, index)) for index, item in enumerate(value)]
         return value
+
+
+def _copied(value: Any) -> Any:
+    """The same with objects and lists of its own: whoever carries a request out may change it, never the template."""
+    if isinstance(value, Mapping):
+        return {key: _copied(item) for key, item in value.items()}
+    return [_copied(item) for item in value] if isinstance(value, list) else value
 
 
 def _is_hole(value: Any) -> bool:
