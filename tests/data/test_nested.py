@@ -16,7 +16,7 @@ from tests.support import Cluster, run
 
 from howdah.data.catalog.model import Catalog
 from howdah.data.catalog.resolve import resolve
-from howdah.data.errors import CheckFailed, DataError, PermissionDenied
+from howdah.data.errors import CheckFailed, PermissionDenied
 from howdah.data.execute.nested import Part, insert_nested, render_nested
 from howdah.data.plan import plan, plan_nested
 from howdah.data.query.ast import Insert, Transaction

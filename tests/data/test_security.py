@@ -10,6 +10,7 @@ import pytest
 from tests.support import Cluster, run
 
 from howdah.data.execute import Answer, Engine
+from howdah.data.query.address import TemplateAddress
 from howdah.project.sections import DatabaseSection, DataSection
 from howdah.session import ADMIN, Session
 
@@ -370,3 +371,76 @@ def test_a_bulk_that_fails_at_its_end_has_done_nothing(changed: str) -> None:
         assert await ask(engine, ADMIN, "count", table="article") == before
 
     with_engine(changed, scenario)
+
+
+# -- templates, references and functions -------------------------------------------------------------------------------
+
+
+def test_fixed_words_of_a_template_stay_its_authors(database: str) -> None:
+    """What a template looks for is never replaced by what an earlier caller sent, for any role (R63)."""
+    template = {
+        "type": "select",
+        "args": {
+            "table": "letter",
+            "columns": ["id"],
+            "search": {"query": "open", "columns": ["body"]},
+            "where": {"body": {"$ne": {"param": "not"}}},
+        },
+    }
+    calls = [
+        *LETTER_CALLS,
+        permission("select", "letter", role="other", columns=["id", "body"], filter={}),
+        {"type": "create_query_template", "args": {"name": "words", "template": template}},
+    ]
+
+    async def scenario(engine: Engine) -> None:
+        assert (await engine.answer(json.dumps({"type": "bulk", "args": calls}).encode(), ADMIN)).status == 200
+        for session in (USER, USER, Session("other"), Session("other"), USER):
+            for words in ("x", "zebra", "x"):
+                answer = await ask(engine, session, "execute_query_template", name="words", args={"not": words})
+                assert answer == Answer(200, b'[{"id":1}]'), (session.role, words)
+
+    with_engine(database, scenario)
+
+
+def test_references_lead_to_no_more_than_a_request_may_have(unchanged: str) -> None:
+    """Neither a list by reference nor all references of one query are longer than what could be sent (R65)."""
+
+    async def scenario(engine: Engine) -> None:
+        first = {"type": "select", "args": {"table": "article", "columns": ["id"], "order_by": "id"}}
+        for members, status in (("0[*].id", 400), ("0[0].id", 200)):
+            operand = {"$eq": {"$ref": members}} if status == 200 else {"$in": {"$ref": members}}
+            then = {"type": "count", "args": {"table": "article", "where": {"id": operand}}}
+            body = json.dumps({"type": "transaction", "args": [first, then]}).encode()
+            assert (await engine.answer(body, ADMIN)).status == status
+
+    with_engine(unchanged, scenario, DataSection(max_list=3))
+
+
+def test_a_function_that_changes_something_is_neither_counted_nor_called_by_get(database: str) -> None:
+    """VOLATILE functions run neither among reads, which may be asked twice, nor behind GET, which sites forge (R52)."""
+    sql = """
+        create table entry (id serial primary key);
+        create function enter() returns setof entry volatile language sql security definer
+          as 'insert into public.entry default values returning *';
+    """
+    template = {"type": "select", "args": {"function": "enter", "columns": ["id"]}}
+    calls = [
+        {"type": "run_sql", "args": {"sql": sql}},
+        {"type": "track_table", "args": "entry"},
+        {"type": "track_function", "args": {"function": "enter", "configuration": {"exposed_as": "query"}}},
+        permission("select", "entry", columns=["id"], filter={}, allow_aggregations=True),
+        {"type": "create_query_template", "args": {"name": "enter", "template": template}},
+    ]
+
+    async def scenario(engine: Engine) -> None:
+        assert (await engine.answer(json.dumps({"type": "bulk", "args": calls}).encode(), ADMIN)).status == 200
+        assert (await ask(engine, USER, "count", function="enter")).status == 400
+        assert (await ask(engine, USER, "aggregate", function="enter", aggregates={"n": {"count": "*"}})).status == 400
+        for _ in range(2):  # the second time the statement is known
+            got = await engine.answer(b"{}", USER, TemplateAddress("enter", textual=True, only_reading=True))
+            assert got.status == 405
+            assert (await engine.answer(b"{}", USER, TemplateAddress("enter"))).status == 200
+        assert await ask(engine, USER, "count", table="entry") == Answer(200, b'{"count":2}')
+
+    with_engine(database, scenario)

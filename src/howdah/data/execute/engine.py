@@ -13,7 +13,7 @@ from howdah.data.catalog import store
 from howdah.data.catalog.enums import enum_values
 from howdah.data.catalog.model import Catalog, Table
 from howdah.data.compile import compile_plan
-from howdah.data.errors import AccessDenied, DataError, map_database_error
+from howdah.data.errors import AccessDenied, DataError, MethodNotAllowed, map_database_error
 from howdah.data.execute.administration import Administration
 from howdah.data.execute.documents import Document, Documents
 from howdah.data.execute.enums import EnumsNotRefreshed, may_write, names_of_enums
@@ -24,6 +24,7 @@ from howdah.data.execute.remembered import Remembered, Shape, Statements
 from howdah.data.execute.transaction import carry_out, prepare_transaction
 from howdah.data.execute.trial import Trial
 from howdah.data.plan import Plan, Standpoint, plan, plan_nested, standpoint
+from howdah.data.plan.functions import changes_something
 from howdah.data.query.address import Address, TemplateAddress, place_in_args, with_envelope
 from howdah.data.query.ast import (
     Bulk,
@@ -312,13 +313,18 @@ class Engine:
             value = expand(value, self._templates, textual=address.textual, only_reading=address.only_reading)
         else:
             value = expand(value, self._templates)
+        only_reading = isinstance(address, TemplateAddress) and address.only_reading
         shaped, remembered = self._look_up(value, session)
         if shaped is not None and remembered is not None:
+            if only_reading and remembered.statement.writes:
+                raise _changes_something()
             answer = await self._submit(remembered, remembered.statement, session, values=_values(shaped))
             if remembered.statement.writes and (remembered.table is None or remembered.table in self._enums):
                 await self._refresh_enums()
             return answer
         request = parse_request(value, self._limits, self._templates)
+        if only_reading and changes_something(request, self.catalog.functions):
+            raise _changes_something()
         answer = await self._carry_out(request, value, shaped, session)
         if may_write(request, self._enums, self.catalog):
             await self._refresh_enums()
@@ -430,7 +436,7 @@ class Engine:
             return await self._submit(query, statement, session, within=submitter, catalog=catalog)
 
         prepared = prepare_transaction(transaction, lambda query, kept: self._compiled(query, session, catalog, kept))
-        return await carry_out(prepared, submit)
+        return await carry_out(prepared, submit, self._limits)
 
     async def _refresh_enums(self) -> None:
         """Every process knows the values that enum tables have now. What fails is left for the next reload."""
@@ -507,6 +513,10 @@ class Engine:
                     return await self._submit(request, statement, session, within=connection, catalog=catalog)
 
                 return await administration.as_role(submit)
+
+
+def _changes_something() -> MethodNotAllowed:
+    return MethodNotAllowed("the query template calls a function that may change something: send it with POST")
 
 
 def _values(shaped: Shaped) -> list[Any]:

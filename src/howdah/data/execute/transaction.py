@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias
 from howdah.data.errors import ReferenceFailed
 from howdah.data.execute.nested import Several
 from howdah.data.query.ast import ColumnName, Delete, Insert, Query, Transaction, Update
+from howdah.data.query.limits import DEFAULT_LIMITS, Limits
 from howdah.data.query.references import Reference, needed_column, read_value, resolve_reference
 from howdah.data.sql.statement import Literal, Statement, Value
 
@@ -22,6 +23,9 @@ Prepare: TypeAlias = Callable[[Query, tuple[ColumnName, ...]], Statement | Sever
 
 Submit: TypeAlias = Callable[[Query, Statement | Several], Awaitable[bytes]]
 """What the statement of a query answers. Raises DataError."""
+
+MOST_REFERRED: Final = 2**20
+"""Characters that the references of one query may lead to: about what a body may have."""
 
 _DECODER: Final = json.JSONDecoder(parse_float=Decimal)
 _WRITTEN: Final = frozenset({"objects", "$set", "values", "$inc", "$mul", "arguments"})
@@ -63,16 +67,22 @@ def prepare_transaction(transaction: Transaction, prepare: Prepare) -> tuple[Ope
     return tuple(operations)
 
 
-async def carry_out(operations: tuple[Operation, ...], submit: Submit) -> bytes:
+async def carry_out(operations: tuple[Operation, ...], submit: Submit, limits: Limits = DEFAULT_LIMITS) -> bytes:
     """The answers of the operations, as a list. Raises DataError."""
     answers: list[bytes] = []
     results: dict[int, Any] = {}
 
-    def look_up(reference: Reference) -> Any:
-        return resolve_reference(reference, results[reference.index], operations[reference.index].query)
+    found: dict[tuple[Any, ...], tuple[Any, int]] = {}
+
+    def look_up(reference: Reference) -> tuple[Any, int]:
+        key = (reference.index, reference.steps)
+        if key not in found:
+            value = resolve_reference(reference, results[reference.index], operations[reference.index].query)
+            found[key] = value, _weight(value)
+        return found[key]
 
     for place, operation in enumerate(operations):
-        answer = await submit(operation.query, _filled(operation, look_up))
+        answer = await submit(operation.query, _filled(operation, look_up, limits.list_length))
         if operation.referred:
             text = answer.decode()
             if operation.keeps:
@@ -118,15 +128,46 @@ def _references(statement: Statement | Several) -> list[Reference]:
     return found
 
 
-def _filled(operation: Operation, look_up: Callable[[Reference], Any]) -> Statement | Several:
-    """The operation's statement with what its references lead to."""
+def _weight(value: Any) -> int:
+    """About how many characters the value has as text."""
+    if isinstance(value, str):
+        return len(value) + 1
+    if isinstance(value, dict):
+        return sum([len(key) + _weight(item) for key, item in value.items()], 1)
+    return sum(map(_weight, value), 1) if isinstance(value, list) else 8
+
+
+def _filled(
+    operation: Operation, look_up: Callable[[Reference], tuple[Any, int]], longest_list: int
+) -> Statement | Several:
+    """The operation's statement with what its references lead to. Raises ReferenceFailed, for too much of it as well.
+
+    Otherwise a short request could have as many long lists as it has room for references (R65).
+    """
+    taken = 0
+
+    def take(reference: Reference) -> Any:
+        nonlocal taken
+        value, weight = look_up(reference)
+        if isinstance(value, list) and len(value) > longest_list:
+            raise ReferenceFailed(
+                f'the reference "{reference}" leads to a list of {len(value)}; a list has at most'
+                f" {longest_list} elements",
+                path=reference.path,
+            )
+        taken += weight
+        if taken > MOST_REFERRED:
+            raise ReferenceFailed(
+                f"the references of one query lead to more than {MOST_REFERRED} characters", path=reference.path
+            )
+        return value
 
     def fill(parameter: Value) -> Value:
         if not isinstance(parameter, Literal):
             return parameter
         if isinstance(parameter.value, Reference):
             reference = parameter.value
-            value = look_up(reference)
+            value = take(reference)
             if value is None and not _is_written(parameter, operation.query):
                 raise ReferenceFailed(
                     f'the reference "{reference}" leads to null, which cannot be compared with', path=reference.path
@@ -135,7 +176,7 @@ def _filled(operation: Operation, look_up: Callable[[Reference], Any]) -> Statem
                 raise ReferenceFailed(f'the reference "{reference}" does not lead to a list', path=reference.path)
             return replace(parameter, value=value)
         if parameter.many and isinstance(parameter.value, list):
-            members = [look_up(item) if isinstance(item, Reference) else item for item in parameter.value]
+            members = [take(item) if isinstance(item, Reference) else item for item in parameter.value]
             return replace(parameter, value=members)
         return parameter
 

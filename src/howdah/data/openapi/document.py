@@ -69,7 +69,7 @@ def describe(
     executable = list(permitted(templates, catalog, viewpoint))
     write_envelopes(draft, [template.name for template, _ in executable])
     for template, queries in executable:
-        found = path_of(template, queries, draft)
+        found = path_of(template, queries, catalog, draft)
         if found is not None:
             paths[_PREFIX + found[0]] = found[1]
     if viewpoint.is_admin:

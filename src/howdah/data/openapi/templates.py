@@ -14,11 +14,12 @@ from howdah.data.openapi.exchange import answer_to, exchange
 from howdah.data.openapi.schema import Schema, closed, nullable
 from howdah.data.openapi.viewpoint import Viewpoint
 from howdah.data.plan import plan, plan_nested
+from howdah.data.plan.functions import changes_something
 from howdah.data.plan.scope import BACKEND_VARIABLE
 from howdah.data.query.address import is_sendable
 from howdah.data.query.ast import Query
 from howdah.data.query.parse import check_template
-from howdah.data.query.template import Slot, only_reads, parameters
+from howdah.data.query.template import Slot, parameters
 from howdah.session import Session
 
 _SLOTS: Final[dict[Slot | None, Schema]] = {
@@ -47,7 +48,9 @@ def permitted(
         yield template, queries
 
 
-def path_of(template: QueryTemplate, queries: tuple[Query, ...], draft: Draft) -> tuple[str, dict[str, Any]] | None:
+def path_of(
+    template: QueryTemplate, queries: tuple[Query, ...], catalog: Catalog, draft: Draft
+) -> tuple[str, dict[str, Any]] | None:
     """The template's address with its operations; None when its name cannot be in one."""
     if not is_sendable(template.name):
         return None
@@ -59,7 +62,7 @@ def path_of(template: QueryTemplate, queries: tuple[Query, ...], draft: Draft) -
         answer = answer_to(queries[0], draft)
     said = {"summary": template.comment or f"The query template {template.name}"}
     operations = {"post": {**said, **exchange(answer, closed(arguments, required))}}
-    if only_reads(template.query):
+    if not any(changes_something(query, catalog.functions) for query in queries):
         in_address = [
             {"name": name, "in": "query", "required": name in required, "schema": {"type": "string"}}
             for name in written

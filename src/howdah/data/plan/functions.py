@@ -5,21 +5,33 @@ Rows that a function returns obey the role's select permission for their table, 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from howdah.data.catalog.access import NO_PERMISSIONS, find_function, is_told_the_truth, not_callable
 from howdah.data.catalog.function import invoke
-from howdah.data.catalog.model import ComputedField, SelectPermission, Table
+from howdah.data.catalog.model import ComputedField, Function, SelectPermission, Table
 from howdah.data.errors import NotSupported, Path, UnexpectedPayload
 from howdah.data.plan.outputs import cast_of
 from howdah.data.plan.scope import Scope
 from howdah.data.plan.values import ComputedOutput, Relation, Returned
-from howdah.data.query.ast import Aggregate, Arguments, Count, RelatedAggregation, RelatedRows, Select
+from howdah.data.query.ast import (
+    Aggregate,
+    Arguments,
+    Bulk,
+    Count,
+    RelatedAggregation,
+    RelatedRows,
+    Request,
+    Select,
+    TableName,
+)
 
 
 def plan_source(query: Select | Count | Aggregate, scope: Scope) -> tuple[Relation, Table, SelectPermission, bool]:
     """What the query reads rows from, their table, what the role may read of it, and whether reading changes something.
 
     Raises PermissionDenied, NotExists, UnexpectedPayload and ParseFailed (arguments), and NotSupported (the number of
-    what a mutation returns).
+    what a function returns that may change something: numbers are only ever read).
     """
     if query.arguments is None:
         table, permissions = scope.table(query.table, "select", query.path)
@@ -31,11 +43,23 @@ def plan_source(query: Select | Count | Aggregate, scope: Scope) -> tuple[Relati
     allowed = function.exposed_as == "query" or scope.role in function.roles or is_told_the_truth(scope.role)
     if permission is None or not allowed:
         raise not_callable(query.table, scope.role, path)
-    if function.exposed_as == "mutation" and not isinstance(query, Select):
+    if function.routine.volatile and not isinstance(query, Select):
         raise NotSupported(f'function "{query.table}" changes something: it can only be selected from', path=path)
     invoked = invoke(function.routine, query.arguments.values, query.arguments.path)
     returned = Returned(invoked, table.name, function.single)
     return returned, table, permission, function.routine.volatile
+
+
+def changes_something(request: Request, functions: Mapping[TableName, Function]) -> bool:
+    """Whether any part of the request writes, or calls a function that may."""
+    match request:
+        case Bulk(requests=requests):
+            return any(changes_something(one, functions) for one in requests)
+        case Select() | Count() | Aggregate():
+            function = None if request.arguments is None else functions.get(request.table)
+            return function is not None and function.routine.volatile
+        case _:
+            return True
 
 
 def refuse_arguments(entry: RelatedRows | RelatedAggregation) -> None:

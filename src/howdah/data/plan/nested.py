@@ -12,7 +12,24 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from howdah.data.catalog.access import NO_PERMISSIONS, is_told_the_truth
-from howdah.data.catalog.condition import TRUE, AllOf, AnyOf, Behind, Condition, Negation, RowExists
+from howdah.data.catalog.condition import (
+    TRUE,
+    AllOf,
+    Among,
+    AmongArray,
+    AnyOf,
+    Behind,
+    Cast,
+    ColumnsCompared,
+    Compared,
+    Condition,
+    Flagged,
+    Invoked,
+    IsNull,
+    Negation,
+    Operand,
+    RowExists,
+)
 from howdah.data.catalog.model import Relationship, Table
 from howdah.data.errors import NotSupported, Path, UnexpectedPayload
 from howdah.data.plan.insert import plan_insert
@@ -299,5 +316,16 @@ def _looks_further(condition: Condition) -> bool:
             return _looks_further(inner)
         case Behind(filter_, inner):
             return _looks_further(filter_) or _looks_further(inner)
+        case Compared(operand, _, _, _) | Flagged(operand) | Among(operand) | AmongArray(operand) | IsNull(operand):
+            return _calls(operand)
+        case ColumnsCompared(left, _, right):
+            return _calls(left) or _calls(right)
         case _:
             return False
+
+
+def _calls(operand: Operand) -> bool:
+    """Whether it is what a function makes of the row, which may look anywhere."""
+    while isinstance(operand, Cast):
+        operand = operand.operand
+    return isinstance(operand, Invoked)
