@@ -302,6 +302,57 @@ def test_computed_fields_are_named_like_columns() -> None:
     assert not validator("author.count").is_valid({"distinct": ["label"]})
 
 
+FUNCTIONS: list[tuple[str, str, dict[str, Any], bool]] = [
+    ("search_article", "select", {"arguments": {"search": "a"}, "columns": ["id"], "order_by": "id"}, True),
+    ("search_article", "select", {"arguments": ["a", 3], "columns": ["*", {"name": "author", "columns": "*"}]}, True),
+    ("search_article", "count", {"arguments": ["a"], "where": {"id": 1}}, True),
+    ("search_article", "aggregate", {"arguments": ["a"], "aggregates": {"n": {"count": "*"}}}, True),
+    ("written_by_me", "select", {"columns": ["id"]}, True),
+    ("written_by_me", "select", {"arguments": {"arg_2": "%"}, "columns": ["id"]}, True),
+    ("rate", "select", {"arguments": [1, 2], "columns": ["stars"]}, True),
+    ("rate", "count", {"arguments": [1, 2]}, False),
+    ("search_article", "select", {"columns": ["id"]}, False),
+    ("search_article", "select", {"arguments": {"minimum": 1}, "columns": ["id"]}, False),
+    ("search_article", "select", {"arguments": {"search": "a", "x": 1}, "columns": ["id"]}, False),
+    ("search_article", "select", {"arguments": ["a", 3, 4], "columns": ["id"]}, False),
+    ("search_article", "select", {"arguments": ["a"], "columns": ["id"], "page": {}}, False),
+    ("search_article", "select", {"table": "article", "arguments": ["a"], "columns": ["id"]}, False),
+    ("written_by_me", "select", {"arguments": {"session": {}}, "columns": ["id"]}, False),
+]
+
+
+@pytest.mark.parametrize(("function", "operation", "args", "admitted"), FUNCTIONS)
+def test_functions_are_asked_with_their_arguments(function: str, operation: str, args: Any, admitted: bool) -> None:
+    """In the envelope, as planning has it: session arguments are nobody's to give, changes are not counted."""
+    request = {"type": operation, "args": {"function": function, **args}}
+    assert validator("query").is_valid(request) is admitted
+    session = Session("user", {"x-hasura-user-id": "1"})
+    if admitted:
+        plan(parse_request(request), fixture_catalog(), session)  # type: ignore[arg-type]
+    else:
+        with pytest.raises(DataError):
+            plan(parse_request(request), fixture_catalog(), session)  # type: ignore[arg-type]
+
+
+def test_functions_a_role_may_not_call_are_not_in_its_document() -> None:
+    """Neither one whose rows it may not read, nor a change that is not opened to it."""
+    assert "function.rate.select" in schemas("user")
+    assert "function.rate.select" in schemas("admin")
+    for role in ROLES:
+        for name, function in fixture_catalog().functions.items():
+            select = fixture_catalog().tables[function.target].permissions.get(role)
+            may = select is not None and select.select is not None
+            may = may and (role in {"admin", *function.roles} or function.exposed_as == "query")
+            assert (f'"{name.name}"' in json.dumps(document(role))) is may, (role, name)
+
+
+def test_a_template_of_a_function_answers_its_rows() -> None:
+    select = {"type": "select", "args": {"function": "best_article", "columns": ["id"]}}
+    written = document(templates=[QueryTemplate("best", select)])
+    answered = written["paths"]["/data/v1/template/best"]["post"]["responses"]["200"]["content"]["application/json"]
+    assert answered["schema"] == {"type": "array", "items": {"$ref": "#/components/schemas/article.row"}}
+
+
 def test_a_row_or_what_it_refers_to() -> None:
     """Of a column that may not be missing and the row nested in its place there must be one."""
     rating = validator("rating.insert", "admin")

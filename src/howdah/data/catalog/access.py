@@ -56,6 +56,12 @@ def find_function(functions: Mapping[TableName, Function], name: TableName, role
     raise not_callable(name, role, path)
 
 
+def may_call(function: Function, tables: Tables, role: str) -> bool:
+    """Whether the role may read what the function returns and, if it changes something, is among its roles."""
+    readable = tables[function.target].permissions.get(role, NO_PERMISSIONS).select is not None
+    return readable and (function.exposed_as == "query" or role in function.roles or is_told_the_truth(role))
+
+
 def not_callable(function: TableName, role: str, path: Path) -> PermissionDenied:
     """The error of a role that may not call the function."""
     return PermissionDenied(f'function "{function}" for role "{role}" is not allowed. ', path=path)

@@ -15,6 +15,7 @@ from howdah.data.openapi.conditions import write_exists, write_where
 from howdah.data.openapi.draft import Draft
 from howdah.data.openapi.envelope import write_envelopes
 from howdah.data.openapi.exchange import answer_of, exchange
+from howdah.data.openapi.functions import write_function
 from howdah.data.openapi.schema import ref
 from howdah.data.openapi.templates import path_of, permitted
 from howdah.data.openapi.viewpoint import UsableTable, look
@@ -53,7 +54,7 @@ def describe(
     templates: Iterable[QueryTemplate] = (),
 ) -> dict[str, Any]:
     """The document of a role: true to the catalog, and to how numbers leave."""
-    viewpoint = look(catalog.tables, standpoint, limits, stringify_numerics=stringify_numerics)
+    viewpoint = look(catalog, standpoint, limits, stringify_numerics=stringify_numerics)
     draft = Draft(viewpoint)
     paths: dict[str, Any] = {}
     for usable in viewpoint.tables.values():
@@ -65,6 +66,8 @@ def describe(
                 address = write_address(TableAddress(operation, usable.name))
                 if address is not None:
                     paths[_PREFIX + address] = {"post": _operation(usable, operation, draft)}
+    for function in viewpoint.functions.values():
+        write_function(function, draft)
     write_exists(draft)
     executable = list(permitted(templates, catalog, viewpoint))
     write_envelopes(draft, [template.name for template, _ in executable])

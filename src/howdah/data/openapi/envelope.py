@@ -43,6 +43,11 @@ def write_envelopes(draft: Draft, templates: Sequence[str]) -> None:
                 for usable in draft.viewpoint.tables.values()
                 if PAGE in usable.operations
             ]
+        arguments += [
+            ref(f"{usable.key}.{operation}")
+            for usable in draft.viewpoint.functions.values()
+            if operation in usable.operations
+        ]
         if arguments:
             kinds[operation] = any_of(arguments)
     if templates:

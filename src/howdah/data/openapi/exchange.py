@@ -9,7 +9,7 @@ from howdah.data.openapi.draft import Draft
 from howdah.data.openapi.schema import Schema, list_of, ref
 from howdah.data.openapi.viewpoint import UsableTable
 from howdah.data.query.address import PAGE
-from howdah.data.query.ast import Query, Select
+from howdah.data.query.ast import Aggregate, Count, Query, Select
 
 
 def exchange(answer: Schema, body: Schema | None = None) -> dict[str, Any]:
@@ -39,7 +39,10 @@ def answer_of(operation: str, usable: UsableTable, draft: Draft) -> Schema:
 
 def answer_to(query: Query, draft: Draft) -> Schema:
     """What the query is answered with."""
-    usable = next(one for one in draft.viewpoint.tables.values() if one.name == query.table)
+    if isinstance(query, Select | Count | Aggregate) and query.arguments is not None:
+        usable = draft.viewpoint.functions[query.table].target
+    else:
+        usable = next(one for one in draft.viewpoint.tables.values() if one.name == query.table)
     paged = isinstance(query, Select) and query.page is not None
     return answer_of(PAGE if paged else type(query).__name__.lower(), usable, draft)
 

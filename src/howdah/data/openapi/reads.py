@@ -86,23 +86,23 @@ def write_rows(usable: UsableTable, draft: Draft) -> None:
     for relationship, target, permission in related:
         key = f"{usable.key}.columns.{draft.name_key(relationship.name)}"
         named = {"name": const(relationship.name), "alias": ref("alias")}
-        rows = {"columns": ref(f"{target.key}.columns")} if relationship.kind == "object" else _rows(target, draft)
+        rows = {"columns": ref(f"{target.key}.columns")} if relationship.kind == "object" else slices(target, draft)
         draft.components[key] = closed({**named, **rows}, ["name", "columns"])
         entries.append(ref(key))
         if relationship.kind == "array" and permission.allow_aggregations:
-            entries += _write_aggregations(key, target, draft, named, required=("name",))
+            entries += write_aggregations(key, target, draft, named, required=("name",))
     draft.components[f"{usable.key}.columns"] = any_of(
         [one_of_these(["*"]), list_of(any_of(entries), most=draft.longest_list)]
     )
     _write_order(usable, draft)
     draft.components[f"{usable.key}.select"] = closed(
-        {"table": table_name(usable.name), **_rows(usable, draft)}, ["columns"]
+        {"table": table_name(usable.name), **slices(usable, draft)}, ["columns"]
     )
 
 
 def write_page(usable: UsableTable, draft: Draft) -> None:
     """The components of a select that answers a page, and of the answer."""
-    rows = _rows(usable, draft)
+    rows = slices(usable, draft)
     rows.pop("distinct_on", None)
     draft.components[f"{usable.key}.page"] = closed(
         {"table": table_name(usable.name), **rows, "page": ref("page")}, ["columns"]
@@ -120,23 +120,27 @@ def row(usable: UsableTable, draft: Draft) -> Schema:
 
 def write_count(usable: UsableTable, draft: Draft) -> None:
     """The component of a count's arguments."""
-    args = {"table": table_name(usable.name), "where": nullable(ref(f"{usable.key}.where"))}
-    comparable = _comparable(usable.columns)
-    if comparable:
+    draft.components[f"{usable.key}.count"] = closed({"table": table_name(usable.name), **counted(usable, draft)})
+
+
+def counted(usable: UsableTable, draft: Draft) -> dict[str, Schema]:
+    """What a count says of the rows it wants."""
+    args = {"where": nullable(ref(f"{usable.key}.where"))}
+    if _comparable(usable.columns):
         args["distinct"] = nullable(list_of(_write_comparable(usable, draft), most=draft.longest_list))
-    draft.components[f"{usable.key}.count"] = closed(args)
+    return args
 
 
 def write_aggregate(usable: UsableTable, draft: Draft) -> None:
     """The components of what is made of rows."""
     longest = draft.longest_list
     columns, comparable = usable.columns, _comparable(usable.columns)
-    counted = [one_of_these([*columns, "*"])]
+    countable = [one_of_these([*columns, "*"])]
     if comparable:
-        counted.append(
+        countable.append(
             closed({"distinct": list_of(_write_comparable(usable, draft), least=1, most=longest)}, ["distinct"])
         )
-    functions = [closed({"count": any_of(counted)}, ["count"])]
+    functions = [closed({"count": any_of(countable)}, ["count"])]
     numbers = {name: column for name, column in columns.items() if column.type.category == "number"}
     sorted_ = {name: column for name, column in columns.items() if column.type.category in SORTED}
     for function, suitable in (("sum", numbers), ("avg", numbers), ("min", sorted_), ("max", sorted_)):
@@ -149,10 +153,10 @@ def write_aggregate(usable: UsableTable, draft: Draft) -> None:
         "additionalProperties": any_of(functions),
     }
     key = f"{usable.key}.aggregate"
-    draft.components[key] = any_of(_write_aggregations(key, usable, draft, {"table": table_name(usable.name)}))
+    draft.components[key] = any_of(write_aggregations(key, usable, draft, {"table": table_name(usable.name)}))
 
 
-def _write_aggregations(
+def write_aggregations(
     key: str, usable: UsableTable, draft: Draft, more: Mapping[str, Schema], required: tuple[str, ...] = ()
 ) -> list[Schema]:
     """The components of the two forms of an aggregation: of all rows, and of each group."""
@@ -177,8 +181,9 @@ def _write_aggregations(
     return [ref(f"{key}.all"), ref(f"{key}.groups")]
 
 
-def _rows(usable: UsableTable, draft: Draft) -> dict[str, Schema]:
-    slices = {
+def slices(usable: UsableTable, draft: Draft) -> dict[str, Schema]:
+    """What a select says of the rows it wants."""
+    properties = {
         "columns": ref(f"{usable.key}.columns"),
         "where": nullable(ref(f"{usable.key}.where")),
         "limit": ref("limit"),
@@ -186,13 +191,13 @@ def _rows(usable: UsableTable, draft: Draft) -> dict[str, Schema]:
     }
     comparable = _comparable(usable.columns)
     if comparable:
-        slices["order_by"] = nullable(ref(f"{usable.key}.order_by"))
+        properties["order_by"] = nullable(ref(f"{usable.key}.order_by"))
         column = _write_comparable(usable, draft)
         draft.components[f"{usable.key}.distinct_on"] = any_of(
             [column, list_of(column, least=1, most=draft.longest_list), NULL]
         )
-        slices["distinct_on"] = ref(f"{usable.key}.distinct_on")
-    return slices
+        properties["distinct_on"] = ref(f"{usable.key}.distinct_on")
+    return properties
 
 
 def _nested(relationship: Relationship, target: UsableTable, draft: Draft) -> Schema:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from howdah.data.catalog.access import NO_PERMISSIONS, Tables, find_related
-from howdah.data.catalog.model import Column, Permissions, Relationship, SelectPermission, Table
+from howdah.data.catalog.access import NO_PERMISSIONS, Tables, find_related, may_call
+from howdah.data.catalog.model import Catalog, Column, Function, Permissions, Relationship, SelectPermission, Table
 from howdah.data.plan.scope import Standpoint
 from howdah.data.query.address import PAGE
 from howdah.data.query.ast import TableName
@@ -45,17 +45,28 @@ class UsableTable:
 
 
 @dataclass(frozen=True, slots=True)
+class UsableFunction:
+    """A function that the role may call, and the table whose rows it returns; ``key`` as for a table."""
+
+    function: Function
+    key: str
+    target: UsableTable
+    operations: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Viewpoint:
     """From where the document is written.
 
-    ``tables`` are those the role may use, ``all_tables`` the catalog's, by the database's names; ``hidden_tables`` are
-    the names of the others.
+    ``tables`` and ``functions`` are those the role may use, ``all_tables`` the catalog's, by the database's names;
+    ``hidden`` are the names of the others.
     """
 
     standpoint: Standpoint
     tables: Mapping[TableName, UsableTable]
+    functions: Mapping[TableName, UsableFunction]
     all_tables: Tables
-    hidden_tables: frozenset[str]
+    hidden: frozenset[str]
     limits: Limits
     stringify_numerics: bool
 
@@ -79,22 +90,34 @@ class Viewpoint:
         visible = table.visible_columns(self.standpoint.role).values()
         hidden = table.columns.keys() | table.exposed_columns.keys()
         words = set(_WORD.findall(comment))
-        return None if words & (hidden - set(visible)) or words & self.hidden_tables else comment
+        return None if words & (hidden - set(visible)) or words & self.hidden else comment
 
 
-def look(tables: Tables, standpoint: Standpoint, limits: Limits, *, stringify_numerics: bool) -> Viewpoint:
+def look(catalog: Catalog, standpoint: Standpoint, limits: Limits, *, stringify_numerics: bool) -> Viewpoint:
     """What there is to see from the standpoint."""
     usable: dict[TableName, UsableTable] = {}
     names: set[str] = set()
     taken: set[str] = set()
-    for name, table in sorted(tables.items(), key=lambda item: item[1].exposed_name):
+    for name, table in sorted(catalog.tables.items(), key=lambda item: item[1].exposed_name):
         names |= {name.name, table.exposed_name.name}
         permissions = table.permissions.get(standpoint.role, NO_PERMISSIONS)
         operations = _operations(table, permissions, backend=standpoint.backend)
         if operations:
             usable[name] = UsableTable(table, unused_key(str(table.exposed_name), taken), permissions, operations)
-    hidden = frozenset(names - {one.name.name for one in usable.values()})
-    return Viewpoint(standpoint, usable, tables, hidden, limits, stringify_numerics)
+    functions = {
+        name: _usable_function(function, unused_key(f"function.{name}", taken), usable[function.target])
+        for name, function in sorted(catalog.functions.items())
+        if may_call(function, catalog.tables, standpoint.role)
+    }
+    names |= {name.name for name in catalog.functions}
+    hidden = frozenset(names - {one.name.name for one in usable.values()} - {name.name for name in functions})
+    return Viewpoint(standpoint, usable, functions, catalog.tables, hidden, limits, stringify_numerics)
+
+
+def _usable_function(function: Function, key: str, target: UsableTable) -> UsableFunction:
+    """A function that may change something is selected from, and nothing else."""
+    reading = {"select"} if function.routine.volatile else {"select", "count", "aggregate"}
+    return UsableFunction(function, key, target, target.operations & reading)
 
 
 def unused_key(name: str, taken: set[str]) -> str:

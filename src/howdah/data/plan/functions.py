@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from howdah.data.catalog.access import NO_PERMISSIONS, find_function, is_told_the_truth, not_callable
+from howdah.data.catalog.access import NO_PERMISSIONS, find_function, may_call, not_callable
 from howdah.data.catalog.function import invoke
 from howdah.data.catalog.model import ComputedField, Function, SelectPermission, Table
 from howdah.data.errors import NotSupported, Path, UnexpectedPayload
@@ -40,8 +40,7 @@ def plan_source(query: Select | Count | Aggregate, scope: Scope) -> tuple[Relati
     function = find_function(scope.functions, query.table, scope.role, path)
     table = scope.tables[function.target]
     permission = table.permissions.get(scope.role, NO_PERMISSIONS).select
-    allowed = function.exposed_as == "query" or scope.role in function.roles or is_told_the_truth(scope.role)
-    if permission is None or not allowed:
+    if permission is None or not may_call(function, scope.tables, scope.role):
         raise not_callable(query.table, scope.role, path)
     if function.routine.volatile and not isinstance(query, Select):
         raise NotSupported(f'function "{query.table}" changes something: it can only be selected from', path=path)
