@@ -418,7 +418,7 @@ def test_references_lead_to_no_more_than_a_request_may_have(unchanged: str) -> N
 
 
 def test_a_function_that_changes_something_is_neither_counted_nor_called_by_get(database: str) -> None:
-    """VOLATILE functions run neither among reads, which may be asked twice, nor behind GET, which sites forge (R52)."""
+    """VOLATILE functions run neither among reads, which may be asked twice, nor behind GET, which sites forge (R61)."""
     sql = """
         create table entry (id serial primary key);
         create function enter() returns setof entry volatile language sql security definer
@@ -442,5 +442,35 @@ def test_a_function_that_changes_something_is_neither_counted_nor_called_by_get(
             assert got.status == 405
             assert (await engine.answer(b"{}", USER, TemplateAddress("enter"))).status == 200
         assert await ask(engine, USER, "count", table="entry") == Answer(200, b'{"count":2}')
+
+    with_engine(database, scenario)
+
+
+def test_a_check_that_calls_a_function_sees_nested_rows(database: str) -> None:
+    """A check through a computed field is asked when the rows nested in the row are there, too (R61)."""
+    sql = """
+        create table crate (id int primary key);
+        create table thing (id int primary key, crate_id int references crate);
+        create function things(crate) returns bigint stable language sql
+          as 'select count(*) from public.thing where crate_id = $1.id';
+    """
+    using = {"foreign_key_constraint_on": {"table": "thing", "column": "crate_id"}}
+    calls = [
+        {"type": "run_sql", "args": {"sql": sql}},
+        {"type": "track_table", "args": "crate"},
+        {"type": "track_table", "args": "thing"},
+        {"type": "create_array_relationship", "args": {"table": "crate", "name": "contents", "using": using}},
+        {"type": "add_computed_field", "args": {"table": "crate", "name": "n", "definition": {"function": "things"}}},
+        permission("insert", "crate", columns=["id"], check={"n": {"$lte": 1}}),
+        permission("insert", "thing", columns=["id", "crate_id"], check={}),
+    ]
+
+    async def scenario(engine: Engine) -> None:
+        assert (await engine.answer(json.dumps({"type": "bulk", "args": calls}).encode(), ADMIN)).status == 200
+        for number, status in ((1, 200), (2, 400)):
+            things = [{"id": 10 * number + index} for index in range(number)]
+            row = {"id": number, "contents": {"data": things}}
+            assert (await ask(engine, USER, "insert", table="crate", objects=[row])).status == status
+        assert await ask(engine, ADMIN, "count", table="thing") == Answer(200, b'{"count":1}')
 
     with_engine(database, scenario)
