@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from howdah.data.compile.statements import _Aliases, _all_of, _condition, _list_of, _rows, compile_plan
+from howdah.data.compile.aliases import Aliases
+from howdah.data.compile.conditions import all_of, condition_of
+from howdah.data.compile.reading import rows_of
+from howdah.data.compile.sources import list_of
+from howdah.data.compile.statements import compile_plan
 from howdah.data.plan.values import CheckStep, InsertStep, ReadStep, WrittenRows
 from howdah.data.sql.ast import (
     Binary,
@@ -24,7 +28,7 @@ from howdah.data.sql.ast import (
 )
 from howdah.data.sql.statement import Literal
 
-_TRUE = Word("true")
+TRUE = Word("true")
 _KEYS = "keys"
 _PLACE = "place"
 
@@ -36,29 +40,29 @@ def compile_insert(step: InsertStep) -> Tree:
 
 def compile_check(step: CheckStep) -> Select:
     """True, or the end of the statement."""
-    aliases = _Aliases()
+    aliases = Aliases()
     alias = aliases.table()
-    holds = Case(_condition(step.check, alias, aliases), _TRUE, Call("howdah.check_violation", ()))
+    holds = Case(condition_of(step.check, alias, aliases), TRUE, Call("howdah.check_violation", ()))
     table = TableSource(step.of.table.schema, step.of.table.name, alias)
     keys, joins = _keys(step.of, alias)
     answer = Output(Call("to_json", (Call("bool_and", (holds,)),)), None)
-    return Select((answer,), KeyedSource(table, keys), _all_of(joins))
+    return Select((answer,), KeyedSource(table, keys), all_of(joins))
 
 
 def compile_read(step: ReadStep) -> Select:
     """The rows as a list, in the order of their keys."""
-    aliases = _Aliases()
-    select = _rows(step.rows, (), aliases)
+    aliases = Aliases()
+    select = rows_of(step.rows, (), aliases)
     assert isinstance(select.source, TableSource), "rows are read from a table"
     keys, joins = _keys(step.of, select.source.alias)
     where = joins if select.where is None else [*joins, select.where]
     ordered = replace(
         select,
         source=KeyedSource(select.source, keys),
-        where=_all_of(where),
+        where=all_of(where),
         order_by=(Order(ColumnOf(_KEYS, _PLACE), descending=False, nulls_first=None),),
     )
-    return _list_of(ordered, aliases)
+    return list_of(ordered, aliases)
 
 
 def _keys(of: WrittenRows, alias: str) -> tuple[Unnested, list[Expression]]:

@@ -7,7 +7,10 @@ place is one comparison of rows, which an index answers.
 from __future__ import annotations
 
 from howdah.data.catalog.condition import AllOf
-from howdah.data.compile.statements import _Aliases, _all_of, _condition, _outputs, _relation, _term, _where
+from howdah.data.compile.aliases import Aliases
+from howdah.data.compile.conditions import all_of, condition_of, where_of
+from howdah.data.compile.reading import order_value, outputs_of
+from howdah.data.compile.sources import relation_source
 from howdah.data.plan.values import Cell, PagePlan, PageTerm
 from howdah.data.sql.ast import (
     Binary,
@@ -34,11 +37,11 @@ from howdah.data.sql.ast import (
 )
 from howdah.data.sql.statement import Literal
 
-_COUNT = Call("count", (Word("*"),))
+COUNT = Call("count", (Word("*"),))
 _NULL = Word("NULL")
 
 
-def compile_page(plan: PagePlan, aliases: _Aliases) -> Select:
+def compile_page(plan: PagePlan, aliases: Aliases) -> Select:
     """``{"rows": […], "page": {"next", "previous"}}``, with ``total`` where it is asked for."""
     limit = plan.rows.limit
     read, placed, page = aliases.row(), aliases.row(), aliases.row()
@@ -53,7 +56,7 @@ def compile_page(plan: PagePlan, aliases: _Aliases) -> Select:
     first: Expression = _cursor_at(placed, 1)
     last: Expression = _NULL
     if limit is not None:
-        last = Case(Binary(_COUNT, ">", Number(limit)), _cursor_at(placed, limit), _NULL)
+        last = Case(Binary(COUNT, ">", Number(limit)), _cursor_at(placed, limit), _NULL)
     if plan.position is None and plan.rows.offset is None:
         first = _NULL
     outputs = [
@@ -63,8 +66,8 @@ def compile_page(plan: PagePlan, aliases: _Aliases) -> Select:
     ]
     if plan.total:
         alias = aliases.table()
-        where = _where(plan.rows.condition, alias, aliases)
-        total = Select((Output(_COUNT, None),), _relation(plan.rows.table, alias), where)
+        where = where_of(plan.rows.condition, alias, aliases)
+        total = Select((Output(COUNT, None),), relation_source(plan.rows.table, alias), where)
         outputs.append(Output(Scalar(total), "total"))
     answer = SelectSource(Select(tuple(outputs), SelectSource(numbered, placed)), page)
     about = tuple([Output(ColumnOf(page, output.name or ""), None) for output in outputs[1:]])
@@ -81,16 +84,16 @@ def _cursor_at(alias: str, place: int) -> Expression:
     return Call("max", (ColumnOf(alias, "cursor"),), Binary(ColumnOf(alias, "place"), "=", Number(place)))
 
 
-def _object(outputs: tuple[Output, ...], aliases: _Aliases) -> Scalar:
+def _object(outputs: tuple[Output, ...], aliases: Aliases) -> Scalar:
     row = aliases.row()
     return Scalar(Select((Output(Call("row_to_json", (RowOf(row),)), None),), SelectSource(Select(outputs, None), row)))
 
 
-def _read(plan: PagePlan, aliases: _Aliases) -> Select:
+def _read(plan: PagePlan, aliases: Aliases) -> Select:
     """The rows from the place on, each as JSON beside its cursor, in the direction they are read in."""
     rows, alias = plan.rows, aliases.table()
-    row = _object(_outputs(rows, alias, aliases), aliases)
-    conditions = [_condition(rows.condition, alias, aliases)]
+    row = _object(outputs_of(rows, alias, aliases), aliases)
+    conditions = [condition_of(rows.condition, alias, aliases)]
     if plan.position is not None:
         conditions.append(_beyond(plan.terms, plan.position, alias, aliases, backward=plan.backward))
     return Select(
@@ -98,8 +101,8 @@ def _read(plan: PagePlan, aliases: _Aliases) -> Select:
             Output(row, "row"),
             Output(_cursor(plan, alias, aliases), "cursor"),
         ),
-        _relation(rows.table, alias),
-        None if rows.condition == AllOf(()) and plan.position is None else _all_of(conditions),
+        relation_source(rows.table, alias),
+        None if rows.condition == AllOf(()) and plan.position is None else all_of(conditions),
         order_by=tuple(
             [
                 Order(
@@ -121,11 +124,11 @@ def _nulls_first(term: PageTerm, *, backward: bool) -> bool | None:
     return None if not term.nullable or first == (term.order.descending != backward) else first
 
 
-def _value(term: PageTerm, alias: str, aliases: _Aliases) -> Expression:
-    return _term(term.order, alias, aliases)
+def _value(term: PageTerm, alias: str, aliases: Aliases) -> Expression:
+    return order_value(term.order, alias, aliases)
 
 
-def _cursor(plan: PagePlan, alias: str, aliases: _Aliases) -> Expression:
+def _cursor(plan: PagePlan, alias: str, aliases: Aliases) -> Expression:
     """The row's values in the order, as text, behind the mark; in base64 of the kind that URLs take."""
     mark = Parameter(Literal(plan.mark, "text"), "text")
     values = [Cast(_value(term, alias, aliases), "text") for term in plan.terms]
@@ -135,7 +138,7 @@ def _cursor(plan: PagePlan, alias: str, aliases: _Aliases) -> Expression:
 
 
 def _beyond(
-    terms: tuple[PageTerm, ...], position: tuple[Cell | None, ...], alias: str, aliases: _Aliases, *, backward: bool
+    terms: tuple[PageTerm, ...], position: tuple[Cell | None, ...], alias: str, aliases: Aliases, *, backward: bool
 ) -> Expression:
     """The row comes behind the position, in the direction of reading."""
     pairs = list(zip(terms, position, strict=True))
@@ -155,7 +158,7 @@ def _beyond(
             equal: Expression = NullTest(_value(term, alias, aliases), negated=False)
             if cell is not None:
                 equal = Binary(_value(term, alias, aliases), "=", _bound(cell))
-            beyond = _all_of([equal, beyond])
+            beyond = all_of([equal, beyond])
             beyond = beyond if further is None else Connected("OR", (further, beyond))
         else:
             beyond = further or Word("false")
@@ -166,11 +169,11 @@ def _beyond(
         start = Binary(
             _value(term, alias, aliases), ">=" if _operator(term, backward=backward) == ">" else "<=", _bound(cell)
         )
-        return _all_of([start, beyond])
+        return all_of([start, beyond])
     return beyond
 
 
-def _further(term: PageTerm, cell: Cell | None, alias: str, aliases: _Aliases, *, backward: bool) -> Expression | None:
+def _further(term: PageTerm, cell: Cell | None, alias: str, aliases: Aliases, *, backward: bool) -> Expression | None:
     """The term's value comes behind the cell's; None when none does."""
     if cell is None:
         if term.nulls_first != backward:
