@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 from howdah.data.catalog import store
 from howdah.data.catalog.enums import enum_values
-from howdah.data.catalog.model import Catalog, Table
+from howdah.data.catalog.model import Catalog
 from howdah.data.compile import compile_plan
-from howdah.data.errors import AccessDenied, DataError, MethodNotAllowed, map_database_error
+from howdah.data.errors import AccessDenied, DataError, MethodNotAllowed
 from howdah.data.execute.administration import Administration
+from howdah.data.execute.answers import Answer, mapped_error, refusal, refused, unavailable
 from howdah.data.execute.documents import Document, Documents
 from howdah.data.execute.enums import EnumsNotRefreshed, may_write, names_of_enums
 from howdah.data.execute.examination import Rehearsal
@@ -36,7 +36,6 @@ from howdah.data.query.ast import (
     Request,
     TableName,
     Transaction,
-    reads_function,
 )
 from howdah.data.query.json import decode
 from howdah.data.query.limits import Limits
@@ -45,7 +44,6 @@ from howdah.data.query.shape import Holes, split
 from howdah.data.query.template import Templates, expand
 from howdah.data.sql.render import render
 from howdah.data.sql.statement import Statement, bind
-from howdah.errors import HowdahError
 from howdah.observe import events
 from howdah.postgres.connect import ConnectOptions, connect
 from howdah.postgres.connection import Connection
@@ -65,26 +63,6 @@ _GRACE_SECONDS = 3.0  # for the server's word that it ended a statement to arriv
 
 Shaped = tuple[Shape, Holes]
 Examined = Explain | PermissionTest
-
-_FAULT = 500  # the first status that is not the caller's doing
-
-
-@dataclass(frozen=True, slots=True)
-class StatementFailed:
-    """Postgres could not do what should have been possible: the reason a client was answered with 500 or more."""
-
-    level: ClassVar[str] = "error"
-    table: str
-    sqlstate: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What to answer: an HTTP status, and JSON."""
-
-    status: int
-    body: bytes
 
 
 class Submitter(Protocol):
@@ -215,8 +193,7 @@ class Engine:
             now = await load(connection, known)
             # Whoever wrote this version has shared what it had changed; this is for what was changed since then.
             await share_changes(connection, self._installation.role, known, now)
-            if now.catalog.version >= self.catalog.version:  # else a call of this process was quicker
-                self._swap(now)
+            self._swap_if_newer(now)
 
     async def _start_knowing(self, connection: Connection) -> None:
         """What is stored and found now is known, and shared with the API's role."""
@@ -227,7 +204,7 @@ class Engine:
             await share(connection, self._installation.role, self._known.metadata)
 
     def _swap_if_newer(self, known: Known) -> None:
-        """What a call of this process made is known; the listener may have been quicker with a newer one."""
+        """What a call or the listener found is known, unless the other one was quicker with something newer."""
         if known.catalog.version >= self.catalog.version:
             self._swap(known)
 
@@ -267,8 +244,7 @@ class Engine:
     def _read(self, asking: Standpoint, body: bytes) -> tuple[Remembered, Sequence[Any]] | None:
         """What is remembered for the shape of the body, with its values; the next of this wording is recalled."""
         value = decode(body, self._limits)
-        shaped = split(value, self._limits)
-        known = None if shaped is None else self._statements.find(asking, shaped[0])
+        shaped, known = self._look_up(value, asking)
         if shaped is None or known is None:
             return None
         self._statements.learn(asking, body, value, shaped[1], known)
@@ -277,17 +253,17 @@ class Engine:
     def explain(self, error: BaseException | None, body: bytes, session: Session) -> Answer | None:
         """What to answer when the future of `submit` failed with the error; None when `answer` is to be asked."""
         if isinstance(error, DatabaseUnavailable):
-            return _unavailable(error)
-        _, found = self._look_up(decode(body, self._limits), session)
+            return unavailable(error)
+        _, found = self._look_up(decode(body, self._limits), standpoint(session))
         if found is None or not isinstance(error, DatabaseError):
             return None
-        refused = _refused(error, found, session, self.catalog)
-        return _refusal(refused, refused.to_body(admin=session.is_admin))
+        told = refused(error, found, session, self.catalog)
+        return refusal(told, told.to_body(admin=session.is_admin))
 
-    def _look_up(self, value: Any, session: Session) -> tuple[Shaped | None, Remembered | None]:
+    def _look_up(self, value: Any, asking: Standpoint) -> tuple[Shaped | None, Remembered | None]:
         """A request's shape with its values, if it has one, and the statement that is remembered for it, if one is."""
         shaped = split(value, self._limits)
-        return shaped, None if shaped is None else self._statements.find(standpoint(session), shaped[0])
+        return shaped, None if shaped is None else self._statements.find(asking, shaped[0])
 
     async def answer(self, body: bytes, session: Session, address: Address | None = None) -> Answer:
         """The answer to a request's body on behalf of the session. Raises nothing of ours: errors are answers, too.
@@ -298,23 +274,22 @@ class Engine:
             return Answer(200, await self._answer(body, session, address))
         except DataError as error:
             told = error.to_body(admin=session.is_admin)
-            return _refusal(error, told if address is None else {**told, "path": place_in_args(told["path"], address)})
+            return refusal(error, told if address is None else {**told, "path": place_in_args(told["path"], address)})
         except (DatabaseUnavailable, CannotConnect) as error:
-            return _unavailable(error)
+            return unavailable(error)
         except DatabaseError as error:
-            mapped = _mapped(error, path="$", admin=session.is_admin)
-            return _refusal(mapped, mapped.to_body(admin=session.is_admin))
+            mapped = mapped_error(error, path="$", admin=session.is_admin)
+            return refusal(mapped, mapped.to_body(admin=session.is_admin))
 
     async def _answer(self, body: bytes, session: Session, address: Address | None) -> bytes:
         value = decode(body, self._limits)
         if address is not None:
             value = with_envelope(address, value)
+        textual, only_reading = False, False
         if isinstance(address, TemplateAddress):
-            value = expand(value, self._templates, textual=address.textual, only_reading=address.only_reading)
-        else:
-            value = expand(value, self._templates)
-        only_reading = isinstance(address, TemplateAddress) and address.only_reading
-        shaped, remembered = self._look_up(value, session)
+            textual, only_reading = address.textual, address.only_reading
+        value = expand(value, self._templates, textual=textual, only_reading=only_reading)
+        shaped, remembered = self._look_up(value, standpoint(session))
         if shaped is not None and remembered is not None:
             if only_reading and remembered.statement.writes:
                 raise _changes_something()
@@ -401,7 +376,7 @@ class Engine:
         try:
             return await submitter.submit(statement.text, parameters)
         except DatabaseError as error:
-            raise _refused(error, query, session, catalog) from error
+            raise refused(error, query, session, catalog) from error
 
     async def _nested(
         self, several: Several, session: Session, within: Submitter | None, catalog: Catalog | None
@@ -467,14 +442,14 @@ class Engine:
                     known,
                     lambda query, asking: self._plan(query, asking, known.catalog),
                     lambda query, asking: self._several(query, asking, known.catalog),
-                    lambda error, query: _refused(error, query, asking, known.catalog),
+                    lambda error, query: refused(error, query, asking, known.catalog),
                 )
                 return await trial.run(request)
             rehearsal = Rehearsal(
                 connection,
                 known,
                 lambda query, asking: self._statement(query, asking, known.catalog),
-                lambda error, query: _refused(error, query, session, known.catalog),
+                lambda error, query: refused(error, query, session, known.catalog),
             )
             return await rehearsal.explain(request)
 
@@ -531,52 +506,3 @@ def _first_call(bulk: Bulk) -> MetadataCall | None:
         if isinstance(found, MetadataCall):
             return found
     return None
-
-
-def _refused(error: DatabaseError, query: Query | Remembered | Part, session: Session, catalog: Catalog) -> DataError:
-    """What the caller is told of Postgres's refusal; what is no fault of the caller's is in the log, in full."""
-    name = query.table if isinstance(query, Remembered | Part) or not reads_function(query) else None
-    table = None if name is None else catalog.nameable.get(name)
-    mapped = _mapped(
-        error,
-        path=query.path,
-        admin=session.is_admin,
-        own_table=_may_name(table, error),
-        visible_columns={} if table is None else table.visible_columns(session.role),
-    )
-    if mapped.status >= _FAULT:
-        events.emit(StatementFailed(str(query.table or "a function"), error.sqlstate, error.message))
-    return mapped
-
-
-def _may_name(table: Table | None, error: DatabaseError) -> bool:
-    """Whether a constraint may be named: it is the table's own, and does not tell a name that is hidden by another."""
-    if table is None or table.customized:
-        return False
-    return (error.schema, error.table) == (table.name.schema, table.name.name)
-
-
-def _mapped(error: DatabaseError, *, admin: bool, **known: Any) -> DataError:
-    return map_database_error(
-        error.sqlstate,
-        error.message,
-        admin=admin,
-        detail=error.detail,
-        hint=error.hint,
-        constraint=error.constraint,
-        column=error.column,
-        routine=error.routine,
-        **known,
-    )
-
-
-def _unavailable(error: DatabaseUnavailable | CannotConnect) -> Answer:
-    """503; the words of a CannotConnect may name hosts and users, and are for the log and not for a client."""
-    message = "the database cannot be reached right now: try again"
-    if isinstance(error, DatabaseUnavailable):
-        message = error.message
-    return _refusal(error, {"path": "$", "error": message, "code": "postgres-error"})
-
-
-def _refusal(error: HowdahError, body: dict[str, Any]) -> Answer:
-    return Answer(error.status, json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode())
