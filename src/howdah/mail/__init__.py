@@ -1,0 +1,1 @@
+"""Mails and text messages: texts out of templates, sent by a provider that a URL names."""
