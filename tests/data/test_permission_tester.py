@@ -32,8 +32,8 @@ from howdah.data.plan import plan, plan_nested
 from howdah.data.query.ast import PermissionTest, Query
 from howdah.data.query.json import decode
 from howdah.data.query.parse import parse_request
-from howdah.postgres.connection import Outcome
 from howdah.postgres.errors import DatabaseError
+from howdah.postgres.results import Outcome
 from howdah.session import ADMIN, ANONYMOUS, Session
 
 WORLDS = int(os.environ.get("HOWDAH_TEST_EXAMPLES", "100"))

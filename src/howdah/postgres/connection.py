@@ -18,6 +18,8 @@ import psycopg
 from psycopg import pq
 
 from howdah.postgres.errors import ConnectionLost, DatabaseError, PostgresError
+from howdah.postgres.results import FAILED, Outcome, is_stale_plan, refuse_nul, to_cell, to_error, to_outcome
+from howdah.postgres.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -28,23 +30,14 @@ if TYPE_CHECKING:
 PREPARED_STATEMENTS = 256
 """How many statements a connection keeps prepared; the least recently used makes room."""
 
-LOOK_AGAIN_SECONDS = 0.5
-"""How often a connection that waits looks for itself, in case the event loop keeps the other end's loss from it."""
-
 RECOVERY_SECONDS = 2.0
 """How long an abandoned statement may take to end after it was cancelled, before its connection is given up."""
 
-_FAILED = (pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.BAD_RESPONSE)
 _COPYING = (pq.ExecStatus.COPY_IN, pq.ExecStatus.COPY_OUT, pq.ExecStatus.COPY_BOTH)
 _IDLE = pq.TransactionStatus.IDLE
 
 _ATTEMPTS = 8
 """How often a statement is tried whose plan the schema keeps changing under."""
-
-_CACHED_PLAN_CHANGED = "0A000"
-_NO_SUCH_PREPARED_STATEMENT = "26000"
-_SESSION_ENDED = frozenset({"57P01", "57P02", "57P03", "57P04", "57P05", "25P03", "25P04"})
-"""The server's last words on a connection: shutdown, crash, dropped database, idle or transaction timeout."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +47,6 @@ class Notification:
     channel: str
     payload: str
     process: int
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What one statement of a script did: its command tag and, if it returned any, columns and rows in text format."""
-
-    command: str
-    columns: tuple[str, ...] | None
-    rows: tuple[tuple[bytes | None, ...], ...]
 
 
 class Waiting(Protocol):
@@ -95,21 +79,23 @@ class Connection:
         self._answer_timeout = answer_timeout
         self._pgconn = raw.pgconn
         self._loop = asyncio.get_running_loop()
-        self._socket = raw.pgconn.socket
         self._names: OrderedDict[str, bytes] = OrderedDict()
         self._names_limit = prepared_statements
         self._names_made = 0
         self._foreign = False
         self._pending: Waiting | None = None
         self._results: list[PGresult] = []
-        self._writing = False
         self._closed = False
-        self._looking: asyncio.TimerHandle | None = None
-        self._silence = 0.0
         self.on_notification: Callable[[Notification], None] | None = None
         self.on_lost: Callable[[Connection], None] | None = None
         """Called once, when the server ends the connection while nobody waits on it."""
-        self._loop.add_reader(self._socket, self._on_readable)
+        self._watch = Watch(
+            raw.pgconn,
+            receive=self._receive,
+            awaited=lambda: self._pending,
+            lost=lambda: self._end(ConnectionLost()),
+            answer_timeout=answer_timeout,
+        )
 
     # -- state ---------------------------------------------------------------------------------------------------------
 
@@ -163,7 +149,7 @@ class Connection:
                 self._names.move_to_end(text)
             results = await self._run(partial(self._pgconn.send_query_prepared, name, parameters))
             result = results[-1]
-            if result.status not in _FAILED:
+            if result.status not in FAILED:
                 break
             error = to_error(result)
             if not isinstance(error, DatabaseError) or not is_stale_plan(error):
@@ -172,7 +158,7 @@ class Connection:
             attempts -= 1
             if not attempts:
                 raise error
-        return _cell(result)
+        return to_cell(result)
 
     def start(
         self, text: str, parameters: Sequence[bytes | None], ended: Callable[[bytes | PostgresError], None]
@@ -198,9 +184,9 @@ class Connection:
         """
         refuse_nul(parameters)
         results = await self._run(partial(self._pgconn.send_query_params, text.encode(), parameters))
-        if results[-1].status in _FAILED:
+        if results[-1].status in FAILED:
             raise to_error(results[-1])
-        return _to_outcome(results[-1])
+        return to_outcome(results[-1])
 
     async def script(self, text: str) -> tuple[Outcome, ...]:
         """Run any number of statements by the simple protocol; what each of them did.
@@ -213,12 +199,12 @@ class Connection:
         refuse_nul((command,))
         outcomes: list[Outcome] = []
         for result in await self._run(partial(self._pgconn.send_query, command)):
-            if result.status in _FAILED:
+            if result.status in FAILED:
                 error = to_error(result)
                 if isinstance(error, DatabaseError):
                     error.statement = len(outcomes)
                 raise error
-            outcomes.append(_to_outcome(result))
+            outcomes.append(to_outcome(result))
         return tuple(outcomes)
 
     async def foreign_script(self, text: str) -> tuple[Outcome, ...]:
@@ -285,7 +271,7 @@ class Connection:
         """
         assert self.ready, "Only a connection that does nothing can be handed over."
         self._closed = True
-        self._loop.remove_reader(self._socket)
+        self._watch.end()
         return self._raw, self._names_limit, self._answer_timeout
 
     async def recover(self) -> bool:
@@ -330,7 +316,7 @@ class Connection:
         self._names_made += 1
         name = b"h%d" % self._names_made
         results = await self._run(partial(self._pgconn.send_prepare, name, text.encode()))
-        if results[-1].status in _FAILED:
+        if results[-1].status in FAILED:
             raise to_error(results[-1])
         self._names[text] = name
         return name
@@ -358,44 +344,11 @@ class Connection:
             raise RuntimeError("This connection is already running a statement.")
         try:
             send()
-            if self._pgconn.flush():
-                self._writing = True
-                self._loop.add_writer(self._socket, self._on_writable)
+            self._watch.flush()
         except psycopg.OperationalError as cause:
             self._end(ConnectionLost())
             raise ConnectionLost from cause
-        self._results = []
-        self._pending, self._silence = pending, 0.0
-        if self._looking is None:
-            self._looking = self._loop.call_later(LOOK_AGAIN_SECONDS, self._look_again)
-
-    def _on_writable(self) -> None:
-        try:
-            if self._pgconn.flush():
-                return
-        except psycopg.OperationalError:
-            self._end(ConnectionLost())
-            return
-        self._stop_writing()
-
-    def _on_readable(self) -> None:
-        # uvloop reports a socket with an error on it once and then watches it no more. Whatever could still be read is
-        # read first, and the end behind it would go unnoticed for ever: so an event that finished nothing is looked
-        # into a second time, where a whole connection just has nothing to say.
-        if not self._receive() and not self._closed:
-            self._receive()
-
-    def _look_again(self) -> None:
-        """Look whether something came without an event: the end may hide behind an answer that was read completely."""
-        self._looking = None
-        if self._pending is not None:
-            self._on_readable()
-        if self._pending is not None:
-            self._silence += LOOK_AGAIN_SECONDS
-            if 0 < self._answer_timeout < self._silence:
-                self._end(ConnectionLost())
-                return
-            self._looking = self._loop.call_later(LOOK_AGAIN_SECONDS, self._look_again)
+        self._results, self._pending = [], pending
 
     def _receive(self) -> bool:
         """Take in what has arrived; whether it completed what is waited for."""
@@ -429,20 +382,11 @@ class Connection:
         if pending is not None and not pending.done():
             pending.set_result(self._results)
 
-    def _stop_writing(self) -> None:
-        if self._writing:
-            self._writing = False
-            self._loop.remove_writer(self._socket)
-
     def _end(self, reason: PostgresError) -> None:
         if self._closed:
             return
         self._closed = True
-        # The descriptor must leave the loop before libpq closes it: its number may be another socket's a moment later.
-        self._stop_writing()
-        self._loop.remove_reader(self._socket)
-        if self._looking is not None:
-            self._looking.cancel()
+        self._watch.end()
         self._pgconn.finish()
         pending, self._pending = self._pending, None
         if pending is not None:
@@ -463,62 +407,7 @@ class _Ending:
 
     def set_result(self, results: list[PGresult], /) -> None:
         result = results[-1]
-        self.ended(to_error(result) if result.status in _FAILED else _cell(result))
+        self.ended(to_error(result) if result.status in FAILED else to_cell(result))
 
     def set_exception(self, error: PostgresError, /) -> None:
         self.ended(error)
-
-
-def _cell(result: PGresult) -> bytes:
-    """The only cell of a result; ``null`` for NULL or no row."""
-    cell = result.get_value(0, 0) if result.ntuples else None
-    return b"null" if cell is None else cell
-
-
-def refuse_nul(parameters: Sequence[bytes | None]) -> None:
-    """Raise DatabaseError for a parameter with a NUL byte: libpq takes C strings and would silently cut it there."""
-    if b"\0" in b"".join(filter(None, parameters)):
-        raise DatabaseError("22021", "A value contains the character U+0000, which Postgres cannot store.")
-
-
-def is_stale_plan(error: DatabaseError) -> bool:
-    """Whether a prepared statement failed because it is gone, or because the schema changed what it returns."""
-    if error.sqlstate == _NO_SUCH_PREPARED_STATEMENT:
-        return True
-    return error.sqlstate == _CACHED_PLAN_CHANGED and error.routine == "RevalidateCachedQuery"
-
-
-def _to_outcome(result: PGresult) -> Outcome:
-    command = (result.command_status or b"").decode()
-    if result.status != pq.ExecStatus.TUPLES_OK:
-        return Outcome(command, None, ())
-    width = range(result.nfields)
-    columns = tuple((result.fname(number) or b"").decode() for number in width)
-    rows = tuple(tuple(result.get_value(row, number) for number in width) for row in range(result.ntuples))
-    return Outcome(command, columns, rows)
-
-
-def to_error(result: PGresult) -> DatabaseError | ConnectionLost:
-    """What a failed result reports; ConnectionLost when it is the server's reason to end the session."""
-
-    def field(code: pq.DiagnosticField) -> str | None:
-        value = result.error_field(code)
-        return None if value is None else value.decode("utf-8", "replace")
-
-    sqlstate = field(pq.DiagnosticField.SQLSTATE) or "XX000"
-    if sqlstate in _SESSION_ENDED:
-        return ConnectionLost()
-    position = field(pq.DiagnosticField.STATEMENT_POSITION)
-    return DatabaseError(
-        sqlstate,
-        field(pq.DiagnosticField.MESSAGE_PRIMARY) or result.error_message.decode("utf-8", "replace").strip(),
-        detail=field(pq.DiagnosticField.MESSAGE_DETAIL),
-        hint=field(pq.DiagnosticField.MESSAGE_HINT),
-        schema=field(pq.DiagnosticField.SCHEMA_NAME),
-        table=field(pq.DiagnosticField.TABLE_NAME),
-        column=field(pq.DiagnosticField.COLUMN_NAME),
-        constraint=field(pq.DiagnosticField.CONSTRAINT_NAME),
-        position=None if position is None else int(position),
-        context=field(pq.DiagnosticField.CONTEXT),
-        routine=field(pq.DiagnosticField.SOURCE_FUNCTION),
-    )

@@ -19,7 +19,7 @@ from time import perf_counter
 from typing import ClassVar
 
 from howdah.observe import events
-from howdah.postgres.connection import Connection, refuse_nul
+from howdah.postgres.connection import Connection
 from howdah.postgres.errors import (
     CannotConnect,
     ConnectionLost,
@@ -30,6 +30,7 @@ from howdah.postgres.errors import (
 )
 from howdah.postgres.pipeline import Finished, PipelinedConnection, Read
 from howdah.postgres.pool import FIRST_DELAY, LONGEST_DELAY, DatabaseBack, DatabaseLost
+from howdah.postgres.results import refuse_nul
 
 LARGEST_GROUP = 16
 """How many reads go together at most."""

@@ -17,14 +17,15 @@ from time import perf_counter
 import psycopg
 from psycopg import pq
 
-from howdah.postgres.connection import LOOK_AGAIN_SECONDS, Connection, is_stale_plan, to_error
+from howdah.postgres.connection import Connection
 from howdah.postgres.errors import ConnectionLost, DatabaseError
+from howdah.postgres.results import FAILED, NULL, is_stale_plan, to_cell, to_error
+from howdah.postgres.watch import Watch
 
 # Plain numbers, because that is what a result has, and comparing those with members of an enumeration is slow.
 _TUPLES = int(pq.ExecStatus.TUPLES_OK)
 _DONE = int(pq.ExecStatus.COMMAND_OK)
 _SYNC = int(pq.ExecStatus.PIPELINE_SYNC)
-_FAILED = (int(pq.ExecStatus.FATAL_ERROR), int(pq.ExecStatus.BAD_RESPONSE))
 
 NEAR = 0.0005
 """A server that answers within so many seconds is near: for each of them that it takes, one more group may be sent."""
@@ -50,7 +51,7 @@ class Read:
     """Whether a connection was lost under it."""
     stale: bool = False
     """Whether it was tried with a plan that the schema had made unusable."""
-    cell: bytes | None = None
+    cell: bytes = NULL
 
 
 @dataclass(slots=True, eq=False)
@@ -98,19 +99,13 @@ class PipelinedConnection:
         on_finished: Callable[[Finished], None],
         on_lost: Callable[[PipelinedConnection, Sequence[Read]], None],
     ) -> None:
-        self._raw, self._statements_limit, self._answer_timeout = connection.detach()
+        self._raw, self._statements_limit, answer_timeout = connection.detach()
         self._pgconn = self._raw.pgconn
-        self._loop = asyncio.get_running_loop()
-        self._socket = self._pgconn.socket
         self._groups: deque[_Group] = deque()
         self._names: OrderedDict[str, bytes] = OrderedDict()
         self._forgotten: list[bytes] = []
         self._names_made = 0
-        self._writing = False
         self._closed = False
-        self._looking: asyncio.TimerHandle | None = None
-        self._silence = 0.0
-        self._heard: tuple[_Group, int] | None = None
         self._last_answer = 0.0
         self._round_trip = round_trip
         self._refused: tuple[bytes, DatabaseError] | None = None
@@ -119,7 +114,13 @@ class PipelinedConnection:
         self._on_lost = on_lost
         self._pgconn.nonblocking = 1
         self._pgconn.enter_pipeline_mode()
-        self._loop.add_reader(self._socket, self._on_readable)
+        self._watch = Watch(
+            self._pgconn,
+            receive=self._receive,
+            awaited=self._awaited,
+            lost=self._end,
+            answer_timeout=answer_timeout,
+        )
 
     @property
     def in_flight(self) -> int:
@@ -162,11 +163,7 @@ class PipelinedConnection:
             for read in reads:
                 pgconn.send_query_prepared(name, read.parameters)
             pgconn.pipeline_sync()
-            if self._looking is None:
-                self._looking = self._loop.call_later(LOOK_AGAIN_SECONDS, self._look_again)
-            if pgconn.flush() and not self._writing:
-                self._writing = True
-                self._loop.add_writer(self._socket, self._on_writable)
+            self._watch.flush()
         except psycopg.OperationalError:
             self._end()
 
@@ -189,35 +186,11 @@ class PipelinedConnection:
         self._pgconn.send_prepare(name, text.encode())
         return name, commands
 
-    def _on_writable(self) -> None:
-        try:
-            if self._pgconn.flush():
-                return
-        except psycopg.OperationalError:
-            self._end()
-            return
-        self._stop_writing()
-
     # -- receiving -----------------------------------------------------------------------------------------------------
 
-    def _on_readable(self) -> None:
-        # An event that brought no result is looked into a second time, for the reason that Connection gives.
-        if not self._receive() and self._groups and not self._closed:
-            self._receive()
-
-    def _look_again(self) -> None:
-        """Look whether something came without an event, for as long as somebody waits: as Connection does."""
-        self._looking = None
-        if self._groups:
-            self._on_readable()
-        if self._groups:
-            heard = (self._groups[0], self._groups[0].answered)
-            self._silence = self._silence + LOOK_AGAIN_SECONDS if heard == self._heard else 0.0
-            self._heard = heard
-            if 0 < self._answer_timeout < self._silence:
-                self._end()
-                return
-            self._looking = self._loop.call_later(LOOK_AGAIN_SECONDS, self._look_again)
+    def _awaited(self) -> tuple[_Group, int] | None:
+        """What is waited for: the group that is under way, behind so many answers."""
+        return (self._groups[0], self._groups[0].answered) if self._groups else None
 
     def _receive(self) -> bool:
         """Take in what has arrived; whether there was a result in it."""
@@ -232,8 +205,7 @@ class PipelinedConnection:
                 status = result.status
                 group = groups[0]
                 if status == _TUPLES:
-                    if result.ntuples:
-                        group.reads[group.answered].cell = result.get_value(0, 0)
+                    group.reads[group.answered].cell = to_cell(result)
                     group.answered += 1
                 elif status == _SYNC:
                     groups.popleft()
@@ -242,7 +214,7 @@ class PipelinedConnection:
                         return True
                 elif status == _DONE:
                     group.preamble -= 1
-                elif status in _FAILED:
+                elif status in FAILED:
                     error = to_error(result)
                     if isinstance(error, ConnectionLost):
                         self._end()
@@ -267,7 +239,7 @@ class PipelinedConnection:
             reads, again = self._sort_out(group, group.error)
         for read in reads:
             if not read.answer.done():
-                read.answer.set_result(b"null" if read.cell is None else read.cell)
+                read.answer.set_result(read.cell)
         self._on_finished(Finished(group.text, seconds, group.error is not None, again))
 
     def _sort_out(self, group: _Group, error: DatabaseError) -> tuple[Sequence[Read], Sequence[Read]]:
@@ -295,7 +267,7 @@ class PipelinedConnection:
                 read.answer.set_exception(error)
         again = [read for read in reads[at:] if not read.answer.done()]
         for read in again:
-            read.alone, read.cell = True, None
+            read.alone, read.cell = True, NULL
         return reads[:at], again
 
     def _forget(self, group: _Group, *, close: bool) -> None:
@@ -307,20 +279,11 @@ class PipelinedConnection:
 
     # -- ending --------------------------------------------------------------------------------------------------------
 
-    def _stop_writing(self) -> None:
-        if self._writing:
-            self._writing = False
-            self._loop.remove_writer(self._socket)
-
     def _end(self) -> None:
         if self._closed:
             return
         self._closed = True
-        # The descriptor must leave the loop before libpq closes it: its number may be another socket's a moment later.
-        self._stop_writing()
-        self._loop.remove_reader(self._socket)
-        if self._looking is not None:
-            self._looking.cancel()
+        self._watch.end()
         self._pgconn.finish()
         groups, self._groups = self._groups, deque()
         self._on_lost(self, [read for group in groups for read in group.reads if not read.answer.done()])

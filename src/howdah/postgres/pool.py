@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from howdah.observe import events
-from howdah.postgres.connection import is_stale_plan, refuse_nul
 from howdah.postgres.errors import CannotConnect, DatabaseError, DatabaseUnavailable, PoolExhausted, PostgresError
+from howdah.postgres.results import is_stale_plan, refuse_nul
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence

@@ -26,8 +26,9 @@ from howdah.data.query.parse import check_template
 from howdah.data.query.reading import expected, read_object, refuse_other_keys, require
 from howdah.data.sql.encode import to_json
 from howdah.observe import events
-from howdah.postgres.connection import Connection, Outcome
+from howdah.postgres.connection import Connection
 from howdah.postgres.errors import DatabaseError
+from howdah.postgres.results import Outcome
 from howdah.postgres.statements import statement_starts
 from howdah.session import ADMIN
 

@@ -13,8 +13,9 @@ from howdah.data.execute.known import Known
 from howdah.data.query.ast import Bulk, Explain, MetadataCall, PermissionTest, Query, Request, Transaction
 from howdah.data.sql.encode import to_json
 from howdah.data.sql.statement import Statement, bind
-from howdah.postgres.connection import Connection, Outcome
+from howdah.postgres.connection import Connection
 from howdah.postgres.errors import DatabaseError
+from howdah.postgres.results import Outcome
 from howdah.session import Session
 
 Refused = Callable[[DatabaseError, Query], DataError]
