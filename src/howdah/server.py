@@ -31,7 +31,7 @@ from howdah.gateway.match import Route, RouteTable, part_routes
 from howdah.gateway.pool import Pool, PoolLimits
 from howdah.gateway.proxy import Proxy, ProxyLimits
 from howdah.gateway.serving import server_config
-from howdah.gateway.session import SecretResolver
+from howdah.gateway.session import Resolver
 from howdah.observe import events, logs
 from howdah.observe.secret import Secret
 from howdah.project.load import default_project, load_project
@@ -101,7 +101,7 @@ def build(project: Project, *, development: bool = False) -> Application:
     secrets = () if project.secrets.admin_secret is None else (project.secrets.admin_secret,)
     section = project.gateway
     table = RouteTable(project.server.domain, routes(project.services))
-    resolver = SecretResolver(secrets, section.anonymous_user_id)
+    resolver = Resolver(secrets, section.anonymous_user_id)
     proxy = Proxy(
         registry,
         Pool(PoolLimits(connect_timeout=section.connect_timeout, upstream_timeout=section.upstream_timeout)),

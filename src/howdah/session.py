@@ -10,10 +10,12 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Literal
 
 IDENTITY_PREFIX = "x-hasura-"
 ROLE_HEADER = "x-hasura-role"
 USER_ID_HEADER = "x-hasura-user-id"
+ALLOWED_ROLES_HEADER = "x-hasura-allowed-roles"
 ADMIN_SECRET_HEADER = "x-hasura-admin-secret"  # noqa: S105 - the name of a header
 
 ADMIN_ROLE = "admin"
@@ -38,6 +40,44 @@ class Session:
 
 ANONYMOUS = Session(ANONYMOUS_ROLE)
 ADMIN = Session(ADMIN_ROLE)
+
+Credential = Literal["none", "cookie", "token", "service", "secret"]
+"""How somebody shows who they are: not at all, by a session's cookie, an access token, a service token, a secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """To whom a credential belongs: the roles they may take, the first of which is theirs unless they ask otherwise.
+
+    ``variables`` are keyed like those of a Session. ``expires_at`` is in seconds since 1970; ``level`` is 1 when one
+    factor was shown and 2 when a second was. ``session_id`` ends with the session, ``user_id`` with the user.
+    """
+
+    credential: Credential
+    roles: tuple[str, ...]
+    variables: Mapping[str, str] = field(default_factory=lambda: _NO_VARIABLES)
+    user_id: str | None = None
+    session_id: str | None = None
+    level: int = 1
+    expires_at: float | None = None
+    scopes: tuple[str, ...] | None = None
+    """What a service token may be used for; None is everything its roles may do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, as one request shows it: the Session it has, and the Identity behind it (None: nobody's)."""
+
+    session: Session
+    credential: Credential = "none"
+    identity: Identity | None = None
+    stale_cookie: bool = False
+    """The request has a cookie of a session that is over: the client is to forget it."""
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Every role this caller may take."""
+        return (self.session.role,) if self.identity is None else self.identity.roles
 
 
 def is_identity_header(name: str) -> bool:

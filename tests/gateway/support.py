@@ -20,7 +20,7 @@ from howdah.gateway.match import Route, RouteTable, part_routes
 from howdah.gateway.pool import Pool, PoolLimits
 from howdah.gateway.proxy import Proxy, ProxyLimits
 from howdah.gateway.serving import server_config
-from howdah.gateway.session import SecretResolver
+from howdah.gateway.session import Resolver
 from howdah.services.registry import Endpoint, Registry
 
 SECRET = "correct horse battery staple"
@@ -359,7 +359,7 @@ def gateway(
     app = Gateway(
         parts=dict.fromkeys(parts, part),
         routes=table,
-        resolver=SecretResolver((SECRET,), anonymous_user_id),
+        resolver=Resolver((SECRET,), anonymous_user_id),
         registry=registry,
         proxy=Proxy(registry, Pool(pool or PoolLimits()), proxy or ProxyLimits()),
         readiness=ready,

@@ -14,7 +14,7 @@ from howdah.gateway.headers import downstream_headers, upstream_headers, without
 from howdah.gateway.hot import HotRoute
 from howdah.gateway.match import RouteTable, part_routes
 from howdah.gateway.serving import edge_protocol
-from howdah.gateway.session import SecretResolver
+from howdah.gateway.session import Resolver
 from howdah.session import ANONYMOUS, Session
 
 # -- identity, in every spelling ---------------------------------------------------------------------------------------
@@ -71,7 +71,7 @@ def with_short_way(max_body: int = 1 << 20) -> type[asyncio.Protocol]:
         max_body=max_body,
         engine=Measure(),
         routes=RouteTable("localhost", part_routes("data")),
-        resolver=SecretResolver((SECRET,)),
+        resolver=Resolver((SECRET,)),
         emit=ignore,
     )
     return edge_protocol(EdgeLimits(), ignore, hot)

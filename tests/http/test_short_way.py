@@ -30,7 +30,7 @@ from howdah.observe import events
 from howdah.observe.secret import Secret
 from howdah.project.sections import DatabaseSection, DataSection, Project, Secrets
 from howdah.server import Application, build
-from howdah.session import ADMIN, Session
+from howdah.session import ADMIN, Caller
 from howdah.supervisor.listen import bind
 
 SECRET = "k8Qz-Xw3v-P1ns-7Rty-Lm5c"
@@ -352,7 +352,7 @@ def test_a_known_head_is_asked_for_its_session_each_time(ways: tuple[Served, Ser
     asked: list[RequestHead] = []
 
     class Watching:
-        def resolve(self, head: RequestHead) -> Session:
+        def known(self, head: RequestHead) -> Caller:
             asked.append(head)
             raise InvalidToken
 

@@ -57,11 +57,12 @@ _DRAIN_SECONDS: Final = 2.0
 class _Answer:
     """The sending side of one request: adds what every answer carries and notes what was sent."""
 
-    __slots__ = ("_added", "_request_id", "_send", "bytes", "complete", "status")
+    __slots__ = ("_added", "_cookies", "_request_id", "_send", "bytes", "complete", "status")
 
     def __init__(self, send: Send, request_id: str) -> None:
         self._send = send
         self._request_id = (b"x-request-id", request_id.encode("ascii"))
+        self._cookies: tuple[tuple[bytes, bytes], ...] = ()
         self._added: tuple[tuple[bytes, bytes], ...] = (*answer.SECURITY_HEADERS, self._request_id)
         self.status = 0
         self.bytes = 0
@@ -69,7 +70,13 @@ class _Answer:
 
     def speak_for(self, *, platform: bool) -> None:
         """Whether what follows is the platform's answer; a service says for itself how its answers are treated."""
-        self._added = (*answer.SECURITY_HEADERS, self._request_id) if platform else (self._request_id,)
+        own = answer.SECURITY_HEADERS if platform else ()
+        self._added = (*own, self._request_id, *self._cookies)
+
+    def expire_cookie(self, field: bytes) -> None:
+        """The answer tells the client to forget its session's cookie: a value of Set-Cookie."""
+        self._cookies = ((b"set-cookie", field),) if field else ()
+        self.speak_for(platform=True)
 
     async def send(self, message: Any) -> None:
         """Send an ASGI message on."""
@@ -142,6 +149,7 @@ class Gateway:
         startup: Hook,
         shutdown: Hook,
         development: bool = False,
+        expired_cookie: str = "",
     ) -> None:
         self._parts = parts
         self._routes = routes
@@ -153,6 +161,7 @@ class Gateway:
         self._startup = startup
         self._shutdown = shutdown
         self._development = development
+        self._expired_cookie = expired_cookie.encode("ascii")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or go through the server's life."""
@@ -226,12 +235,16 @@ class Gateway:
         if "howdah.edge" not in scope:
             path = _checked_path(scope, request)
         head = RequestHead(scope["method"], request.host.decode("latin-1"), path, tuple(scope["headers"]))
-        session = self._resolver.resolve(head)
+        caller = self._resolver.known(head) or await self._resolver.resolve(head)
+        session = caller.session
         request.role = session.role
+        if caller.stale_cookie:
+            reply.expire_cookie(self._expired_cookie)
         target = self._routes.match(head)
         request.target = target.name
         if target.kind == "part":
             scope["howdah.session"] = session
+            scope["howdah.caller"] = caller
             scope["howdah.request_id"] = request.request_id
             if target.prefix:
                 scope["root_path"] = scope.get("root_path", "") + target.prefix

@@ -20,7 +20,10 @@ GatewayError
 │   ├── InvalidAdminSecret      401
 │   ├── InvalidToken            401
 │   ├── MalformedAuthorization  400
-│   └── MalformedIdentity       400
+│   ├── MalformedIdentity       400
+│   │   └── AmbiguousCredentials 400
+│   ├── RoleNotAllowed          403
+│   └── AccountsUnavailable     503
 ├── UnknownHost                 404
 ├── UnknownPath                 404
 ├── BodyTooLarge                413
@@ -196,6 +199,28 @@ class MalformedIdentity(SessionRefused):
 
     code = "malformed-identity"
     status = 400
+
+
+class AmbiguousCredentials(MalformedIdentity):
+    """The request shows two different credentials."""
+
+    code = "ambiguous-credentials"
+    status = 400
+
+
+class RoleNotAllowed(SessionRefused):
+    """The caller may not take the role it asks for."""
+
+    code = "role-not-allowed"
+    status = 403
+
+
+class AccountsUnavailable(SessionRefused):
+    """Nobody can tell at the moment to whom the credential belongs."""
+
+    code = "accounts-unavailable"
+    status = 503
+    headers = ((b"retry-after", b"1"),)
 
 
 class UnknownHost(GatewayError):

@@ -116,13 +116,15 @@ class HotRoute:
         return Recognised(head, length, answer.accepted_request_id(request_ids[0]) if len(request_ids) == 1 else None)
 
     def begin(self, recognised: Recognised, connection: Connection, *, keep_alive: bool) -> HotRequest | None:
-        """The request of the head; None when its session is refused, which the long way explains."""
+        """The request of the head; None when its caller is refused or not known yet, which is for the long way."""
         try:
-            session = self.resolver.resolve(recognised.head)
+            caller = self.resolver.known(recognised.head)
         except HowdahError:
             return None
+        if caller is None or caller.stale_cookie:
+            return None
         request_id = recognised.request_id or answer.new_request_id()
-        return HotRequest(self, connection, session, recognised.head.path, request_id, keep_alive=keep_alive)
+        return HotRequest(self, connection, caller.session, recognised.head.path, request_id, keep_alive=keep_alive)
 
     def remember(self, raw: bytes, recognised: Recognised) -> None:
         """Requests whose head has these bytes need not be read by a parser again."""

@@ -1,7 +1,8 @@
-"""Request head → Session: on whose behalf, decided from what the client presents and nothing else.
+"""Request head → Caller: who asks, decided from what the client presents and nothing else.
 
-:class:`Resolver` is the seam. :class:`SecretResolver` knows anonymous callers and the admin secret; cookies and tokens
-come with another Resolver that has accounts to look them up in.
+In this order (R45): the admin secret; an ``Authorization`` header; the session's cookie; nobody. Two different ones are
+refused and never merged. :class:`Resolver` knows the secret by itself and asks :class:`Accounts` about everything else;
+what it is told it remembers for a bounded time, and until it hears that it is no longer so (R37).
 """
 
 from __future__ import annotations
@@ -9,30 +10,51 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
-from howdah.gateway.errors import InvalidAdminSecret, InvalidToken, MalformedAuthorization, MalformedIdentity
+from howdah.gateway.errors import (
+    AccountsUnavailable,
+    AmbiguousCredentials,
+    InvalidAdminSecret,
+    InvalidToken,
+    MalformedAuthorization,
+    MalformedIdentity,
+    RoleNotAllowed,
+)
+from howdah.postgres.errors import PostgresError
 from howdah.session import (
     ADMIN,
     ADMIN_ROLE,
     ADMIN_SECRET_HEADER,
+    ALLOWED_ROLES_HEADER,
     ANONYMOUS,
     ANONYMOUS_ROLE,
     IDENTITY_PREFIX,
     ROLE_HEADER,
     USER_ID_HEADER,
+    Caller,
+    Identity,
     Session,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from howdah.gateway.match import RequestHead
 
 
-class Resolver(Protocol):
-    """Whatever can tell who calls."""
+class Accounts(Protocol):
+    """Whatever knows to whom credentials belong."""
 
-    def resolve(self, head: RequestHead) -> Session:
-        """The Session of the request. Raises SessionRefused."""
+    async def find_by_cookie(self, value: str) -> Identity | None:
+        """To whom a session's cookie belongs; None when there is no such session. Raises PostgresError."""
+        ...
+
+    async def find_by_token(self, token: str) -> Identity | None:
+        """To whom a bearer token of any kind belongs; None when it is not valid. Raises PostgresError."""
         ...
 
 
@@ -46,57 +68,187 @@ class Revealing(Protocol):
 
 Fields = tuple[tuple[bytes, bytes], ...]
 
-_REMEMBERED: Final = 1024
+_REMEMBERED_SECRETS: Final = 1024
+REMEMBERED: Final = 10_000
+"""Credentials that one process remembers at most."""
+REMEMBERED_SECONDS: Final = 30.0
+"""How long it does, if nobody says that they are over."""
+_LONGEST_TOKEN: Final = 8192
 _PREFIX: Final = IDENTITY_PREFIX.encode()
 _SECRET: Final = ADMIN_SECRET_HEADER.encode()
 _ROLE: Final = ROLE_HEADER.encode()
 # An older name of the admin secret. It opens nothing here, but its value may still be a secret: never a variable.
 _OLD_SECRET: Final = b"x-hasura-access-key"
-_BEARER: Final = re.compile(rb"(?i:bearer) +[A-Za-z0-9._~+/-]+=*")
+_BEARER: Final = re.compile(rb"(?i:bearer) +([A-Za-z0-9._~+/-]+=*)")
+_COOKIE_VALUE: Final = re.compile(rb"[A-Za-z0-9._~-]{16,512}")
 _ROLE_NAME: Final = re.compile(r"[^\x00-\x20,\x7f]{1,128}")
 
 
-class SecretResolver:
-    """Anonymous unless the admin secret is presented; with it, the admin or whomever the admin wishes to be.
+@dataclass(slots=True)
+class _Remembered:
+    """What is known of one credential, and the Callers made of it by the role they asked for."""
 
-    With no secret configured nobody is the admin: an absent secret equals nothing, not even an empty one (R51). Two
-    may be valid at once, so that one can be replaced without a moment in which neither works.
+    identity: Identity
+    until: float
+    callers: dict[bytes | None, Caller] = field(default_factory=dict)
+
+
+class Resolver:
+    """Tells who calls.
+
+    With no secret configured nobody is the admin by secret: an absent secret equals nothing, not even an empty one
+    (R51). Two may be valid at once, so that one can be replaced without a moment in which neither works. Without
+    ``accounts`` no cookie means anything and no token is valid.
     """
 
-    def __init__(self, admin_secrets: tuple[Revealing | str, ...] = (), anonymous_user_id: str | None = None) -> None:
+    def __init__(
+        self,
+        admin_secrets: tuple[Revealing | str, ...] = (),
+        anonymous_user_id: str | None = None,
+        *,
+        accounts: Accounts | None = None,
+        cookie: str = "",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         plain = (secret if isinstance(secret, str) else secret.reveal() for secret in admin_secrets)
         # What was presented with a right secret before. Nothing else, so that strangers neither fill it nor find in it.
-        self._resolved: dict[Fields, Session] = {}
+        self._admins: dict[Fields, Caller] = {}
         self._digests = tuple(_digest(secret.encode()) for secret in plain if secret)
-        self._anonymous = (
+        self._anonymous = Caller(
             ANONYMOUS if anonymous_user_id is None else Session(ANONYMOUS_ROLE, {USER_ID_HEADER: anonymous_user_id})
         )
+        self._stale = Caller(self._anonymous.session, stale_cookie=True)
+        self._accounts = accounts
+        self._cookie = cookie.encode("ascii") + b"="
+        self._clock = clock
+        self._remembered: OrderedDict[bytes, _Remembered] = OrderedDict()
+        self._generation = 0
 
-    def resolve(self, head: RequestHead) -> Session:
-        """The Session of the request; without the secret, identity headers of the client's mean nothing (R41, R45).
+    # -- who calls -----------------------------------------------------------------------------------------------------
 
-        Raises InvalidAdminSecret, MalformedIdentity, MalformedAuthorization and InvalidToken.
-        """
-        presented = tuple(
-            [field for field in head.headers if field[0].startswith(_PREFIX) or field[0] == b"authorization"]
-        )
-        if not presented:
+    def known(self, head: RequestHead) -> Caller | None:
+        """Who calls, where nobody has to be asked; None where `resolve` has to. Raises SessionRefused."""
+        presented = self._presented(head)
+        if isinstance(presented, Caller):
+            return presented
+        remembered = self._recall(presented.key)
+        return None if remembered is None else _as_asked(remembered, presented.role)
+
+    async def resolve(self, head: RequestHead) -> Caller:
+        """Who calls. Raises SessionRefused, and AccountsUnavailable when nobody can tell (R47)."""
+        presented = self._presented(head)
+        if isinstance(presented, Caller):
+            return presented
+        remembered = self._recall(presented.key) or await self._find(presented)
+        if remembered is None:
+            if presented.is_cookie:
+                return self._stale
+            raise InvalidToken
+        return _as_asked(remembered, presented.role)
+
+    async def _find(self, presented: _Presented) -> _Remembered | None:
+        if self._accounts is None:
+            return None
+        generation = self._generation
+        value = presented.value.decode("ascii")
+        find = self._accounts.find_by_cookie if presented.is_cookie else self._accounts.find_by_token
+        try:
+            identity = await find(value)
+        except PostgresError as error:
+            raise AccountsUnavailable from error
+        if identity is None:
+            return None
+        now = self._clock()
+        until = now + REMEMBERED_SECONDS
+        if identity.expires_at is not None:
+            until = min(until, identity.expires_at)
+        remembered = _Remembered(identity, until)
+        # Somebody was forgotten while we asked: what we were told may be older than that.
+        if generation == self._generation:
+            self._remembered[presented.key] = remembered
+            if len(self._remembered) > REMEMBERED:
+                self._remembered.popitem(last=False)
+        return remembered
+
+    def _recall(self, key: bytes) -> _Remembered | None:
+        remembered = self._remembered.get(key)
+        if remembered is None:
+            return None
+        if remembered.until <= self._clock():
+            del self._remembered[key]
+            return None
+        return remembered
+
+    # -- what is no longer so ------------------------------------------------------------------------------------------
+
+    def forget(self, *, session_id: str | None = None, user_id: str | None = None) -> None:
+        """Nothing is remembered of the session, or of any of the user's; without either, of nobody's (R37)."""
+        self._generation += 1
+        if session_id is None and user_id is None:
+            self._remembered.clear()
+            return
+        over = [
+            key
+            for key, remembered in self._remembered.items()
+            if (session_id is not None and remembered.identity.session_id == session_id)
+            or (user_id is not None and remembered.identity.user_id == user_id)
+        ]
+        for key in over:
+            del self._remembered[key]
+
+    # -- what is presented ---------------------------------------------------------------------------------------------
+
+    def _presented(self, head: RequestHead) -> _Presented | Caller:
+        """What the head presents, or who it is where that alone says so. Raises SessionRefused."""
+        identity = []
+        authorizations = []
+        cookies = []
+        for name, value in head.headers:
+            if name.startswith(_PREFIX):
+                identity.append((name, value))
+            elif name == b"authorization":
+                authorizations.append(value)
+            elif name == b"cookie" and self._accounts is not None and self._cookie in value:
+                cookies += _values(value, self._cookie)
+        if not identity and not authorizations and not cookies:
             return self._anonymous
-        return self._resolved.get(presented) or self._resolve(presented)
-
-    def _resolve(self, presented: Fields) -> Session:
-        secrets = [value for name, value in presented if name == _SECRET]
-        authorizations = [value for name, value in presented if name == b"authorization"]
-        if not secrets and not authorizations:
-            return self._anonymous
+        secrets = [value for name, value in identity if name == _SECRET]
+        if secrets:
+            return self._admin(tuple(identity), secrets, authorizations, cookies)
+        if not authorizations and not cookies:
+            return self._anonymous  # identity headers of the client's mean nothing by themselves (R41)
         if authorizations:
-            _refuse_authorization(authorizations, secrets)
+            bearer = _BEARER.fullmatch(authorizations[0]) if len(authorizations) == 1 else None
+            if bearer is None:
+                raise MalformedAuthorization
+            if cookies:
+                raise AmbiguousCredentials("Send either the session's cookie or Authorization, not both.")
+            if len(bearer[1]) > _LONGEST_TOKEN:
+                raise InvalidToken
+            return _Presented(b"b" + bearer[1], _role_asked_for(identity))
+        if len(cookies) > 1:
+            raise AmbiguousCredentials("There is more than one cookie of a session.")
+        if not _COOKIE_VALUE.fullmatch(cookies[0]):
+            return self._stale
+        return _Presented(b"c" + cookies[0], _role_asked_for(identity))
+
+    def _admin(
+        self, identity: Fields, secrets: list[bytes], authorizations: list[bytes], cookies: list[bytes]
+    ) -> Caller:
+        if authorizations or cookies:
+            if len(authorizations) > 1 or (authorizations and not _BEARER.fullmatch(authorizations[0])):
+                raise MalformedAuthorization
+            other = "Authorization" if authorizations else "the session's cookie"
+            raise AmbiguousCredentials(f"Send either {ADMIN_SECRET_HEADER} or {other}, not both.")  # R45
+        known = self._admins.get(identity)
+        if known is not None:
+            return known
         self._check_secret(secrets)
-        session = _impersonated(presented)
-        if len(self._resolved) >= _REMEMBERED:
-            self._resolved.clear()
-        self._resolved[presented] = session
-        return session
+        caller = Caller(_impersonated(identity), "secret")
+        if len(self._admins) >= _REMEMBERED_SECRETS:
+            self._admins.clear()
+        self._admins[identity] = caller
+        return caller
 
     def _check_secret(self, presented: list[bytes]) -> None:
         if len(presented) != 1:
@@ -111,17 +263,50 @@ class SecretResolver:
         raise InvalidAdminSecret
 
 
+@dataclass(frozen=True, slots=True)
+class _Presented:
+    """A credential that somebody has to be asked about: its kind's letter and its value, and the role asked for."""
+
+    key: bytes
+    role: bytes | None
+
+    @property
+    def is_cookie(self) -> bool:
+        return self.key[0] == ord("c")
+
+    @property
+    def value(self) -> bytes:
+        return self.key[1:]
+
+
 def _digest(secret: bytes) -> bytes:
     return hashlib.sha256(secret).digest()
 
 
-def _refuse_authorization(authorizations: list[bytes], secrets: list[bytes]) -> None:
-    """Raise for what the header holds: no token can be valid yet."""
-    if len(authorizations) > 1 or not _BEARER.fullmatch(authorizations[0]):
-        raise MalformedAuthorization
-    if secrets:
-        raise MalformedIdentity(f"Send either {ADMIN_SECRET_HEADER} or Authorization, not both.")  # R45
-    raise InvalidToken
+def _values(cookies: bytes, name: bytes) -> list[bytes]:
+    """The values of one cookie in a Cookie header (RFC 6265, section 4.2): as many as there are."""
+    pairs = [pair.strip(b" \t") for pair in cookies.split(b";")]
+    return [pair[len(name) :].strip(b'"') for pair in pairs if pair.startswith(name)]
+
+
+def _role_asked_for(identity: list[tuple[bytes, bytes]]) -> bytes | None:
+    roles = [value for name, value in identity if name == _ROLE]
+    if len(roles) > 1:
+        raise MalformedIdentity(f"There is more than one {ROLE_HEADER} header.")
+    return roles[0] if roles else None
+
+
+def _as_asked(remembered: _Remembered, role: bytes | None) -> Caller:
+    """The Caller in the role it asks for. Raises RoleNotAllowed (R46)."""
+    caller = remembered.callers.get(role)
+    if caller is None:
+        identity = remembered.identity
+        chosen = identity.roles[0] if role is None else role.decode("utf-8", "replace")
+        if chosen not in identity.roles:
+            raise RoleNotAllowed
+        variables = {**identity.variables, ALLOWED_ROLES_HEADER: ",".join(identity.roles)}
+        caller = remembered.callers[role] = Caller(Session(chosen, variables), identity.credential, identity)
+    return caller
 
 
 def _impersonated(presented: Fields) -> Session:
