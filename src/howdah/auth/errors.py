@@ -1,8 +1,24 @@
 """Everything accounts refuse.
 
-```
-AuthError                       400
-```
+::
+
+    AuthError                       bad-request             400
+    ├── AccountsBusy                accounts-busy           503
+    ├── InvalidIdentifier           bad-request
+    │   ├── ExpectedEmail           expected-email
+    │   ├── ExpectedMobile          expected-mobile
+    │   └── ExpectedUsername        expected-username
+    ├── InvalidUser                 invalid-user            401
+    ├── SessionExpired              session-expired         401
+    ├── UnacceptablePassword        unacceptable-password
+    │   ├── CommonPassword          common-password
+    │   ├── LongPassword            long-password
+    │   └── ShortPassword           short-password
+    ├── UnusablePasswordHash        unusable-password-hash
+    └── UserAlreadyExists           user-already-exists     409
+
+The body is ``{"code", "message"}`` with a ``hint`` where there is one. What a stranger asks about an account that is
+there and about one that is not is refused in the same words (R8).
 """
 
 from __future__ import annotations
@@ -15,3 +31,83 @@ class AuthError(HowdahError):
 
     code = "bad-request"
     status = 400
+
+
+class AccountsBusy(AuthError):
+    """Too many people sign in at this moment. Try again."""
+
+    code = "accounts-busy"
+    status = 503
+
+
+class InvalidIdentifier(AuthError):
+    """A username, an e-mail address or a telephone number is expected here."""
+
+
+class ExpectedEmail(InvalidIdentifier):
+    """An e-mail address is expected here."""
+
+    code = "expected-email"
+
+
+class ExpectedMobile(InvalidIdentifier):
+    """A telephone number is expected here, with the code of its country."""
+
+    code = "expected-mobile"
+
+
+class ExpectedUsername(InvalidIdentifier):
+    """A username is expected here."""
+
+    code = "expected-username"
+
+
+class InvalidUser(AuthError):
+    """There is no such account, or what was sent does not prove that it is yours."""
+
+    code = "invalid-user"
+    status = 401
+
+
+class SessionExpired(AuthError):
+    """The session has ended. Sign in again."""
+
+    code = "session-expired"
+    status = 401
+
+
+class UnacceptablePassword(AuthError):
+    """The text cannot be a password."""
+
+    code = "unacceptable-password"
+
+
+class CommonPassword(UnacceptablePassword):
+    """The password is too easy to guess."""
+
+    code = "common-password"
+
+
+class LongPassword(UnacceptablePassword):
+    """The password is too long."""
+
+    code = "long-password"
+
+
+class ShortPassword(UnacceptablePassword):
+    """The password is too short."""
+
+    code = "short-password"
+
+
+class UnusablePasswordHash(AuthError):
+    """The hash is none that passwords can be compared with here."""
+
+    code = "unusable-password-hash"
+
+
+class UserAlreadyExists(AuthError):
+    """There is an account of that name already."""
+
+    code = "user-already-exists"
+    status = 409
