@@ -14,6 +14,7 @@
     │   ├── CommonPassword          common-password
     │   ├── LongPassword            long-password
     │   └── ShortPassword           short-password
+    ├── UnreadableSeal              unreadable-seal         500
     ├── UnusablePasswordHash        unusable-password-hash
     └── UserAlreadyExists           user-already-exists     409
 
@@ -98,6 +99,13 @@ class ShortPassword(UnacceptablePassword):
     """The password is too short."""
 
     code = "short-password"
+
+
+class UnreadableSeal(AuthError):
+    """A stored secret cannot be read with the secret key there is."""
+
+    code = "unreadable-seal"
+    status = 500
 
 
 class UnusablePasswordHash(AuthError):
