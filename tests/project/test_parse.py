@@ -151,11 +151,11 @@ REFUSED = [
     ('[services.data]\nurl = "http://a:1"', "howdah.toml:1", '"data" is the platform\'s own name'),
     # routes
     ('[services.a]\nurl = "http://a:1"\nroutes = "/"', "howdah.toml:3", "services.a.routes: this must be a list of routes, not text"),
-    ('[services.a]\nurl = "http://a:1"\nroutes = [{}]', "howdah.toml:3", "services.a.routes: a route needs a subdomain or a path"),
-    ('[services.a]\nurl = "http://a:1"\nroutes = [{ pth = "/" }]', "howdah.toml:3", "services.a.routes: a route has subdomain, path and strip_prefix, not pth"),
-    ('[services.a]\nurl = "http://a:1"\nroutes = ["/data/x"]', "howdah.toml:3", "services.a.routes: /data is the platform's own and cannot be routed to a service"),
-    ('[services.a]\nurl = "http://a:1"\nroutes = [{ subdomain = "console" }]', "howdah.toml:3", "services.a.routes: console is the platform's own and cannot be routed to a service"),
-    ('[services.a]\nurl = "http://a:1"\nroutes = ["/a/../b"]', "howdah.toml:3", 'services.a.routes: a route\'s path begins with "/" and has neither "//" nor dot segments; "/a/../b" is not one'),
+    ('[services.a]\nurl = "http://a:1"\nroutes = [{}]', "howdah.toml:3", "services.a.routes[0]: a route needs a subdomain, a host or a path"),
+    ('[services.a]\nurl = "http://a:1"\nroutes = [{ pth = "/" }]', "howdah.toml:3", "services.a.routes[0].pth: unknown key pth; did you mean path?"),
+    ('[services.a]\nurl = "http://a:1"\nroutes = ["/data/x"]', "howdah.toml:3", "services.a.routes[0]: /data is the platform's own and cannot be routed to a service"),
+    ('[services.a]\nurl = "http://a:1"\nroutes = [{ subdomain = "console" }]', "howdah.toml:3", "services.a.routes[0]: console is the platform's own and cannot be routed to a service"),
+    ('[services.a]\nurl = "http://a:1"\nroutes = ["/a/../b"]', "howdah.toml:3", 'services.a.routes[0].path: a route\'s path begins with "/" and has neither "//" nor dot segments; "/a/../b" is not one'),
     ('[services.a]\nurl = "http://a:1"\nroutes = ["/"]\n[services.b]\nurl = "http://a:1"\nroutes = ["/"]', "howdah.toml:6", "services.b.routes: / already leads to a"),
     # readiness
     ('[services.a]\nurl = "http://a:1"\nready = 1', "howdah.toml:3", 'services.a.ready: ready is a table, as { path = "/-/health" }'.removeprefix("services.a.ready: ")),

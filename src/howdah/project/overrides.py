@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from howdah.project.errors import Problem
+from howdah.project.scalars import Written
 from howdah.project.schema import SECTIONS, SERVICE_NAME, SERVICE_SETTINGS, SETTINGS, SettingPath, nearest
-from howdah.project.values import Written
 
 PREFIX = "HOWDAH_"
 NOT_SETTINGS = frozenset({"HOWDAH_DATA_URL", "HOWDAH_DATA_TIMEOUT"})

@@ -17,9 +17,11 @@ from typing import Any, Literal, TypeVar
 from howdah.project.errors import BrokenToml, InvalidSettings, Problem
 from howdah.project.lines import Key, key_lines
 from howdah.project.overrides import PREFIX, from_environment, from_texts
+from howdah.project.routes import RESERVED_NAMES
+from howdah.project.scalars import Unusable, Written
 from howdah.project.schema import NAME, SECTIONS, SERVICE_NAME, SERVICE_SETTINGS, SettingPath, nearest, settings_of
 from howdah.project.sections import Project, Ready, Route, Secrets, ServiceSection, Setting
-from howdah.project.values import RESERVED_NAMES, Unusable, Written, convert
+from howdah.project.values import convert
 
 Section = TypeVar("Section")
 
@@ -180,7 +182,11 @@ class _Reader:
         try:
             return convert(setting, written[path])
         except Unusable as error:
-            self.problems.append(Problem(written[path].place, f"{'.'.join(path)}: {error}"))
+            place = written[path].place
+            if error.below and not written[path].is_text:
+                place = self._place((*path, *error.below))
+            below = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in error.below)
+            self.problems.append(Problem(place, f"{'.'.join(path)}{below}: {error}"))
             return None
 
     def service(self, name: str, written: Mapping[SettingPath, Written], root: Path | None) -> ServiceSection:
@@ -216,23 +222,24 @@ class _Reader:
 
     def check_routes(self, services: Sequence[ServiceSection], written: Mapping[SettingPath, Written]) -> None:
         """Every route leads to one service only; a second claim becomes a problem."""
-        owners: dict[tuple[str | None, str], str] = {}
+        owners: dict[tuple[str | None, str | None, str], str] = {}
         for service in services:
             path = ("services", service.name, "routes")
             place = written[path].place if path in written else self.services[service.name]
             for route in service.routes:
-                key = (route.subdomain, route.path.rstrip("/"))
+                key = (route.host, route.subdomain, route.path.rstrip("/"))
                 owner = owners.setdefault(key, service.name)
                 if owner != service.name:
-                    shown = f"{route.subdomain}.*{route.path}" if route.subdomain else route.path
+                    where = route.host or (f"{route.subdomain}.*" if route.subdomain else "")
+                    shown = where + route.path
                     self.problems.append(Problem(place, f"{'.'.join(path)}: {shown} already leads to {owner}"))
 
     def _written(self, path: SettingPath, value: object) -> Written:
         return Written(value, self._place(path))
 
-    def _place(self, path: SettingPath) -> str:
+    def _place(self, path: Key) -> str:
         """File and line of a path, or of the nearest thing around it."""
-        key: Key = path
+        key = path
         while key and key not in self.lines:
             key = key[:-1]
         return f"{self.sources.file}:{self.lines[key]}" if key else self.sources.file

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from howdah.project.schema import NAME, SECTIONS, SERVICE_SETTINGS, settings_of
-from howdah.project.sections import GIB, KIB, MIB, Ready, ServiceSection, Setting
+from howdah.project.sections import GIB, KIB, MIB, Policy, Ready, ServiceSection, Setting
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,13 @@ def _kind(setting: Setting) -> str:
         "texts": "list of texts",
         "routes": "list",
         "environment": "table of texts",
+        "hosts": "list of texts",
+        "url": "text",
+        "redirect": "text",
+        "proxies": "integer or list of texts",
+        "roles": "list of texts",
+        "cors": "text or list of texts",
+        "parts": "tables",
     }.get(setting.kind, setting.kind)
     if setting.choices:
         return ", ".join(f'`"{choice}"`' for choice in setting.choices)
@@ -120,6 +127,19 @@ only while nobody else on the machine can read it. `HOWDAH_ADMIN_SECRET` is stro
 refused: nothing starts with it.
 """
 
+_ROUTES = """
+## Routes
+
+An element of `services.<name>.routes` is a path, or a table. Long ones are easier to read as `[[services.app.routes]]`.
+`[gateway.parts.<name>]` takes the same policy for a part, but for `max_body`, `timeout` and `websockets`;
+its `routes` have addresses only. [gateway.md](gateway.md) shows them at work."""
+_ROUTE_ADDRESS = (
+    "| `subdomain` | text | – | Requests to this subdomain. Without it and `host`, requests to the domain itself. |",
+    "| `host` | text | – | Requests to this host, a domain of its own: `shop.example.com`. |",
+    '| `path` | text | `"/"` | Requests at this path and below it; the longest that fits wins. |',
+    "| `strip_prefix` | boolean | `false` | The service does not see `path` in front of its own paths. |",
+)
+
 _TITLES = {
     "project": "The project itself.",
     "services": "One section for each service: `[services.app]` is `app`. It has a `command`, a `url`, or both.",
@@ -140,6 +160,11 @@ def markdown() -> str:
         key = rest.removeprefix("<name>.")
         cells = [cell.replace("|", "\\|") for cell in (f"`{key}`", reference.kind, reference.default, reference.doc)]
         lines.append(f"| {' | '.join(cells)} |")
+    lines += [_ROUTES, "", "| key | kind | default | |", "|---|---|---|---|", *_ROUTE_ADDRESS]
+    policy = Policy()
+    for key, setting in settings_of(Policy).items():
+        shown = _shown(getattr(policy, key), setting)
+        lines.append(f"| `{key}` | {_kind(setting)} | {shown} | {setting.doc} |")
     text = "\n".join(lines)
     return text.replace("|\n## ", "|\n\n## ").rstrip() + "\n"
 

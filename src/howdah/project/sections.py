@@ -6,12 +6,31 @@ loader checks against and what docs/configuration.md is written from; the annota
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
 
 from howdah.observe.secret import Secret
 
-Kind = Literal["text", "integer", "number", "boolean", "size", "secret", "command", "texts", "routes", "environment"]
+Kind = Literal[
+    "text",
+    "integer",
+    "number",
+    "boolean",
+    "size",
+    "secret",
+    "command",
+    "texts",
+    "environment",
+    "hosts",
+    "url",
+    "redirect",
+    "proxies",
+    "roles",
+    "cors",
+    "routes",
+    "parts",
+]
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -31,6 +50,87 @@ class Setting:
     choices: tuple[str, ...] = ()
 
 
+Network = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class Cors:
+    """Pages of which origins may call: of these and, with ``own``, of our hosts; or of all; or as a service says."""
+
+    mode: Literal["origins", "allow_all", "upstream"] = "origins"
+    origins: tuple[str, ...] = ()
+    own: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Who may pass at an address, from where, and how much of it. What is None is as ``[gateway]`` says."""
+
+    restrict_to_roles: Annotated[
+        tuple[str, ...],
+        Setting("roles", "Who may pass: callers who have any of these roles, whichever they act in. All when empty."),
+    ] = ()
+    allow_anonymous: Annotated[
+        bool, Setting("boolean", "Whether callers who are not signed in may pass, where no roles are asked for.")
+    ] = True
+    no_session_redirect_url: Annotated[
+        str | None,
+        Setting(
+            "redirect",
+            "Where a browser is sent that has to sign in first, with `?redirect_url=` and where it wanted to go. "
+            "Everybody else is answered 401.",
+        ),
+    ] = None
+    no_access_redirect_url: Annotated[
+        str | None,
+        Setting(
+            "redirect",
+            "Where a browser is sent whose caller has none of the roles, in the same way. Everybody else is answered "
+            "403.",
+        ),
+    ] = None
+    cors: Annotated[
+        Cors | None,
+        Setting(
+            "cors",
+            'Pages of which other origins may call: exact origins, among them `"own_subdomains"` for our own; or '
+            '`"allow_all"` (without cookies), or `"upstream"`, which leaves it to the service. As `gateway.cors` says.',
+        ),
+    ] = None
+    max_body: Annotated[
+        int | None, Setting("size", "Bytes in a request. As `gateway.max_body` says when left out.", minimum=KIB)
+    ] = None
+    timeout: Annotated[
+        float | None,
+        Setting(
+            "number",
+            "Seconds to wait for the next byte of the answer. As `gateway.upstream_timeout` says when left out.",
+            minimum=0.1,
+            maximum=86400.0,
+        ),
+    ] = None
+    websockets: Annotated[bool, Setting("boolean", "Whether WebSockets may be opened here.")] = True
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """An address: requests at or below ``path`` of the subdomain (None is the domain itself), or of another host."""
+
+    subdomain: str | None
+    path: str
+    strip_prefix: bool = False
+    host: str | None = None
+    policy: Policy = Policy()
+
+
+@dataclass(frozen=True, slots=True)
+class PartPolicy:
+    """Who may call a part, and where it can be reached besides its own addresses."""
+
+    policy: Policy = Policy()
+    routes: tuple[Route, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class ServerSection:
     """Where howdah listens."""
@@ -44,9 +144,25 @@ class ServerSection:
     domain: Annotated[str, Setting("text", "The domain whose subdomains are parts and services: `app.<domain>`.")] = (
         "localhost"
     )
+    domains: Annotated[
+        tuple[str, ...], Setting("hosts", "More domains under which the same is served, subdomains and all.")
+    ] = ()
+    public_url: Annotated[
+        str | None,
+        Setting(
+            "url",
+            "Where the domain is reached from outside, as `https://example.com`: links are made of it, never of what "
+            "a client says. `http://<domain>:<port>` when left out.",
+        ),
+    ] = None
     workers: Annotated[
         int, Setting("integer", "Platform processes that `howdah serve` runs.", minimum=1, maximum=256)
     ] = 1
+
+    @property
+    def base_url(self) -> str:
+        """Where the domain is reached from outside, without a slash behind it."""
+        return self.public_url or f"http://{self.domain}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +231,37 @@ class GatewaySection:
     idle_timeout: Annotated[
         float, Setting("number", "Seconds a connection may stay open without a request.", minimum=0.1, maximum=86400.0)
     ] = 60.0
+    trusted_proxies: Annotated[
+        int | tuple[Network, ...],
+        Setting(
+            "proxies",
+            "The proxies in front whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed: how many there are, or "
+            'their addresses, as `["10.0.0.0/8"]`. `0` believes nobody.',
+        ),
+    ] = 0
+    cors: Annotated[
+        Cors,
+        Setting(
+            "cors",
+            "Pages of which other origins may call, where a route does not say it: a list of exact origins, among them "
+            '`"own_subdomains"` for our own; or `"allow_all"` (without cookies), or `"upstream"`.',
+        ),
+    ] = Cors()
+    hsts_max_age: Annotated[
+        int,
+        Setting("integer", "Seconds browsers insist on TLS once they have seen it. `0` says nothing.", minimum=0),
+    ] = 365 * 86400
+    hsts_subdomains: Annotated[
+        bool, Setting("boolean", "They insist on it for all subdomains too, those that are not ours included.")
+    ] = False
+    parts: Annotated[
+        Mapping[str, PartPolicy],
+        Setting(
+            "parts",
+            "Who may call a part: `[gateway.parts.data]` with the keys of a route's policy, and `routes` for more "
+            "addresses of the part.",
+        ),
+    ] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,15 +275,6 @@ class LogsSection:
     keep: Annotated[
         int, Setting("integer", "Older log files that are kept for each service.", minimum=0, maximum=1000)
     ] = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """Requests that go to a service: to this subdomain, or to any when it is None, with a path at or below ``path``."""
-
-    subdomain: str | None
-    path: str
-    strip_prefix: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +316,8 @@ class ServiceSection:
         tuple[Route, ...],
         Setting(
             "routes",
-            'The requests it gets: a list of paths, or of `{ subdomain = "…", path = "/…", strip_prefix = false }`. '
-            "The subdomain of its own name when left out.",
+            "The requests it gets: a list of paths, or of tables with `subdomain` or `host`, `path`, `strip_prefix` "
+            "and a policy (below). The subdomain of its own name when left out.",
         ),
     ] = ()
     stop_timeout: Annotated[
