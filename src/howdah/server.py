@@ -118,6 +118,8 @@ def build(project: Project, *, development: bool = False) -> Application:
         startup=engine.start,
         shutdown=engine.stop,
         development=development,
+        trusted_proxies=section.trusted_proxies,
+        public_scheme=None if project.server.public_url is None else project.server.public_url.partition(":")[0],
     )
     hot = HotRoute(
         part="data",

@@ -338,6 +338,8 @@ def gateway(
     loop: str = "auto",
     http: Any = None,
     part: Any = echo_part,
+    trusted_proxies: Any = 0,
+    public_scheme: str | None = None,
 ) -> Iterator[RunningGateway]:
     """The gateway on a port of its own, with an echoing part and one service at the given port or endpoint."""
     endpoint = service if isinstance(service, Endpoint) else Endpoint("web", "127.0.0.1", service, "ready")
@@ -367,6 +369,8 @@ def gateway(
         startup=startup,
         shutdown=shutdown,
         development=development,
+        trusted_proxies=trusted_proxies,
+        public_scheme=public_scheme,
     )
     listening = socket.create_server(("127.0.0.1", 0), backlog=512)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 18)  # as for the upstream

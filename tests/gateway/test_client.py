@@ -7,6 +7,7 @@ from ipaddress import ip_network
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.gateway.support import RunningGateway, Upstream, gateway
 
 from howdah.gateway.client import Client, client_of
 
@@ -83,3 +84,17 @@ def test_proxies_by_address(peer: str, forwarded: tuple[str, ...], address: str)
 def test_the_scheme_is_a_trusted_proxys_word(peer: str, proto: tuple[str, ...], scheme: str) -> None:
     """Whether there was TLS is believed of trusted proxies alone (R11, R56)."""
     assert client_of(peer, "http", headers(proto=proto), PROXIES).scheme == scheme
+
+
+def test_a_service_is_told_the_client_that_is_believed(echo: Upstream, server: RunningGateway) -> None:
+    """What is sent upstream is one address and one scheme, the client's own words in neither (R11, R41)."""
+    said = ("X-Forwarded-For: 192.0.2.7", "X-Forwarded-Proto: https", "X-Real-IP: 192.0.2.7")
+    seen = server.get("/", *said).fields()
+    assert (seen["x-forwarded-for"], seen["x-forwarded-proto"]) == (["127.0.0.1"], ["http"])
+    assert "x-real-ip" not in seen
+    with gateway(service=echo.port, trusted_proxies=1) as behind:
+        seen = behind.get("/", "X-Forwarded-For: 6.6.6.6", *said).fields()
+        assert (seen["x-forwarded-for"], seen["x-forwarded-proto"]) == (["192.0.2.7"], ["https"])
+        assert behind.get("/data/x", *said).status == 200
+    with gateway(service=echo.port, public_scheme="https") as behind:
+        assert behind.get("/").fields()["x-forwarded-proto"] == ["https"]

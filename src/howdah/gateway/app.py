@@ -16,6 +16,7 @@ import msgspec
 
 from howdah.errors import HowdahError
 from howdah.gateway import answer
+from howdah.gateway.client import client_of
 from howdah.gateway.errors import (
     AmbiguousRequest,
     BodyTooLarge,
@@ -38,6 +39,7 @@ from howdah.services.errors import UnknownService
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from howdah.gateway.client import Network
     from howdah.gateway.session import Resolver
     from howdah.services.registry import Registry
     from howdah.session import Session
@@ -150,6 +152,8 @@ class Gateway:
         shutdown: Hook,
         development: bool = False,
         expired_cookie: str = "",
+        trusted_proxies: int | tuple[Network, ...] = 0,
+        public_scheme: str | None = None,
     ) -> None:
         self._parts = parts
         self._routes = routes
@@ -162,6 +166,8 @@ class Gateway:
         self._shutdown = shutdown
         self._development = development
         self._expired_cookie = expired_cookie.encode("ascii")
+        self._trusted_proxies = trusted_proxies
+        self._public_scheme = public_scheme
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or go through the server's life."""
@@ -189,6 +195,7 @@ class Gateway:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request, whatever happens, and tell about it."""
         began = perf_counter()
+        self._place_client(scope)
         path = scope["path"]
         request = _Request(scope)
         reply = _Answer(send, request.request_id)
@@ -225,6 +232,19 @@ class Gateway:
                     reply.bytes,
                 )
             )
+
+    def _place_client(self, scope: Scope) -> None:
+        """The scope's client and scheme are those on which decisions are made, for us and for every part (R11)."""
+        peer = scope.get("client")
+        client = client_of(
+            peer[0] if peer else "",
+            self._public_scheme or scope["scheme"],
+            scope["headers"],
+            self._trusted_proxies,
+        )
+        if peer is None or client.address != peer[0]:
+            scope["client"] = (client.address, 0) if client.address else None
+        scope["scheme"] = client.scheme
 
     async def _dispatch(self, scope: Scope, request: _Request, receive: Receive, reply: _Answer) -> None:
         """Resolve, match, and hand over. Raises every HowdahError that is an answer."""
