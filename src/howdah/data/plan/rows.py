@@ -32,6 +32,7 @@ from howdah.data.plan.values import (
     RelatedAggregateOutput,
     RelatedOutput,
     Relation,
+    Returned,
     ReturningPlan,
     RowOutput,
     RowsPlan,
@@ -242,13 +243,9 @@ def _related(entry: RelatedRows, table: Table, scope: Scope) -> RelatedOutput:
 
 
 def _computed_rows(entry: RelatedRows, table: Table, scope: Scope) -> RelatedOutput:
-    found = find_computed_rows(table, entry.relationship, scope.tables, scope.role)
-    if found is None:
-        raise unknown_relationship(entry.relationship, scope.role, entry.path)
-    field, target, permission = found
-    source = rows_of(field, target, entry.arguments, entry.path)
+    source, target, permission = _computed_source(entry, table, scope)
     rows = plan_rows(entry.rows, target, permission, scope, entry.path, source)
-    return RelatedOutput(entry.alias, (), field.single, unique=True, rows=rows)
+    return RelatedOutput(entry.alias, (), source.single, unique=True, rows=rows)
 
 
 def _related_aggregation(entry: RelatedAggregation, table: Table, scope: Scope) -> RelatedAggregateOutput:
@@ -266,13 +263,20 @@ def _related_aggregation(entry: RelatedAggregation, table: Table, scope: Scope) 
 
 
 def _computed_aggregation(entry: RelatedAggregation, table: Table, scope: Scope) -> RelatedAggregateOutput:
+    source, target, permission = _computed_source(entry, table, scope)
+    aggregation = plan_aggregation(entry.aggregation, source, target, permission, scope, entry.path)
+    return RelatedAggregateOutput(entry.alias, (), aggregation)
+
+
+def _computed_source(
+    entry: RelatedRows | RelatedAggregation, table: Table, scope: Scope
+) -> tuple[Returned, Table, SelectPermission]:
+    """What returns the rows of the computed field that the entry names, their table and what may be read of it."""
     found = find_computed_rows(table, entry.relationship, scope.tables, scope.role)
     if found is None:
         raise unknown_relationship(entry.relationship, scope.role, entry.path)
     field, target, permission = found
-    source = rows_of(field, target, entry.arguments, entry.path)
-    aggregation = plan_aggregation(entry.aggregation, source, target, permission, scope, entry.path)
-    return RelatedAggregateOutput(entry.alias, (), aggregation)
+    return rows_of(field, target, entry.arguments, entry.path), target, permission
 
 
 def _related_output(key: str, relationship: Relationship, rows: RowsPlan) -> RelatedOutput:
