@@ -11,8 +11,9 @@ from typing import Any
 
 from psycopg import sql
 
+from howdah.data.catalog.files import Mistake
 from howdah.data.examine import cases
-from howdah.data.examine.cases import Case, InvalidPermissionTests, Mistake
+from howdah.data.examine.cases import Case, InvalidPermissionTests
 from howdah.data.execute import Engine
 from howdah.data.sql.encode import to_json
 from howdah.maintenance.check import Elsewhere

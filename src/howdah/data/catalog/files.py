@@ -46,7 +46,7 @@ from howdah.project.lines import Key, key_lines
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """Something in a file that cannot be metadata: ``place`` is ``file:line``."""
+    """Something in a file that cannot be what the file is for: ``place`` is ``file:line``."""
 
     place: str
     message: str

@@ -23,7 +23,7 @@ from decimal import Decimal
 from typing import Any, Final, get_args
 
 from howdah.data.catalog.document_parts import table_to_json
-from howdah.data.catalog.files import as_json
+from howdah.data.catalog.files import Mistake, as_json
 from howdah.data.catalog.write_files import toml_value, without_null
 from howdah.data.examine.verdict import Verdict
 from howdah.data.query.ast import TableName
@@ -33,15 +33,6 @@ from howdah.project.schema import nearest
 
 FOLDER: Final = "tests/permissions"
 """Where the files are in a project."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mistake:
-    """Something in a file that cannot be a test: ``place`` is ``file:line``."""
-
-    place: str
-    message: str
-    hint: str | None = None
 
 
 class InvalidPermissionTests(HowdahError):
