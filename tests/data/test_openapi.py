@@ -21,8 +21,10 @@ from howdah.data.catalog.resolve import resolve
 from howdah.data.errors import DataError
 from howdah.data.openapi import describe
 from howdah.data.openapi.failures import codes
+from howdah.data.openapi.viewpoint import _SHARED, Viewpoint, look
 from howdah.data.plan import plan, plan_nested
 from howdah.data.plan.scope import Standpoint
+from howdah.data.query.ast import TableName
 from howdah.data.query.json import decode
 from howdah.data.query.limits import Limits
 from howdah.data.query.parse import parse_request
@@ -223,6 +225,17 @@ ACCEPTED: list[tuple[str, Any]] = [
     ("article.insert", {"objects": [{"title": "x", "comments": {"data": [{"text": "y"}]}}], "returning": ["*.*"]}),
     ("article.select", {"columns": ["id"], "distinct_on": "author_id", "order_by": "author_id"}),
     ("article.page", {"columns": ["id"], "page": {"after": {"id": 4}, "total": True}}),
+    ("article.select", {"columns": ["id"], "where": {"title": {"$search": "red fox"}}}),
+    ("article.select", {"columns": ["id"], "where": {"title": {"$search": {"query": "rot", "config": "german"}}}}),
+    ("article.select", {"columns": ["id"], "search": {"query": "x", "columns": ["title", "body"], "rank": "fits"}}),
+    ("article.page", {"columns": ["id"], "page": {}, "search": {"query": "x", "columns": "title", "config": None}}),
+    ("article.select", {"columns": ["id"], "order_by": [{"column": "id", "type": "desc", "nulls": "last"}]}),
+    ("article.update", {"where": {}, "values": {"title": "x"}}),
+    ("author.select", {"columns": [{"name": "greeting", "arguments": ["Hello"], "alias": "said"}]}),
+    ("author.select", {"columns": [{"name": "label", "arguments": {"prefix": "~"}}]}),
+    ("author.select", {"columns": [{"name": "works", "arguments": [1], "columns": ["id"], "limit": 1}]}),
+    ("author.select", {"columns": [{"name": "works", "arguments": [1], "aggregates": {"n": {"count": "*"}}}]}),
+    ("author.select", {"columns": [{"name": "first", "columns": ["title"]}]}),
 ]
 REFUSED: list[tuple[str, Any]] = [
     ("article.select", {}),
@@ -252,6 +265,21 @@ REFUSED: list[tuple[str, Any]] = [
     ("article.insert", {"objects": [{"title": "x", "comments": [{"text": "y"}]}]}),
     ("article.select", {"columns": ["id"], "distinct_on": "raw"}),
     ("article.page", {"columns": ["id"], "page": {"behind": {"id": 4}}}),
+    ("article.select", {"columns": ["id"], "where": {"id": {"$search": "4"}}}),
+    ("article.select", {"columns": ["id"], "where": {"title": {"$cast": {"text": {"$search": "x"}}}}}),
+    ("article.select", {"columns": ["id"], "where": {"title": {"$search": {"query": "x", "config": "klingon"}}}}),
+    ("article.select", {"columns": ["id"], "search": {"query": "x", "columns": ["id"]}}),
+    ("article.select", {"columns": ["id"], "search": {"query": "x"}}),
+    ("author.select", {"columns": ["id"], "where": {"label": {"$search": "x"}}}),
+    ("author.select", {"columns": ["id"], "search": {"query": "x", "columns": ["label"]}}),
+    ("article.select", {"columns": ["id"], "order_by": [{"column": "id", "type": "desc", "order": "desc"}]}),
+    ("article.update", {"where": {}, "values": {"title": "x"}, "$set": {"body": "y"}}),
+    ("article.update", {"where": {}, "values": {"id": 1}}),
+    ("author.select", {"columns": ["greeting"]}),
+    ("author.select", {"columns": [{"name": "greeting", "arguments": {}}]}),
+    ("author.select", {"columns": [{"name": "whisper", "arguments": {}}]}),
+    ("author.select", {"columns": [{"name": "works", "columns": ["id"]}]}),
+    ("author.select", {"columns": [{"name": "first", "arguments": [1], "columns": ["id"]}]}),
 ]
 
 
@@ -481,6 +509,28 @@ def test_every_code_of_an_error_is_listed() -> None:
     assert {"permission-denied", "postgres-error", "invalid-json", "not-supported"} <= set(codes())
     assert "internal" not in schemas()["error"]["properties"]
     assert "internal" in schemas("admin")["error"]["properties"]
+
+
+SHARED_NAMES = sorted(_SHARED - {"function", "metadata", "table", "transaction", "value", "where"})
+
+
+def test_a_table_may_be_called_like_what_all_tables_share() -> None:
+    """Its components have other names; and no component that is no table's begins like a table's may."""
+    catalog = fixture_catalog()
+    plain = catalog.tables[TableName("public", "profile")]
+    for name in (TableName("public", "page"), TableName("public", "query"), TableName("where", "text")):
+        table = replace(plain, name=name, exposed_name=name)
+        written = document("admin", catalog=replace(catalog, tables={**catalog.tables, name: table}))
+        rows = written["components"]["schemas"]["table." + str(name).replace(".", "_")]
+        assert rows["properties"].keys() == plain.columns.keys()
+    keys = {usable.key.partition(".")[0] for usable in look_as("admin").tables.values()}
+    begin = {name.partition(".")[0] for name in schemas("admin")}
+    assert begin - keys <= _SHARED
+    assert set(SHARED_NAMES) <= begin
+
+
+def look_as(role: str) -> Viewpoint:
+    return look(fixture_catalog(), Standpoint(role, backend=False), Limits(), stringify_numerics=False)
 
 
 def test_names_that_look_alike_stay_apart() -> None:

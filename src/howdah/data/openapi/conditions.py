@@ -10,6 +10,7 @@ from howdah.data.catalog.database import ColumnType
 from howdah.data.catalog.model import Column
 from howdah.data.openapi.draft import Draft
 from howdah.data.openapi.schema import Schema, any_of, closed, const, list_of, nullable, one_of_these, ref
+from howdah.data.openapi.search import has_words
 from howdah.data.openapi.values import is_comparable, is_tree, shorthand
 from howdah.data.openapi.viewpoint import UsableTable
 from howdah.data.query.ast import TableName
@@ -43,8 +44,10 @@ def write_where(usable: UsableTable, draft: Draft) -> None:
     same = Counter(column.type for column in usable.named.values())
     for name, column in usable.named.items():
         if is_plain_key(name):
-            alike = same[column.type] > 1 and is_comparable(column.type)
-            properties[name] = ref(_about_alike(usable, column, draft) if alike else _about(column.type, draft))
+            if same[column.type] > 1 and is_comparable(column.type):
+                properties[name] = ref(_about_alike(usable, column, draft))
+            else:
+                properties[name] = ref(_about(column.type, draft, made=column.computed is not None))
     for relationship, target, _ in draft.viewpoint.related(usable):
         if is_plain_key(relationship.name):
             properties[relationship.name] = ref(f"{target.key}.where")
@@ -65,21 +68,23 @@ def write_exists(draft: Draft) -> None:
         draft.components["exists"] = any_of(alternatives)
 
 
-def _about(type_: ColumnType, draft: Draft) -> str:
-    """The component of what may be asked of a column of the type."""
-    key = f"where.{draft.type_key(type_)}"
+def _about(type_: ColumnType, draft: Draft, *, made: bool) -> str:
+    """The component of what may be asked of a column of the type; or of a value ``made`` of one, which has no words."""
+    key = f"where.{draft.type_key(type_)}" + (".made" if made and has_words(type_) else "")
     if key not in draft.components:
         draft.components[key] = {}  # a place: a type may be cast to itself
-        draft.components[key] = _comparison(key, type_, {}, draft)
+        draft.components[key] = _comparison(key, type_, {}, draft, made=made)
     return key
 
 
 def _about_alike(usable: UsableTable, column: Column, draft: Draft) -> str:
     """The same, with operators that compare the table's columns of the type with each other."""
-    key = f"{usable.key}.where.{draft.type_key(column.type)}"
+    made = column.computed is not None
+    key = f"{usable.key}.where.{draft.type_key(column.type)}" + (".made" if made and has_words(column.type) else "")
     if key not in draft.components:
         names = one_of_these(name for name, other in usable.named.items() if other.type == column.type)
-        draft.components[key] = _comparison(key, column.type, dict.fromkeys(_BETWEEN_COLUMNS, names), draft)
+        between = dict.fromkeys(_BETWEEN_COLUMNS, names)
+        draft.components[key] = _comparison(key, column.type, between, draft, made=made)
     return key
 
 
@@ -95,7 +100,7 @@ def table_name(name: TableName) -> Schema:
     return closed({"schema": const(name.schema), "name": const(name.name)}, ["schema", "name"])
 
 
-def _comparison(key: str, type_: ColumnType, between: Mapping[str, Schema], draft: Draft) -> Schema:
+def _comparison(key: str, type_: ColumnType, between: Mapping[str, Schema], draft: Draft, *, made: bool) -> Schema:
     operators: dict[str, Schema] = {"$is_null": {"type": "boolean"}}
     if is_comparable(type_):
         operand = draft.value(type_) or _NOT_NULL
@@ -121,7 +126,9 @@ def _comparison(key: str, type_: ColumnType, between: Mapping[str, Schema], draf
         operators |= dict.fromkeys(("$ancestor_any", "$descendant_any"), several)
         operators |= dict.fromkeys(("$matches", "$matches_fulltext"), _PATTERN)
         operators["$matches_any"] = list_of(_PATTERN, most=draft.longest_list)
-    casts = {cast.name: ref(_about(cast, draft)) for cast in _casts(type_)}
+    if has_words(type_) and not made:
+        operators["$search"] = ref("words")
+    casts = {cast.name: ref(_about(cast, draft, made=True)) for cast in _casts(type_)}
     operators["$cast"] = {**closed(casts), "minProperties": 1}
     plain = shorthand(draft.value(type_)) if is_comparable(type_) else None
     if plain is None:

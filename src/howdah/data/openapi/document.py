@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from howdah.data.catalog.metadata import QueryTemplate
 from howdah.data.catalog.model import Catalog
-from howdah.data.openapi import failures, reads, writes
+from howdah.data.openapi import failures, reads, search, writes
 from howdah.data.openapi.conditions import write_exists, write_where
 from howdah.data.openapi.draft import Draft
 from howdah.data.openapi.envelope import write_envelopes
@@ -92,6 +92,7 @@ def describe(
             "schemas": {
                 **draft.components,
                 **reads.SHARED,
+                **search.SHARED,
                 **writes.SHARED,
                 **failures.schemas(admin=viewpoint.is_admin),
             },

@@ -5,26 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from howdah.data.openapi import metadata
 from howdah.data.openapi.draft import Draft
 from howdah.data.openapi.schema import ANY_OBJECT, Schema, any_of, closed, const, list_of, one_of_these, ref
 from howdah.data.query.address import OPERATIONS, PAGE
-from howdah.data.query.parse import METADATA_CALLS
 
 _VERSION: Final[Schema] = {"type": "integer", "enum": [1, 2]}
 _FLAG: Final[Schema] = {"type": ["boolean", "null"]}
-_RUN_SQL: Final = closed(
-    {"sql": {"type": "string"}, "cascade": _FLAG, "read_only": _FLAG, "check_metadata_consistency": _FLAG}, ["sql"]
-)
 _REFERENCES: Final = 'Queries as outside, in which a value may also be {"$ref": "0.id"}: what an earlier one answered.'
 _SESSION: Final[Schema] = {
     "type": ["object", "null"],
     "propertyNames": {"pattern": "^[Xx]-[Hh][Aa][Ss][Uu][Rr][Aa]-."},
     "additionalProperties": {"type": "string"},
     "description": "On whose behalf: X-Hasura-Role and the variables of a session.",
-}
-_METADATA: Final[Schema] = {
-    "type": ["object", "string"],
-    "description": "The arguments are described in the page of the query language.",
 }
 
 
@@ -57,7 +50,8 @@ def write_envelopes(draft: Draft, templates: Sequence[str]) -> None:
     if len(kinds) > 1:
         kinds["transaction"] = {**list_of(in_transaction, most=draft.longest_list), "description": _REFERENCES}
     if draft.viewpoint.is_admin:
-        kinds |= dict.fromkeys(sorted(METADATA_CALLS), _METADATA) | {"run_sql": _RUN_SQL}
+        kinds |= metadata.CALLS
+        draft.components |= metadata.SHARED
         draft.components["explain"] = closed({"query": ref("query"), "user": _SESSION, "analyze": _FLAG}, ["query"])
         kinds |= {"explain": ref("explain"), "test_permission": ANY_OBJECT}
     for kind, args in kinds.items():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
-from howdah.data.catalog.model import Column, Relationship
+from howdah.data.catalog.database import ColumnType
+from howdah.data.catalog.model import Column
+from howdah.data.openapi.arguments import write_arguments
 from howdah.data.openapi.conditions import table_name
 from howdah.data.openapi.draft import Draft
 from howdah.data.openapi.schema import (
@@ -20,6 +22,7 @@ from howdah.data.openapi.schema import (
     one_of_these,
     ref,
 )
+from howdah.data.openapi.search import has_words, write_search
 from howdah.data.openapi.values import made_of, output
 from howdah.data.openapi.viewpoint import UsableTable
 from howdah.data.plan.aggregation import SORTED
@@ -27,13 +30,17 @@ from howdah.data.query.names import MAX_ALIAS_BYTES
 
 _WILDCARDS: Final = ("*", "*.*", "*.*.*")
 _NATURAL: Final[Schema] = {"type": ["integer", "null"], "minimum": 0, "maximum": 2**63 - 1}
-_DIRECTION: Final[dict[str, Schema]] = {
-    "order": nullable(one_of_these(("asc", "desc"))),
-    "nulls": nullable(one_of_these(("first", "last"))),
-}
+_NULLS: Final = nullable(one_of_these(("first", "last")))
+_DIRECTION: Final = nullable(one_of_these(("asc", "desc")))
 _ALIAS: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": MAX_ALIAS_BYTES}
 
 _PLACE: Final[Schema] = {"type": ["string", "object", "null"], "additionalProperties": True}
+
+
+def _ordered(column: Schema) -> list[Schema]:
+    """The two spellings of a column with its direction."""
+    return [closed({"column": column, key: _DIRECTION, "nulls": _NULLS}, ["column"]) for key in ("order", "type")]
+
 
 SHARED: Final[dict[str, Schema]] = {
     "alias": {
@@ -45,7 +52,7 @@ SHARED: Final[dict[str, Schema]] = {
     "order_of_groups": any_of(
         [
             {"type": "string", "minLength": 1, "description": "A column of group_by, or the name of an aggregate."},
-            closed({"column": {"type": "string", "minLength": 1}, **_DIRECTION}, ["column"]),
+            *_ordered({"type": "string", "minLength": 1}),
         ]
     ),
     "page": {
@@ -66,31 +73,26 @@ SHARED: Final[dict[str, Schema]] = {
 def write_rows(usable: UsableTable, draft: Draft) -> None:
     """The components of what is selected from a table, and of the rows that are answered."""
     related = list(draft.viewpoint.related(usable))
-    columns = {name: _leaves(column, draft) for name, column in usable.named.items()}
+    columns = {name: _leaves(column.type, draft, nullable_=column.nullable) for name, column in usable.named.items()}
     told = {
         name: _described(schema, draft.viewpoint.told(usable.named[name].comment, usable))
         for name, schema in columns.items()
     }
     draft.components[usable.key] = _described(closed(told), draft.viewpoint.told(usable.table.comment, usable))
-    if related:
-        nested = {relationship.name: _nested(relationship, target, draft) for relationship, target, _ in related}
-        draft.components[f"{usable.key}.row"] = {
-            "type": "object",
-            "properties": {**columns, **nested},
-            "additionalProperties": {"type": ["object", "array", "null"], "items": {}},
-            "description": "A row and its related rows, which may go by other names.",
-        }
+    if has_more(usable, draft):
+        draft.components[f"{usable.key}.row"] = _row(columns, usable, draft)
     names = [name for name in usable.named if not name.startswith("*")]
     draft.components[f"{usable.key}.column"] = one_of_these([*names, *_WILDCARDS])
     entries = [ref(f"{usable.key}.column")]
     for relationship, target, permission in related:
         key = f"{usable.key}.columns.{draft.name_key(relationship.name)}"
-        named = {"name": const(relationship.name), "alias": ref("alias")}
+        named = _named(relationship.name)
         rows = {"columns": ref(f"{target.key}.columns")} if relationship.kind == "object" else slices(target, draft)
         draft.components[key] = closed({**named, **rows}, ["name", "columns"])
         entries.append(ref(key))
         if relationship.kind == "array" and permission.allow_aggregations:
             entries += write_aggregations(key, target, draft, named, required=("name",))
+    entries += _computed_entries(usable, draft)
     draft.components[f"{usable.key}.columns"] = any_of(
         [one_of_these(["*"]), list_of(any_of(entries), most=draft.longest_list)]
     )
@@ -113,9 +115,66 @@ def write_page(usable: UsableTable, draft: Draft) -> None:
     draft.components[f"{usable.key}.rows"] = closed(answered, ["rows", "page"])
 
 
+def _computed_entries(usable: UsableTable, draft: Draft) -> Iterator[Schema]:
+    """The entries of ``columns`` for computed fields, each with what its function is given."""
+    for field in usable.computed.values():
+        key, named = f"{usable.key}.columns.{draft.name_key(field.name)}", _named(field.name)
+        write_arguments(key, field.routine, draft)
+        draft.components[key] = closed({**named, "arguments": ref(f"{key}.arguments")}, ["name", "arguments"])
+        yield ref(key)
+    for field, target, permission in draft.viewpoint.computed_rows(usable):
+        key, named = f"{usable.key}.columns.{draft.name_key(field.name)}", _named(field.name)
+        needed = ["name", "arguments"] if write_arguments(key, field.routine, draft) else ["name"]
+        named["arguments"] = ref(f"{key}.arguments")
+        draft.components[key] = closed({**named, **slices(target, draft)}, [*needed, "columns"])
+        yield ref(key)
+        if permission.allow_aggregations:
+            yield from write_aggregations(key, target, draft, named, required=tuple(needed))
+
+
+def _named(name: str) -> dict[str, Schema]:
+    return {"name": const(name), "alias": ref("alias")}
+
+
 def row(usable: UsableTable, draft: Draft) -> Schema:
     """A row as a select answers it."""
-    return ref(f"{usable.key}.row" if any(True for _ in draft.viewpoint.related(usable)) else usable.key)
+    return ref(f"{usable.key}.row" if has_more(usable, draft) else usable.key)
+
+
+def has_more(usable: UsableTable, draft: Draft) -> bool:
+    """Whether a row may be answered with more than what is asked for by a name alone."""
+    return bool(
+        usable.computed
+        or any(True for _ in draft.viewpoint.related(usable))
+        or any(True for _ in draft.viewpoint.computed_rows(usable))
+        or any(has_words(column.type) for column in usable.columns.values())
+    )
+
+
+def _row(columns: Mapping[str, Schema], usable: UsableTable, draft: Draft) -> Schema:
+    """A row with all it may have: what is related and what is computed, which may go by other names, and a rank."""
+    related, computed_rows = draft.viewpoint.related(usable), draft.viewpoint.computed_rows(usable)
+    properties = dict(columns)
+    others: list[Schema] = []
+    for field in usable.computed.values():
+        made = _leaves(field.type, draft, nullable_=True)
+        properties.setdefault(field.name, made)
+        others.append(made)
+    nested = {
+        **{one.name: _nested(target, draft, single=one.kind == "object") for one, target, _ in related},
+        **{one.name: _nested(target, draft, single=one.single) for one, target, _ in computed_rows},
+    }
+    if nested:
+        properties |= nested
+        others.append({"type": ["object", "array", "null"], "items": {}})
+    if any(has_words(column.type) for column in usable.columns.values()):
+        others.append({"type": "number"})
+    return {
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": {} if {} in others else any_of(others),
+        "description": "A row, with what is nested in it and what functions make of it, which may go by other names.",
+    }
 
 
 def write_count(usable: UsableTable, draft: Draft) -> None:
@@ -189,6 +248,9 @@ def slices(usable: UsableTable, draft: Draft) -> dict[str, Schema]:
         "limit": ref("limit"),
         "offset": ref("offset"),
     }
+    search = write_search(usable, draft)
+    if search is not None:
+        properties["search"] = search
     comparable = _comparable(usable.columns)
     if comparable:
         properties["order_by"] = nullable(ref(f"{usable.key}.order_by"))
@@ -200,11 +262,11 @@ def slices(usable: UsableTable, draft: Draft) -> dict[str, Schema]:
     return properties
 
 
-def _nested(relationship: Relationship, target: UsableTable, draft: Draft) -> Schema:
-    """A relationship as it leaves under its own name."""
+def _nested(target: UsableTable, draft: Draft, *, single: bool) -> Schema:
+    """Rows inside a row as they leave under their own name."""
     rows = row(target, draft)
-    if relationship.kind == "object":
-        return nullable(rows)
+    if single:
+        return any_of([nullable(rows), ref("aggregated")]) if "aggregate" in target.operations else nullable(rows)
     if "aggregate" in target.operations:
         return any_of([list_of(rows), ref("aggregated")])
     return list_of(rows)
@@ -219,15 +281,15 @@ def _write_order(usable: UsableTable, draft: Draft) -> None:
     if not names:
         return
     terms = [sign + name for name in names for sign in ("+", "-", "") if sign or not name.startswith(("+", "-"))]
-    term = any_of([one_of_these(terms), closed({"column": one_of_these(names), **_DIRECTION}, ["column"])])
+    term = any_of([one_of_these(terms), *_ordered(one_of_these(names))])
     draft.components[f"{usable.key}.order"] = term
     one = ref(f"{usable.key}.order")
     draft.components[f"{usable.key}.order_by"] = any_of([one, list_of(one, least=1, most=draft.longest_list)])
 
 
-def _leaves(column: Column, draft: Draft) -> Schema:
-    leaves = output(column.type, stringify=draft.viewpoint.stringify_numerics)
-    return nullable(leaves) if column.nullable else leaves
+def _leaves(type_: ColumnType, draft: Draft, *, nullable_: bool) -> Schema:
+    leaves = output(type_, stringify=draft.viewpoint.stringify_numerics)
+    return nullable(leaves) if nullable_ else leaves
 
 
 def _write_comparable(usable: UsableTable, draft: Draft) -> Schema:

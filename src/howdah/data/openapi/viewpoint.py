@@ -7,14 +7,31 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from howdah.data.catalog.access import NO_PERMISSIONS, Tables, find_related, may_call
-from howdah.data.catalog.model import Catalog, Column, Function, Permissions, Relationship, SelectPermission, Table
+from howdah.data.catalog.access import NO_PERMISSIONS, Tables, find_computed_rows, find_related, may_call
+from howdah.data.catalog.model import (
+    Catalog,
+    Column,
+    ComputedField,
+    Function,
+    Permissions,
+    Relationship,
+    SelectPermission,
+    Table,
+)
 from howdah.data.plan.scope import Standpoint
 from howdah.data.query.address import PAGE
 from howdah.data.query.ast import TableName
 from howdah.data.query.limits import Limits
 from howdah.session import ADMIN_ROLE
 
+_SHARED: Final = frozenset(
+    {
+        *("aggregated", "alias", "answer", "counted", "error", "exists", "explain", "function", "limit", "metadata"),
+        *("offset", "order_of_groups", "page", "query", "refusal", "search_configuration", "some_columns"),
+        *("some_values", "table", "transaction", "value", "where", "words", "written"),
+    }
+)
+"""What components that are no table's begin with."""
 _ODD: Final = re.compile(r"[^A-Za-z0-9_-]")
 _WORD: Final = re.compile(r"\w+")
 
@@ -37,6 +54,11 @@ class UsableTable:
     def columns(self) -> Mapping[str, Column]:
         """The columns that the role may read."""
         return {} if self.permissions.select is None else self.permissions.select.columns
+
+    @property
+    def computed(self) -> Mapping[str, ComputedField]:
+        """The computed fields that are values, and that the role may read."""
+        return {} if self.permissions.select is None else self.permissions.select.computed_fields
 
     @property
     def named(self) -> Mapping[str, Column]:
@@ -82,6 +104,13 @@ class Viewpoint:
             if found is not None:
                 yield found[0], self.tables[found[1].name], found[2]
 
+    def computed_rows(self, usable: UsableTable) -> Iterable[tuple[ComputedField, UsableTable, SelectPermission]]:
+        """The computed fields that are rows which the role may read."""
+        for name in usable.table.computed_fields:
+            found = find_computed_rows(usable.table, name, self.all_tables, self.standpoint.role)
+            if found is not None:
+                yield found[0], self.tables[found[1].name], found[2]
+
     def told(self, comment: str | None, usable: UsableTable) -> str | None:
         """The comment, unless a word of it is the name of something that the role may not know (R59)."""
         if comment is None or self.is_admin:
@@ -103,7 +132,7 @@ def look(catalog: Catalog, standpoint: Standpoint, limits: Limits, *, stringify_
         permissions = table.permissions.get(standpoint.role, NO_PERMISSIONS)
         operations = _operations(table, permissions, backend=standpoint.backend)
         if operations:
-            usable[name] = UsableTable(table, unused_key(str(table.exposed_name), taken), permissions, operations)
+            usable[name] = UsableTable(table, _key_of(table.exposed_name, taken), permissions, operations)
     functions = {
         name: _usable_function(function, unused_key(f"function.{name}", taken), usable[function.target])
         for name, function in sorted(catalog.functions.items())
@@ -118,6 +147,12 @@ def _usable_function(function: Function, key: str, target: UsableTable) -> Usabl
     """A function that may change something is selected from, and nothing else."""
     reading = {"select"} if function.routine.volatile else {"select", "count", "aggregate"}
     return UsableFunction(function, key, target, target.operations & reading)
+
+
+def _key_of(name: TableName, taken: set[str]) -> str:
+    """The key of a table, which begins like no component that all tables share."""
+    written = str(name)
+    return unused_key(f"table.{written}" if written.partition(".")[0] in _SHARED else written, taken)
 
 
 def unused_key(name: str, taken: set[str]) -> str:

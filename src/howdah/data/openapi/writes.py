@@ -31,7 +31,7 @@ SHARED: Final[dict[str, Schema]] = {
 }
 """Components that are the same for every table."""
 
-_SOMETHING: Final = {operator: ref("some_values") for operator in ("$set", "$inc", "$mul")} | {
+_SOMETHING: Final = {operator: ref("some_values") for operator in ("$set", "values", "$inc", "$mul")} | {
     "$default": ref("some_columns")
 }
 _WHOLE_NUMBERS: Final = frozenset({"smallint", "integer", "bigint"})
@@ -45,9 +45,11 @@ def write_insert(usable: UsableTable, draft: Draft) -> None:
     args = {"table": table_name(usable.name), "objects": rows, "on_conflict": ref(f"{usable.key}.on_conflict")}
     returned = ref(usable.key)
     if "select" in usable.operations:
-        related = any(True for _ in draft.viewpoint.related(usable))
-        args |= {"returning": any_of([ref(f"{usable.key}.columns"), NULL])} if related else _returning(usable, draft)
-        returned = row(usable, draft)
+        if any(True for _ in draft.viewpoint.related(usable)):
+            args["returning"] = any_of([ref(f"{usable.key}.columns"), NULL])
+            returned = row(usable, draft)
+        else:
+            args |= _returning(usable, draft)
         properties = {"affected_rows": {"type": "integer"}, "returning": list_of(returned)}
         draft.components[f"{usable.key}.inserted"] = closed(properties, ["affected_rows"])
     draft.components[f"{usable.key}.insert"] = closed(args, ["objects"])
@@ -123,7 +125,7 @@ def write_update(usable: UsableTable, draft: Draft) -> None:
         draft.components[f"{usable.key}.set"] = closed(
             {name: _given(column, None, draft) for name, column in columns.items()}
         )
-        changes["$set"] = ref(f"{usable.key}.set")
+        changes["$set"] = changes["values"] = ref(f"{usable.key}.set")
         changes["$default"] = list_of(one_of_these(columns), most=draft.longest_list)
     if numbers:
         added = {name: draft.value(column.type) for name, column in numbers.items()}
@@ -135,6 +137,8 @@ def write_update(usable: UsableTable, draft: Draft) -> None:
     args = {"table": table_name(usable.name), "where": ref(f"{usable.key}.where")}
     args |= {operator: nullable(operand) for operator, operand in changes.items()}
     update = closed({**args, **_returning(usable, draft)}, ["where"])
+    if columns:
+        update["not"] = {"required": ["$set", "values"]}  # they mean the same
     if not permission.presets:
         update["anyOf"] = [
             {"type": "object", "required": [operator], "properties": {operator: _SOMETHING[operator]}}
