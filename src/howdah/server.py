@@ -25,13 +25,14 @@ from howdah.data.execute import Engine
 from howdah.data.routes import DataRoutes
 from howdah.errors import HowdahError
 from howdah.gateway.app import Gateway
-from howdah.gateway.edge import EdgeLimits
 from howdah.gateway.hot import HotRoute
+from howdah.gateway.limits import EdgeLimits
 from howdah.gateway.match import Route, RouteTable, part_routes
 from howdah.gateway.pool import Pool, PoolLimits
 from howdah.gateway.proxy import Proxy, ProxyLimits
 from howdah.gateway.serving import server_config
 from howdah.gateway.session import Resolver
+from howdah.gateway.tunnel import TunnelLimits, Tunnels
 from howdah.observe import events, logs
 from howdah.observe.secret import Secret
 from howdah.project.load import default_project, load_project
@@ -102,10 +103,13 @@ def build(project: Project, *, development: bool = False) -> Application:
     section = project.gateway
     table = RouteTable(project.server.domain, routes(project.services))
     resolver = Resolver(secrets, section.anonymous_user_id)
+    tunnels = Tunnels(TunnelLimits(section.websocket_idle_timeout), events.emit)
+    resolver.tell(tunnels.forget)
     proxy = Proxy(
         registry,
         Pool(PoolLimits(connect_timeout=section.connect_timeout, upstream_timeout=section.upstream_timeout)),
         ProxyLimits(max_body=section.max_body),
+        tunnels,
     )
     gateway = Gateway(
         parts={"data": DataRoutes(engine, max_body=project.data.max_body)},
@@ -204,7 +208,13 @@ async def _serve(project: Project, listener: socket.socket, run_folder: Path | N
 
 def _limits(project: Project) -> EdgeLimits:
     section = project.gateway
-    return EdgeLimits(section.max_header, section.max_fields, section.header_timeout, section.idle_timeout)
+    return EdgeLimits(
+        section.max_header,
+        section.max_fields,
+        section.header_timeout,
+        section.idle_timeout,
+        body_rate=section.body_rate,
+    )
 
 
 class _Server(uvicorn.Server):

@@ -21,9 +21,11 @@ from howdah.gateway.pool import Pool, PoolLimits
 from howdah.gateway.proxy import Proxy, ProxyLimits
 from howdah.gateway.serving import server_config
 from howdah.gateway.session import Resolver
+from howdah.gateway.tunnel import TunnelLimits, Tunnels
 from howdah.services.registry import Endpoint, Registry
 
 SECRET = "correct horse battery staple"
+COOKIE = "howdah_session"
 DEADLINE = 10.0
 
 
@@ -220,6 +222,8 @@ class RunningGateway:
     server: Any
     loop: asyncio.AbstractEventLoop
     ready: dict[str, Any]
+    resolver: Resolver
+    tunnels: Tunnels
 
     def named(self, kind: str) -> list[Any]:
         return [event for event in self.events if type(event).__name__ == kind]
@@ -332,6 +336,8 @@ def gateway(
     edge: EdgeLimits | None = None,
     pool: PoolLimits | None = None,
     proxy: ProxyLimits | None = None,
+    tunnel: TunnelLimits | None = None,
+    accounts: Any = None,
     domain: str = "localhost",
     anonymous_user_id: str | None = None,
     development: bool = False,
@@ -358,12 +364,15 @@ def gateway(
         events.append("shutdown")
 
     table = RouteTable(domain, [route for name in parts for route in part_routes(name)] + list(routes))
+    resolver = Resolver((SECRET,), anonymous_user_id, accounts=accounts, cookie=COOKIE)
+    tunnels = Tunnels(tunnel or TunnelLimits(), events.append)
+    resolver.tell(tunnels.forget)
     app = Gateway(
         parts=dict.fromkeys(parts, part),
         routes=table,
-        resolver=Resolver((SECRET,), anonymous_user_id),
+        resolver=resolver,
         registry=registry,
-        proxy=Proxy(registry, Pool(pool or PoolLimits()), proxy or ProxyLimits()),
+        proxy=Proxy(registry, Pool(pool or PoolLimits()), proxy or ProxyLimits(), tunnels),
         readiness=ready,
         emit=events.append,
         startup=startup,
@@ -383,7 +392,9 @@ def gateway(
     thread.start()
     try:
         eventually(lambda: server.started and began)
-        yield RunningGateway(listening.getsockname()[1], registry, events, server, began[0], readiness)
+        yield RunningGateway(
+            listening.getsockname()[1], registry, events, server, began[0], readiness, resolver, tunnels
+        )
     finally:
         server.should_exit = True
         thread.join(DEADLINE)

@@ -90,9 +90,9 @@ REFUSED = {
         400,
         b"GET /data/x HTTP/1.1\r\nHost: localhost\r\nConnection: upgrade\r\nUpgrade: tls/1.0\r\n\r\n",
     ),
-    "a WebSocket": (
-        501,
-        b"GET /data/x HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+    "a WebSocket and something else": (
+        400,
+        b"GET /x HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket, h2c\r\n\r\n",
     ),
     "HTTP/2.0 in the clear": (505, b"GET /data/x HTTP/2.0\r\nHost: localhost\r\n\r\n"),
     "HTTP/0.9": (505, b"GET /data/x\r\n\r\n"),
@@ -296,6 +296,31 @@ def test_a_connection_used_in_time_stays(server: RunningGateway) -> None:
             connection.sendall(b"GET /data/x HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert parse_answers(connection.recv(65536))[0].status == 200
             time.sleep(0.3)
+
+
+TRICKLE = b"POST /data/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
+
+
+@pytest.mark.parametrize("path", [b"/data/x", b"/x"])
+def test_a_body_that_trickles_is_refused_and_a_slow_one_is_not(echo: Upstream, path: bytes) -> None:
+    """R50: a byte now and then keeps no connection for ever; a body at the least rate is waited for."""
+    limits = EdgeLimits(idle_timeout=5, body_rate=100, body_window=0.4)
+    with gateway(service=echo.port, edge=limits) as running:
+        for piece, status in ((b"a", 408), (b"a" * 20, 200)):
+            with running.connect() as connection:
+                connection.sendall(TRICKLE.replace(b"/data/x", path) % (12 * len(piece)))
+                began = time.monotonic()
+                for _ in range(12):
+                    time.sleep(0.1)
+                    try:
+                        connection.sendall(piece)
+                    except OSError:
+                        break
+                (answer,) = parse_answers(read_all(connection))
+                assert answer.status == status
+                if status == 408:
+                    assert answer.json()["code"] == "request-timeout"
+                    assert time.monotonic() - began < 2.5
 
 
 def test_a_head_without_end_is_refused_before_it_fills_the_memory() -> None:

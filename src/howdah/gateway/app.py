@@ -26,14 +26,17 @@ from howdah.gateway.errors import (
     ReadOnly,
     Stopping,
     UnknownPath,
+    UpgradeRefused,
     UpstreamError,
 )
 from howdah.gateway.events import RequestFailed, RequestServed, UpstreamFailed
+from howdah.gateway.handshake import check_origin
 from howdah.gateway.headers import upstream_headers, without_identity
 from howdah.gateway.match import RequestHead, RouteTable, Target, strip_prefix
 from howdah.gateway.page import PAGE_HEADERS, unavailable_page
 from howdah.gateway.proxy import Proxy, ProxyRequest
 from howdah.gateway.target import parse_target
+from howdah.gateway.tunnel import Opened
 from howdah.services.errors import UnknownService
 
 if TYPE_CHECKING:
@@ -42,7 +45,7 @@ if TYPE_CHECKING:
     from howdah.gateway.client import Network
     from howdah.gateway.session import Resolver
     from howdah.services.registry import Registry
-    from howdah.session import Session
+    from howdah.session import Caller, Identity
 
     Scope = dict[str, Any]
     Receive = Callable[[], Awaitable[Any]]
@@ -263,6 +266,8 @@ class Gateway:
         target = self._routes.match(head)
         request.target = target.name
         if target.kind == "part":
+            if "howdah.websocket" in scope:
+                raise UpgradeRefused("No WebSocket is spoken at this address.")
             scope["howdah.session"] = session
             scope["howdah.caller"] = caller
             scope["howdah.request_id"] = request.request_id
@@ -273,7 +278,7 @@ class Gateway:
             scope["headers"] = without_identity(head.headers)
             await self._parts[target.name](scope, receive, reply.send)
         else:
-            await self._forward(scope, request, session, target, receive, reply)
+            await self._forward(scope, request, head, caller, target, receive, reply)
 
     async def _answer_health(self, scope: Scope, request: _Request, reply: _Answer) -> None:
         """``/-/live`` asks nothing of anybody; ``/-/ready`` asks whether requests can be answered."""
@@ -290,15 +295,25 @@ class Gateway:
             await reply.json(200 if ready else 503, msgspec.json.encode({"ready": ready, **detail}))
 
     async def _forward(
-        self, scope: Scope, request: _Request, session: Session, target: Target, receive: Receive, reply: _Answer
+        self,
+        scope: Scope,
+        request: _Request,
+        head: RequestHead,
+        caller: Caller,
+        target: Target,
+        receive: Receive,
+        reply: _Answer,
     ) -> None:
-        """Send the request to a service and its answer back."""
+        """Send the request to a service and its answer back, or open the WebSocket it asks for."""
+        key = scope.get("howdah.websocket")
+        if key is not None:
+            check_origin(head.headers, request.host, ())
         client = scope.get("client")
         query = scope["query_string"]
         raw_path = _raw_path(scope, target)
         headers = upstream_headers(
             scope["headers"],
-            session,
+            caller.session,
             host=request.host or target.name.encode("ascii", "replace"),
             client=client[0] if client else "",
             scheme=scope["scheme"],
@@ -311,9 +326,23 @@ class Gateway:
             request.content_length,
             chunked=request.content_length is None
             and (request.transfer_encoding or scope["http_version"] not in ("1.0", "1.1")),
+            websocket=key,
         )
         reply.speak_for(platform=False)
-        await self._proxy.forward(target.name, upstream_request, receive, reply.send, scope.get("howdah.edge"))
+        if key is None:
+            await self._proxy.forward(target.name, upstream_request, receive, reply.send, scope.get("howdah.edge"))
+        else:
+            opened = Opened(request.request_id, target.name, caller.identity, self._identify(head, caller))
+            await self._proxy.open(upstream_request, opened, reply.send, scope["howdah.edge"])
+
+    def _identify(self, head: RequestHead, caller: Caller) -> Callable[[], Awaitable[Identity | None]]:
+        """Asks later whether the caller is still who it was when the request came."""
+
+        async def identify() -> Identity | None:
+            now = await self._resolver.resolve(head)
+            return now.identity if now.session == caller.session else None
+
+        return identify
 
     def _last_lines(self, service: str) -> tuple[str, ...]:
         try:

@@ -43,3 +43,16 @@ class CarefulCycle(RequestResponseCycle):
                 self.on_response()
             return
         await super().send(message)
+
+
+class HandshakeCycle(RequestResponseCycle):
+    """An answer to a request that opens a WebSocket: 101 is a head alone, behind which HTTP ends."""
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Send; 101 as what it is, anything else as uvicorn does."""
+        if message["type"] != "http.response.start" or message["status"] != 101:
+            await super().send(message)
+        elif not self.disconnected:
+            self.response_started = self.response_complete = True
+            fields = (b"%s: %s\r\n" % field for field in (*self.default_headers, *message.get("headers", ())))
+            self.transport.write(b"HTTP/1.1 101 Switching Protocols\r\n%s\r\n" % b"".join(fields))

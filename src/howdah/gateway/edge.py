@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from dataclasses import dataclass
 from http import HTTPStatus
 from socket import AF_INET, AF_INET6, IPPROTO_TCP, SO_LINGER, SOL_SOCKET, TCP_NODELAY
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, cast
@@ -19,25 +18,23 @@ from uvicorn.protocols.http.flow_control import service_unavailable
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from howdah.gateway import answer
-from howdah.gateway.cycle import CarefulCycle
+from howdah.gateway.cycle import CarefulCycle, HandshakeCycle
 from howdah.gateway.errors import (
-    AmbiguousRequest,
-    ExpectationUnknown,
+    ClientGone,
     GatewayError,
     HeadTooLarge,
+    MalformedHandshake,
     MalformedRequest,
-    MethodNotAllowed,
-    MethodUnknown,
-    RequestTooSlow,
     TargetTooLong,
     UnderscoreInName,
-    UpgradeRefused,
-    VersionUnsupported,
-    WebSocketUnsupported,
 )
 from howdah.gateway.events import RequestRejected
+from howdah.gateway.handshake import check_handshake
+from howdah.gateway.head import DECISIVE, check_head
 from howdah.gateway.headers import METHOD_OVERRIDES
 from howdah.gateway.hot import HotRequest, HotRoute
+from howdah.gateway.limits import EdgeLimits
+from howdah.gateway.patience import Patience
 from howdah.gateway.target import parse_target
 from howdah.gateway.writer import GatheringWriter
 
@@ -48,21 +45,9 @@ if TYPE_CHECKING:
     from uvicorn.config import Config
     from uvicorn.server import ServerState
 
-METHODS: Final = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"))
-_DECISIVE: Final = frozenset((b"host", b"transfer-encoding", b"upgrade", b"expect"))
 _BETWEEN, _HEAD, _BODY = range(3)
 _LINGER_SECONDS: Final = 1.0
 _NO_LINGER: Final = struct.pack("ii", 1, 0)  # close with a reset (RFC 9293 section 3.6)
-
-
-@dataclass(frozen=True, slots=True)
-class EdgeLimits:
-    """How large and how slow a request may be (R50). Sizes are in bytes, times in seconds."""
-
-    max_header: int = 16 * 1024
-    max_fields: int = 100
-    header_timeout: float = 10.0
-    idle_timeout: float = 60.0
 
 
 class ClientConnection(Protocol):
@@ -73,6 +58,18 @@ class ClientConnection(Protocol):
 
     def abort(self) -> None:
         """Break the connection off, so that the client cannot take a part of the answer for the whole."""
+
+    def hand_over(self) -> tuple[asyncio.Transport, set[Any]]:
+        """Behind a 101: the connection's transport, and the set of what is told when the server stops.
+
+        The connection is no longer this protocol's. Raises ClientGone.
+        """
+        ...
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the server is about to stop."""
+        ...
 
 
 def _ignore(event: object) -> None:
@@ -96,23 +93,19 @@ class EdgeProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         # uvicorn's parser takes data behind a "Connection: close" for another request. Ours does not.
         self.parser = httptools.HttpRequestParser(self)
-        self.timeout_keep_alive = self.limits.idle_timeout  # type: ignore[assignment] # call_later takes fractions too
+        self._patience = Patience(self, self.limits, self.loop)
         self._state = _BETWEEN
         self._head_fields = 0  # bytes of the request line and of every field completed
         self._head_chunks = 0  # bytes received since the segment in which the head began
         self._head_began_here = False
         self._decisive: dict[bytes, list[bytes]] = {}
-        self._last_byte_at = 0.0
-        self._idle_since = 0.0
-        self._head_timer: asyncio.TimerHandle | None = None
-        self._body_timer: asyncio.TimerHandle | None = None
-        self._write_timer: asyncio.TimerHandle | None = None
-        self._linger_timer: asyncio.TimerHandle | None = None
         self._running: RequestResponseCycle | None = None
         self._hot: HotRequest | None = None  # the running request, while its body arrives on the short way
         self._segment: bytes | None = None  # what is being parsed, if it began with a request; None once one is seen
         self._last = False  # no request may follow the one received last
+        self._handshake = False  # the request received last opens a WebSocket
         self._gone: Callable[[], None] | None = None
+        self._stopping = False
         self._refused = False
         self._refusal_in_turn: GatewayError | None = None
 
@@ -127,7 +120,7 @@ class EdgeProtocol(HttpToolsProtocol):
         connection = transport.get_extra_info("socket")
         if connection is not None and connection.family in (AF_INET, AF_INET6):
             connection.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
-        self._watch_idleness()
+        self._patience.await_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell whoever is working for this client that it is gone, first of all."""
@@ -135,13 +128,9 @@ class EdgeProtocol(HttpToolsProtocol):
             self._running.disconnected = True
             self._running.message_event.set()
         gone, self._gone = self._gone, None
-        for timer in (self._head_timer, self._body_timer, self._write_timer, self._linger_timer):
-            if timer is not None:
-                timer.cancel()
-        self._head_timer = self._body_timer = self._write_timer = self._linger_timer = None
+        self._patience.forget()
         self.pipeline.clear()
         super().connection_lost(exc)
-        self._unset_keepalive_if_required()
         if gone is not None:
             gone()
 
@@ -162,24 +151,71 @@ class EdgeProtocol(HttpToolsProtocol):
         self._writer.flush()
         self.transport.abort()
 
+    def hand_over(self) -> tuple[asyncio.Transport, set[Any]]:
+        """Behind a 101: the connection's transport, and the set of what is told when the server stops.
+
+        The connection is no longer this protocol's. Raises ClientGone.
+        """
+        self._writer.flush()
+        if self.transport.is_closing():
+            raise ClientGone
+        self._patience.forget()
+        self.connections.discard(self)
+        self._gone = None
+        return self.transport, cast("set[Any]", self.connections)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the server is about to stop."""
+        return self._stopping
+
+    def shutdown(self) -> None:
+        """The server stops: what is being answered is still answered, and nothing else."""
+        self._stopping = True
+        super().shutdown()
+
+    def hang_up(self) -> None:
+        """Close the connection once everything is written."""
+        if not self.transport.is_closing():
+            self.transport.close()
+
     def pause_writing(self) -> None:
         """Stop writing; a client that takes nothing for as long as it may be idle is let go."""
         super().pause_writing()
-        if self._write_timer is None:
-            self._write_timer = self.loop.call_later(self.limits.idle_timeout, self.abort)
+        self._patience.await_reader()
 
     def resume_writing(self) -> None:
         """Go on writing."""
-        if self._write_timer is not None:
-            self._write_timer.cancel()
-            self._write_timer = None
+        self._patience.reader_came()
         super().resume_writing()
+
+    @property
+    def _answering(self) -> bool:
+        return self._running is not None and not self._running.response_complete
+
+    @property
+    def awaits_body(self) -> bool:
+        """Whether a part of a body is still to come."""
+        return self._state == _BODY and not self.transport.is_closing()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is neither a request to be received nor one to be answered."""
+        return self._state == _BETWEEN and not self._answering
+
+    @property
+    def reading_paused(self) -> bool:
+        """Whether it is we who do not read at the moment."""
+        return self.flow.read_paused
 
     # Bytes
 
     def data_received(self, data: bytes) -> None:
         """Parse what came; refuse the request it belongs to if it cannot be one."""
         if self._refused:
+            return
+        if self._handshake:
+            self.abort()  # nothing may follow before the answer, and behind a refusal nothing does
             return
         if self._state == _BETWEEN:
             if self._take_known(data):
@@ -193,16 +229,27 @@ class EdgeProtocol(HttpToolsProtocol):
         except httptools.HttpParserCallbackError as error:
             if not isinstance(error.__context__, GatewayError):
                 raise
-            self._refuse(error.__context__)
+            self.refuse(error.__context__)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._upgrade(early=len(data) > upgrade.args[0])
         except httptools.HttpParserError as error:
-            self._refuse(MalformedRequest(f"The request is not well-formed HTTP/1.1: {error}."))
+            self.refuse(MalformedRequest(f"The request is not well-formed HTTP/1.1: {error}."))
         else:
             if self._state == _HEAD:
                 self._head_incomplete(data)
             elif self._state == _BODY:
-                self._body_incomplete()
-            elif self._running is None or self._running.response_complete:
-                self._watch_idleness()
+                self._patience.await_body(len(data))
+            elif not self._answering:
+                self._patience.await_request()
+
+    def _upgrade(self, *, early: bool) -> None:
+        """The head of a WebSocket's handshake is whole, and nothing may follow it until it is answered."""
+        if early or self._answering:
+            # Either these bytes are another request, hidden from whoever takes this one for what it says, or the
+            # client is in a hurry that RFC 6455 section 4.1 does not allow.
+            self.refuse(MalformedHandshake("A WebSocket is opened by one request, and then by nothing but its answer."))
+        else:
+            self._begin("1.1")
 
     def _take_known(self, data: bytes) -> bool:
         """Whether the bytes are a whole request whose head was read before, which then is being answered.
@@ -210,7 +257,7 @@ class EdgeProtocol(HttpToolsProtocol):
         The parser is between two requests, where it keeps nothing of the one before, so it need not see this one.
         """
         hot = type(self).hot
-        if hot is None or self._last or not (self._running is None or self._running.response_complete):
+        if hot is None or self._last or self._answering:
             return False
         end = data.find(b"\r\n\r\n") + 4
         recognised = hot.known.get(data[:end])
@@ -231,51 +278,9 @@ class EdgeProtocol(HttpToolsProtocol):
         if not self._head_began_here:
             self._head_chunks += len(data)
             if self._head_chunks > self.limits.max_header:
-                self._refuse(_too_large(self.limits))
+                self.refuse(_too_large(self.limits))
                 return
-        if self._head_timer is None:
-            self._head_timer = self.loop.call_later(self.limits.header_timeout, self._head_too_slow)
-
-    def _head_too_slow(self) -> None:
-        self._head_timer = None
-        seconds = self.limits.header_timeout
-        self._refuse(RequestTooSlow(f"The request's header did not arrive within {seconds:g} seconds."))
-
-    def _body_incomplete(self) -> None:
-        self._last_byte_at = self.loop.time()
-        if self._body_timer is None:
-            self._body_timer = self.loop.call_later(self.limits.idle_timeout, self._check_body)
-
-    def _check_body(self) -> None:
-        """Refuse a request whose body has stopped arriving, unless it is we who stopped reading it."""
-        self._body_timer = None
-        if self._state != _BODY or self.transport.is_closing():
-            return
-        quiet = self.loop.time() - self._last_byte_at
-        if self.flow.read_paused or quiet < self.limits.idle_timeout:
-            again = self.limits.idle_timeout if self.flow.read_paused else self.limits.idle_timeout - quiet
-            self._body_timer = self.loop.call_later(again, self._check_body)
-        else:
-            self._refuse(RequestTooSlow("The request's body stopped arriving."))
-
-    def _watch_idleness(self) -> None:
-        """The connection is idle from now on. Its timer is left to run: to set one for every answer costs too much."""
-        self._idle_since = self.loop.time()
-        if self.timeout_keep_alive_task is None:
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
-
-    def timeout_keep_alive_handler(self) -> None:
-        """Close the connection if it has been idle for long enough; a half-received request has timers of its own."""
-        self.timeout_keep_alive_task = None
-        if self._state != _BETWEEN or (self._running is not None and not self._running.response_complete):
-            return
-        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
-        if left > 0:
-            self.timeout_keep_alive_task = self.loop.call_later(left, self.timeout_keep_alive_handler)
-        else:
-            super().timeout_keep_alive_handler()
+        self._patience.await_head()
 
     # Parser callbacks
 
@@ -306,7 +311,7 @@ class EdgeProtocol(HttpToolsProtocol):
         name = name.lower()
         if b"_" in name:
             raise UnderscoreInName(f"The header field {name.decode('latin-1')!r} has an underscore in its name.")
-        if name in _DECISIVE:
+        if name in DECISIVE:
             self._decisive.setdefault(name, []).append(value)
         elif name in METHOD_OVERRIDES:
             return
@@ -316,12 +321,13 @@ class EdgeProtocol(HttpToolsProtocol):
         """The head is whole: check it and start, or queue, the request."""
         version = self.parser.get_http_version()
         method = self.parser.get_method()
-        self._check_head(version, method)
+        upgrades, self.expect_100_continue = check_head(
+            version, method, self._decisive, upgrades=self.parser.should_upgrade()
+        )
         hosts = self._decisive.get(b"host")
         target = parse_target(self.url, hosts[0] if hosts else b"")
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+        key = check_handshake(method, version, self.headers) if upgrades else None
+        self._patience.head_came()
         self._state = _BODY
 
         scope = cast("dict[str, Any]", self.scope)
@@ -331,40 +337,11 @@ class EdgeProtocol(HttpToolsProtocol):
         scope["raw_path"] = target.raw_path
         scope["query_string"] = target.query
         scope["howdah.edge"] = self
-        self._begin(version)
-
-    def _check_head(self, version: str, method: bytes) -> None:
-        """Raise RequestRefused for what llhttp accepts and we do not."""
-        if version not in ("1.1", "1.0"):
-            raise VersionUnsupported
-        if method not in METHODS:
-            if method == b"TRACE":
-                raise MethodNotAllowed
-            raise MethodUnknown(f"The method {method.decode('ascii')} is not implemented.")
-        seen = self._decisive
-        upgrade = b",".join(seen.get(b"upgrade", ())).lower()
-        # llhttp takes the body of a request that upgrades for another protocol's bytes, so none may go on.
-        if self.parser.should_upgrade():
-            if b"websocket" in upgrade:
-                raise WebSocketUnsupported
-            raise UpgradeRefused
-        if b"h2c" in upgrade:
-            raise UpgradeRefused
-        hosts = seen.get(b"host", ())
-        if len(hosts) > 1 or (not hosts and version == "1.1"):
-            raise AmbiguousRequest(f"The request has {len(hosts) or 'no'} Host header fields instead of one.")
-        if hosts and not hosts[0]:
-            raise AmbiguousRequest("The Host header field is empty.")
-        codings = seen.get(b"transfer-encoding")
-        if codings is not None:
-            if version == "1.0":
-                raise AmbiguousRequest("HTTP/1.0 has no Transfer-Encoding.")
-            if len(codings) != 1 or codings[0].lower() != b"chunked":
-                raise AmbiguousRequest('The only Transfer-Encoding is "chunked".')
-        for expectation in seen.get(b"expect", ()):
-            if expectation.lower() != b"100-continue":
-                raise ExpectationUnknown
-            self.expect_100_continue = version == "1.1"
+        if key is not None:
+            self._handshake = True  # it begins when it is certain that nothing follows
+            scope["howdah.websocket"] = key
+        else:
+            self._begin(version)
 
     def _begin(self, version: str) -> None:
         """Start the request's task, or queue it behind the one being answered, as uvicorn does."""
@@ -373,10 +350,12 @@ class EdgeProtocol(HttpToolsProtocol):
             len(self.connections) >= self.limit_concurrency or len(self.tasks) >= self.limit_concurrency
         ):
             app = service_unavailable
-        idle = self._running is None or self._running.response_complete
+        idle = not self._answering
         if type(self).hot is not None and idle and app is self.app and self._begin_hot(version):
             return
         kind = CarefulCycle if version == "1.0" or self.expect_100_continue else RequestResponseCycle
+        if self._handshake:
+            kind = HandshakeCycle
         self.cycle = kind(
             scope=self.scope,
             transport=cast("asyncio.Transport", self._writer),
@@ -387,9 +366,11 @@ class EdgeProtocol(HttpToolsProtocol):
             default_headers=self.server_state.default_headers,
             message_event=asyncio.Event(),
             expect_100_continue=self.expect_100_continue,
-            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+            keep_alive=version != "1.0" and not self._handshake and self.parser.should_keep_alive(),
             on_response=self.on_response_complete,
         )
+        if self._handshake:
+            self.cycle.more_body = False
         if idle:
             self._start_asgi_task(self.cycle, app)
         else:
@@ -444,10 +425,10 @@ class EdgeProtocol(HttpToolsProtocol):
         """The body is whole."""
         self._state = _BETWEEN
         self._segment = None
+        if self._handshake:
+            return
         self._last = not self.parser.should_keep_alive()
-        if self._body_timer is not None:
-            self._body_timer.cancel()
-            self._body_timer = None
+        self._patience.body_came()
         super().on_message_complete()
         hot, self._hot = self._hot, None
         if hot is not None and not hot.disconnected:
@@ -468,14 +449,14 @@ class EdgeProtocol(HttpToolsProtocol):
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
         else:
-            self._watch_idleness()
+            self._patience.await_request()
 
     # Refusals
 
-    def _refuse(self, error: GatewayError) -> None:
+    def refuse(self, error: GatewayError) -> None:
         """Answer the request being received with the error, after the answers that come before it, and close."""
         self._refused = True
-        running = self._running if self._running is not None and not self._running.response_complete else None
+        running = self._running if self._answering else None
         if running is None and self._state == _BODY:
             self.transport.close()  # it has been answered already, before it was whole
         elif running is None:
@@ -525,7 +506,7 @@ class EdgeProtocol(HttpToolsProtocol):
         self.flow.resume_reading()
         if self.transport.can_write_eof():
             self.transport.write_eof()
-        self._linger_timer = self.loop.call_later(_LINGER_SECONDS, self.transport.close)
+        self._patience.linger(_LINGER_SECONDS, self.transport.close)
 
 
 def _too_large(limits: EdgeLimits) -> HeadTooLarge:

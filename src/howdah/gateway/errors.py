@@ -8,13 +8,14 @@ GatewayError
 │   ├── MalformedTarget         400
 │   ├── UnderscoreInName        400
 │   ├── UpgradeRefused          400
+│   ├── MalformedHandshake      400
 │   ├── MethodNotAllowed        405
 │   ├── RequestTooSlow          408
 │   ├── TargetTooLong           414
 │   ├── ExpectationUnknown      417
 │   ├── HeadTooLarge            431
+│   ├── WebSocketVersionUnsupported 426
 │   ├── MethodUnknown           501
-│   ├── WebSocketUnsupported    501
 │   └── VersionUnsupported      505
 ├── SessionRefused
 │   ├── InvalidAdminSecret      401
@@ -24,6 +25,7 @@ GatewayError
 │   │   └── AmbiguousCredentials 400
 │   ├── RoleNotAllowed          403
 │   └── AccountsUnavailable     503
+├── OriginRefused               403
 ├── UnknownHost                 404
 ├── UnknownPath                 404
 ├── BodyTooLarge                413
@@ -143,11 +145,18 @@ class MethodUnknown(RequestRefused):
     status = 501
 
 
-class WebSocketUnsupported(RequestRefused):
-    """WebSocket connections are not supported yet."""
+class MalformedHandshake(RequestRefused):
+    """The request does not open a WebSocket as RFC 6455 has it."""
 
-    code = "websocket-unsupported"
-    status = 501
+    code = "malformed-handshake"
+
+
+class WebSocketVersionUnsupported(RequestRefused):
+    """The only version of WebSocket is 13."""
+
+    code = "websocket-version-unsupported"
+    status = 426
+    headers = ((b"sec-websocket-version", b"13"), (b"upgrade", b"websocket"))
 
 
 class VersionUnsupported(RequestRefused):
@@ -221,6 +230,13 @@ class AccountsUnavailable(SessionRefused):
     code = "accounts-unavailable"
     status = 503
     headers = ((b"retry-after", b"1"),)
+
+
+class OriginRefused(GatewayError):
+    """A page of another site may not do this."""
+
+    code = "origin-refused"
+    status = 403
 
 
 class UnknownHost(GatewayError):

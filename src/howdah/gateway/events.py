@@ -56,3 +56,15 @@ class UpstreamFailed:
     service: str
     code: str
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class WebSocketClosed:
+    """A WebSocket has ended; ``code`` says why where the gateway ended it. Bytes are what each side sent."""
+
+    request_id: str
+    service: str
+    code: int | None
+    seconds: float
+    received: int
+    sent: int

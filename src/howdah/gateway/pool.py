@@ -59,10 +59,11 @@ class Pool:
         self._timer: asyncio.TimerHandle | None = None
         self._interval = max(0.02, min(1.0, limits.upstream_timeout / 4, limits.idle_timeout / 4))
 
-    async def acquire(self, host: str, port: int, *, replayable: bool) -> UpstreamConnection:
+    async def acquire(self, host: str, port: int, *, replayable: bool, fresh: bool = False) -> UpstreamConnection:
         """A connection for one exchange; without ``replayable`` never one that may be about to be closed.
 
-        Raises ServiceDown when nobody listens there and ServiceBusy when no connection became free in time.
+        With ``fresh`` it is one that has carried none before. Raises ServiceDown when nobody listens there and
+        ServiceBusy when no connection became free in time.
         """
         lane = self._lanes.get((host, port))
         if lane is None:
@@ -70,13 +71,17 @@ class Pool:
         loop = asyncio.get_running_loop()
         deadline = 0.0
         while True:
-            connection = self._idle(lane, loop, replayable=replayable)
+            connection = None if fresh else self._idle(lane, loop, replayable=replayable)
             if connection is not None:
                 return connection
             if len(lane.open) + lane.connecting < self.limits.max_connections:
                 return await self._connect(lane, loop)
             deadline = deadline or loop.time() + self.limits.connect_timeout
             await self._wait_for_room(lane, loop, deadline)
+
+    def detach(self, connection: UpstreamConnection) -> None:
+        """The connection is somebody else's from now on, and no longer counts."""
+        self._forget(connection)
 
     def release(self, connection: UpstreamConnection, *, reusable: bool) -> None:
         """The exchange is over: keep the connection for the next one, or drop it."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from howdah.gateway.errors import BodyTooLarge, ClientGone, GatewayError, ServiceDown, ServiceStarting
+from howdah.gateway.handshake import check_acceptance
 from howdah.gateway.headers import downstream_headers
 from howdah.gateway.upstream import ConnectionStale, UpstreamConnection
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from howdah.gateway.edge import ClientConnection
     from howdah.gateway.headers import Headers
     from howdah.gateway.pool import Pool
+    from howdah.gateway.tunnel import Opened, Tunnels
     from howdah.services.registry import Registry
 
     Receive = Callable[[], Awaitable[Any]]
@@ -31,6 +33,8 @@ _IDEMPOTENT: Final = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE"))
 # RFC 9110 section 8.6: without a body these say so.
 _EXPECTED_TO_HAVE_A_BODY: Final = frozenset(("POST", "PUT", "PATCH"))
 _BODILESS: Final = frozenset((204, 304))
+_SWITCHING_PROTOCOLS: Final = 101
+_SWITCHES: Final = ((b"connection", b"upgrade"), (b"upgrade", b"websocket"))
 # How long a refused connection may be a restart the supervisor has not reported yet.
 _REPORT_SECONDS: Final = 0.3
 _ATTEMPTS: Final = 4
@@ -48,7 +52,8 @@ class ProxyLimits:
 class ProxyRequest:
     """A request as its service will see it. ``headers`` are final but for the framing of the body.
 
-    ``length`` is the declared length of the body, ``chunked`` whether it has one of unknown length.
+    ``length`` is the declared length of the body, ``chunked`` whether it has one of unknown length. With a
+    ``websocket``'s key it asks for one.
     """
 
     method: str
@@ -56,6 +61,7 @@ class ProxyRequest:
     headers: Headers
     length: int | None
     chunked: bool
+    websocket: bytes | None = None
 
 
 class _Upload:
@@ -105,10 +111,11 @@ def body_too_large(max_body: int) -> BodyTooLarge:
 class Proxy:
     """The way to all services of a project."""
 
-    def __init__(self, registry: Registry, pool: Pool, limits: ProxyLimits) -> None:
+    def __init__(self, registry: Registry, pool: Pool, limits: ProxyLimits, tunnels: Tunnels) -> None:
         self._registry = registry
         self._pool = pool
         self._limits = limits
+        self._tunnels = tunnels
 
     def close(self) -> None:
         """Drop every connection to services."""
@@ -140,7 +147,41 @@ class Proxy:
             else:
                 return
 
-    async def _connect(self, service: str, *, replayable: bool) -> UpstreamConnection:
+    async def open(self, request: ProxyRequest, opened: Opened, send: Send, client: ClientConnection) -> None:
+        """Open the WebSocket that the request asks for, or send the client what the service answers instead.
+
+        Raises as `forward` does. The connection of the client belongs to the tunnel afterwards.
+        """
+        key = request.websocket
+        if key is None:
+            raise ValueError("the request opens no WebSocket")
+        connection = await self._connect(opened.service, replayable=True, fresh=True)
+        kept = False
+        try:
+            connection.begin(request.method, self._pool.limits.upstream_timeout, may_switch=True)
+            client.when_gone(lambda: connection.fail(ClientGone()))
+            connection.write(_handshake(request))
+            head = await connection.response()
+            if head.status != _SWITCHING_PROTOCOLS:
+                await _relay(connection, send)
+                return
+            check_acceptance(key, head.headers)
+            service, behind = connection.hand_over()
+            client.when_gone(None)
+            headers = [*downstream_headers(head.headers, bodiless=True), *_SWITCHES]
+            await send({"type": "http.response.start", "status": head.status, "headers": headers})
+            transport, shut_down = client.hand_over()
+            kept = True
+            self._pool.detach(connection)
+            tunnel = self._tunnels.connect(opened, transport, service, behind, shut_down)
+            if client.stopping:
+                tunnel.shutdown()
+        finally:
+            if not kept:
+                client.when_gone(None)
+                self._pool.release(connection, reusable=False)
+
+    async def _connect(self, service: str, *, replayable: bool, fresh: bool = False) -> UpstreamConnection:
         """A connection to the service, waiting for it while it starts."""
         endpoint = self._registry.get(service)
         while True:
@@ -151,7 +192,7 @@ class Proxy:
             if endpoint.state != "ready":
                 raise ServiceDown(f"The service {service!r} is not running.", hint=_see_log(service))
             try:
-                return await self._pool.acquire(endpoint.host, endpoint.port, replayable=replayable)
+                return await self._pool.acquire(endpoint.host, endpoint.port, replayable=replayable, fresh=fresh)
             except ServiceDown as error:
                 # It may just be restarting, with the report about that on its way.
                 now = await self._registry.wait_changed(endpoint, _REPORT_SECONDS)
@@ -192,6 +233,11 @@ class Proxy:
 
 def _see_log(service: str) -> str:
     return f"`howdah logs {service}` shows why."
+
+
+def _handshake(request: ProxyRequest) -> bytes:
+    fields = (b"%s: %s\r\n" % field for field in (*request.headers, *_SWITCHES))
+    return b"%s %s HTTP/1.1\r\n%s\r\n" % (request.method.encode("ascii"), request.target, b"".join(fields))
 
 
 def _first_bytes(request: ProxyRequest, upload: _Upload) -> bytes:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, cast
 
 from uvicorn.config import Config
 
-from howdah.gateway.edge import EdgeLimits, EdgeProtocol
+from howdah.gateway.edge import EdgeProtocol
 from howdah.gateway.hot import HotRoute
+from howdah.gateway.limits import EdgeLimits
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application

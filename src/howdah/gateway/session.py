@@ -58,6 +58,14 @@ class Accounts(Protocol):
         ...
 
 
+class Forgetful(Protocol):
+    """Is told what `Resolver.forget` was."""
+
+    def __call__(self, *, session_id: str | None, user_id: str | None) -> None:
+        """Nothing that is known of the session, or of the user, need be true any more."""
+        ...
+
+
 class Revealing(Protocol):
     """A holder that shows its secret only when asked to."""
 
@@ -123,6 +131,7 @@ class Resolver:
         self._clock = clock
         self._remembered: OrderedDict[bytes, _Remembered] = OrderedDict()
         self._generation = 0
+        self._told: tuple[Forgetful, ...] = ()
 
     # -- who calls -----------------------------------------------------------------------------------------------------
 
@@ -181,9 +190,15 @@ class Resolver:
 
     # -- what is no longer so ------------------------------------------------------------------------------------------
 
+    def tell(self, listener: Forgetful) -> None:
+        """Whoever keeps what it was told of a caller for longer than a request is told when that may be over."""
+        self._told = (*self._told, listener)
+
     def forget(self, *, session_id: str | None = None, user_id: str | None = None) -> None:
         """Nothing is remembered of the session, or of any of the user's; without either, of nobody's (R37)."""
         self._generation += 1
+        for tell in self._told:
+            tell(session_id=session_id, user_id=user_id)
         if session_id is None and user_id is None:
             self._remembered.clear()
             return

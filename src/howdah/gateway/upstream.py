@@ -73,21 +73,26 @@ class UpstreamConnection(asyncio.Protocol):
         self._keep = False
         self._chunks: list[bytes] = []
         self._buffered = 0
+        self._may_switch = False
+        self._switched = False
+        self._behind = b""
         self.head: ResponseHead | None = None
         self.complete = False
 
     # For whoever drives the exchange
 
-    def begin(self, method: str, patience: float) -> None:
+    def begin(self, method: str, patience: float, *, may_switch: bool = False) -> None:
         """Start an exchange; the service may be silent for ``patience`` seconds at a time.
 
-        Raises ConnectionStale if the service has closed the connection meanwhile.
+        With ``may_switch`` it may answer 101, behind which the connection is for :meth:`hand_over`. Raises
+        ConnectionStale if the service has closed the connection meanwhile.
         """
         if not self.usable:
             raise ConnectionStale(sent=False)
         if self._method == "HEAD":
             self._parser = httptools.HttpResponseParser(self)  # the last one still waits for a body
         self._begin_response(method)
+        self._may_switch = may_switch
         self._busy = True
         self._patience = patience
         self.exchanges += 1
@@ -171,6 +176,18 @@ class UpstreamConnection(asyncio.Protocol):
         self.deadline = None
         return reusable
 
+    def hand_over(self) -> tuple[asyncio.Transport, bytes]:
+        """Behind a 101: the connection's transport, which is not read, and what has come from it already.
+
+        The connection is no longer this protocol's. Raises UpstreamBroken when the service has closed it meanwhile.
+        """
+        if not self._switched or not self.usable or self._transport is None:
+            raise UpstreamBroken("The service closed the connection at once.")
+        self._busy = False
+        self.deadline = None
+        behind, self._behind = self._behind, b""
+        return self._transport, behind
+
     def fail(self, error: GatewayError) -> None:
         """End the exchange and the connection with this error, unless another came first."""
         if self._error is None:
@@ -210,6 +227,9 @@ class UpstreamConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse a part of the answer."""
+        if self._switched:
+            self._behind += data  # no more than was read before reading was paused
+            return
         if not self._busy or self.complete:
             # Bytes nobody asked for would become the answer to somebody else's request.
             self._keep = False
@@ -224,7 +244,12 @@ class UpstreamConnection(asyncio.Protocol):
                 raise
             self.fail(error.__context__)
             return
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+        except httptools.HttpParserUpgrade as upgrade:
+            self._switched = True
+            self._behind = data[upgrade.args[0] :]
+            if self._transport is not None:
+                self._transport.pause_reading()
+        except httptools.HttpParserError as error:
             self.fail(UpstreamBroken(f"The service's answer is not well-formed HTTP/1.1: {error}."))
             return
         if self.head is None and self._head_bytes > _MAX_RESPONSE_HEAD:
@@ -272,7 +297,10 @@ class UpstreamConnection(asyncio.Protocol):
         status = self._parser.get_status_code()
         if status < 200:
             if status == 101:
-                raise UpstreamBroken("The service switched to a protocol it was not asked for.")
+                if not (self._may_switch and self._parser.should_upgrade()):
+                    raise UpstreamBroken("The service switched to a protocol it was not asked for.")
+                self.head = ResponseHead(status, tuple(self._headers))
+                return
             self._interim = True
             self._headers = []
             return

@@ -231,6 +231,16 @@ class GatewaySection:
     idle_timeout: Annotated[
         float, Setting("number", "Seconds a connection may stay open without a request.", minimum=0.1, maximum=86400.0)
     ] = 60.0
+    body_rate: Annotated[
+        int,
+        Setting(
+            "size", "Bytes per second at which a body must arrive, on the average of ten. `0` asks for none.", minimum=0
+        ),
+    ] = 240
+    websocket_idle_timeout: Annotated[
+        float,
+        Setting("number", "Seconds a WebSocket may be silent in both directions.", minimum=0.1, maximum=86400.0),
+    ] = 600.0
     trusted_proxies: Annotated[
         int | tuple[Network, ...],
         Setting(
