@@ -4,6 +4,9 @@
 
     AuthError                       bad-request             400
     ├── AccountsBusy                accounts-busy           503
+    ├── InvalidAccessToken          invalid-access-token    401
+    │   ├── ExpiredAccessToken      expired-access-token    401
+    │   └── UnknownTokenKey         invalid-access-token    401
     ├── InvalidIdentifier           bad-request
     │   ├── ExpectedEmail           expected-email
     │   ├── ExpectedMobile          expected-mobile
@@ -15,6 +18,8 @@
     │   ├── LongPassword            long-password
     │   └── ShortPassword           short-password
     ├── UnreadableSeal              unreadable-seal         500
+    ├── UnusableClaimsMapping       unusable-claims-mapping
+    ├── UnusableKey                 unusable-key
     ├── UnusablePasswordHash        unusable-password-hash
     └── UserAlreadyExists           user-already-exists     409
 
@@ -39,6 +44,23 @@ class AccountsBusy(AuthError):
 
     code = "accounts-busy"
     status = 503
+
+
+class InvalidAccessToken(AuthError):
+    """The access token is not valid."""
+
+    code = "invalid-access-token"
+    status = 401
+
+
+class ExpiredAccessToken(InvalidAccessToken):
+    """The access token has expired. Ask for a new one with the refresh token."""
+
+    code = "expired-access-token"
+
+
+class UnknownTokenKey(InvalidAccessToken):
+    """The access token is signed with a key that is not known here."""
 
 
 class InvalidIdentifier(AuthError):
@@ -106,6 +128,18 @@ class UnreadableSeal(AuthError):
 
     code = "unreadable-seal"
     status = 500
+
+
+class UnusableClaimsMapping(AuthError):
+    """The claims of an issuer cannot be read that way."""
+
+    code = "unusable-claims-mapping"
+
+
+class UnusableKey(AuthError):
+    """Signatures cannot be checked with the key."""
+
+    code = "unusable-key"
 
 
 class UnusablePasswordHash(AuthError):

@@ -7,7 +7,8 @@
     ├── DataUnreachable    kit-unreachable     502  no connection, or it broke
     ├── DataTimeout        kit-timeout         504  no complete answer in time
     ├── DataRefused        kit-refused         502  the Data API answered with an error of its own
-    └── BadAnswer          kit-bad-answer      502  something answered, but not the Data API
+    ├── BadAnswer          kit-bad-answer      502  something answered, but not the Data API
+    └── CallerUnproven     kit-caller-unproven 401  the request did not come through the gateway, or not just now
 """
 
 from __future__ import annotations
@@ -62,3 +63,10 @@ class BadAnswer(KitError):
     """What answered is not the Data API."""
 
     code = "kit-bad-answer"
+
+
+class CallerUnproven(KitError):
+    """Nothing proves that the request came through the gateway."""
+
+    code = "kit-caller-unproven"
+    status = 401
