@@ -12,6 +12,7 @@
     │   ├── ExpectedMobile          expected-mobile
     │   └── ExpectedUsername        expected-username
     ├── InvalidUser                 invalid-user            401
+    ├── RedirectNotAllowed          redirect-not-allowed
     ├── SessionExpired              session-expired         401
     ├── UnacceptablePassword        unacceptable-password
     │   ├── CommonPassword          common-password
@@ -21,6 +22,7 @@
     ├── UnusableClaimsMapping       unusable-claims-mapping
     ├── UnusableKey                 unusable-key
     ├── UnusablePasswordHash        unusable-password-hash
+    ├── UnusableRedirectTarget      unusable-redirect-target
     └── UserAlreadyExists           user-already-exists     409
 
 The body is ``{"code", "message"}`` with a ``hint`` where there is one. What a stranger asks about an account that is
@@ -92,6 +94,12 @@ class InvalidUser(AuthError):
     status = 401
 
 
+class RedirectNotAllowed(AuthError):
+    """The browser may not be sent there."""
+
+    code = "redirect-not-allowed"
+
+
 class SessionExpired(AuthError):
     """The session has ended. Sign in again."""
 
@@ -146,6 +154,12 @@ class UnusablePasswordHash(AuthError):
     """The hash is none that passwords can be compared with here."""
 
     code = "unusable-password-hash"
+
+
+class UnusableRedirectTarget(AuthError):
+    """Browsers cannot be sent there."""
+
+    code = "unusable-redirect-target"
 
 
 class UserAlreadyExists(AuthError):
