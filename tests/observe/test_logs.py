@@ -185,9 +185,11 @@ def test_what_waits_is_written_when_there_is_much() -> None:
     async def scenario() -> None:
         stream = io.StringIO()
         logs.configure(stream, service="app")
-        for _ in range(logs.FLUSH_SIZE // 1000 + 1):
-            events.emit(RequestServed("GET", "/" + "x" * 1000, 200, 0.1))
-        assert stream.getvalue()
+        for _ in range(logs.FLUSH_COUNT - 1):
+            events.emit(RequestServed("GET", "/", 200, 0.1))
+        assert not stream.getvalue()
+        events.emit(RequestServed("GET", "/last", 200, 0.1))
+        assert len(written(stream)) == logs.FLUSH_COUNT
 
     asyncio.run(scenario())
 
@@ -200,7 +202,7 @@ from howdah.observe import logs
 async def main():
     logs.configure(sys.stdout, service="app")
     logging.getLogger("x").info("last words")
-    assert logs._current._lines
+    assert logs._current._waiting
     sys.exit(3)
 asyncio.run(main())
 """

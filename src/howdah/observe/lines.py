@@ -113,8 +113,7 @@ def timestamp(now: float) -> str:
     >>> timestamp(1.0129)
     '1970-01-01T00:00:01.012Z'
     """
-    seconds = math.floor(now)
-    return f"{_second(seconds)}.{int((now - seconds) * 1000):03d}Z"
+    return _millisecond(math.floor(now * 1000))
 
 
 def encode_fields(fields: Mapping[str, object]) -> str:
@@ -133,6 +132,11 @@ def _reader(names: tuple[str, ...]) -> Callable[[object], tuple[object, ...]]:
             return lambda event: (getattr(event, name),)
         case _:
             return attrgetter(*names)
+
+
+@lru_cache(maxsize=8)
+def _millisecond(milliseconds: int) -> str:
+    return f"{_second(milliseconds // 1000)}.{milliseconds % 1000:03d}Z"
 
 
 @lru_cache(maxsize=8)
