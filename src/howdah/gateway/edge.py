@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from uvicorn.server import ServerState
 
 _BETWEEN, _HEAD, _BODY = range(3)
+_COPIED: Final = 16 * 1024  # bytes: what is smaller is copied for less than what leaving it in pieces costs
 _LINGER_SECONDS: Final = 1.0
 _NO_LINGER: Final = struct.pack("ii", 1, 0)  # close with a reset (RFC 9293 section 3.6)
 
@@ -401,10 +402,13 @@ class EdgeProtocol(HttpToolsProtocol):
         """Header fields of every answer, such as Date."""
         return self.server_state.default_headers
 
-    def write(self, data: bytes) -> None:
-        """Send the bytes, behind what is gathered already."""
+    def write(self, pieces: tuple[bytes, ...]) -> None:
+        """Send the pieces, behind what is gathered already, in one system call."""
         self._writer.flush()
-        self.transport.write(data)
+        if len(pieces[-1]) < _COPIED:
+            self.transport.write(b"".join(pieces))
+        else:
+            self.transport.writelines(pieces)
 
     def keep(self, task: asyncio.Task[None]) -> None:
         """A task works for this connection; a server that stops waits for it."""

@@ -27,7 +27,7 @@ from howdah.gateway.match import RequestHead, RouteTable, strip_prefix
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from howdah.gateway.session import Resolver
+    from howdah.gateway.session import Presented, Resolver
     from howdah.session import Session
 
 
@@ -63,14 +63,15 @@ class QueryEngine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
-    """The head of a request on the short way: what its bytes say, and who asks where of the body is still to come."""
+    """The head of a request on the short way: what its bytes say, who presents themselves, how long the body is."""
 
-    head: RequestHead
+    path: str
+    presented: Presented
     length: int
     request_id: str | None
 
 
-REMEMBERED_HEADS: Final = 512
+REMEMBERED_HEADS: Final = 4096  # every caller with a credential has one of their own
 LONGEST_HEAD: Final = 4096
 
 
@@ -109,22 +110,24 @@ class HotRoute:
         head = RequestHead("POST", host.decode("latin-1"), path, tuple(headers))
         try:
             target = self.routes.match(head)
+            presented = self.resolver.present(head)
         except HowdahError:
             return None  # the long way explains why
         if target.kind != "part" or target.name != self.part or strip_prefix(path, target.prefix) != self.path:
             return None
-        return Recognised(head, length, answer.accepted_request_id(request_ids[0]) if len(request_ids) == 1 else None)
+        request_id = answer.accepted_request_id(request_ids[0]) if len(request_ids) == 1 else None
+        return Recognised(path, presented, length, request_id)
 
     def begin(self, recognised: Recognised, connection: Connection, *, keep_alive: bool) -> HotRequest | None:
         """The request of the head; None when its caller is refused or not known yet, which is for the long way."""
         try:
-            caller = self.resolver.known(recognised.head)
+            caller = self.resolver.recall(recognised.presented)
         except HowdahError:
             return None
         if caller is None or caller.stale_cookie:
             return None
         request_id = recognised.request_id or answer.new_request_id()
-        return HotRequest(self, connection, caller.session, recognised.head.path, request_id, keep_alive=keep_alive)
+        return HotRequest(self, connection, caller.session, recognised.path, request_id, keep_alive=keep_alive)
 
     def remember(self, raw: bytes, recognised: Recognised) -> None:
         """Requests whose head has these bytes need not be read by a parser again."""
@@ -143,8 +146,8 @@ class Connection(Protocol):
         """Header fields of every answer, such as Date. A list that is never changed, only replaced."""
         ...
 
-    def write(self, data: bytes) -> None:
-        """Send the bytes."""
+    def write(self, pieces: tuple[bytes, ...]) -> None:
+        """Send the pieces, one behind the other."""
         ...
 
     def keep(self, task: asyncio.Task[None]) -> None:
@@ -156,29 +159,39 @@ class Connection(Protocol):
         ...
 
 
-_FIELDS: Final = b"".join(b"%s: %s\r\n" % field for field in (answer.JSON_TYPE, *answer.SECURITY_HEADERS))
-_STATUS_LINES: Final = {int(status): b"HTTP/1.1 %d %s\r\n" % (status, status.phrase.encode()) for status in HTTPStatus}
 CLIENT_GONE: Final = 499
+_OK: Final = 200
+_UNAVAILABLE: Final = 503
+_FIELDS: Final = b"".join(b"%s: %s\r\n" % field for field in (answer.JSON_TYPE, *answer.SECURITY_HEADERS))
 
 
-class _DefaultFields:
-    """The default header fields as bytes: made anew when the server has new ones, which is every second."""
+class _Heads:
+    """What answers begin with, as bytes: made anew when the server has new default fields, which is every second."""
 
-    __slots__ = ("_bytes", "_fields")
+    __slots__ = ("_fields", "_known")
 
     def __init__(self) -> None:
         self._fields: list[tuple[bytes, bytes]] = []
-        self._bytes = b""
+        self._known: dict[tuple[int, bool], bytes] = {}
 
-    def of(self, fields: list[tuple[bytes, bytes]]) -> bytes:
-        """The bytes of the fields."""
+    def of(self, fields: list[tuple[bytes, bytes]], status: int, *, keep_alive: bool) -> bytes:
+        """The head of an answer, but for the fields that are its own."""
         if fields is not self._fields:
             self._fields = fields
-            self._bytes = b"".join([b"%s: %s\r\n" % each for each in fields])
-        return self._bytes
+            self._known.clear()
+        head = self._known.get((status, keep_alive))
+        if head is None:
+            lines = [b"HTTP/1.1 %d %s" % (status, HTTPStatus(status).phrase.encode())]
+            lines += [b"%s: %s" % each for each in fields]
+            if status == _UNAVAILABLE:
+                lines.append(b"retry-after: 1")
+            if not keep_alive:
+                lines.append(b"connection: close")
+            head = self._known[status, keep_alive] = b"\r\n".join([*lines, _FIELDS])
+        return head
 
 
-_default_fields: Final = _DefaultFields()
+_heads: Final = _Heads()
 
 
 class HotRequest:
@@ -250,9 +263,13 @@ class HotRequest:
         if self.disconnected:
             self._send(CLIENT_GONE, b"")
             return
-        error = None if pending.cancelled() else pending.exception()
-        if error is None and not pending.cancelled():
-            self._send(200, pending.result())
+        error: BaseException
+        try:
+            body = pending.result()
+        except (Exception, asyncio.CancelledError) as failure:  # noqa: BLE001 - what it failed with is explained
+            error = failure
+        else:
+            self._send(_OK, body)
             return
         explained = self._route.engine.explain(error, bytes(self.body), self._session)
         if explained is not None:
@@ -276,34 +293,24 @@ class HotRequest:
         self._send(internal.status, answer.error_body(internal, self._request_id))
 
     def _send(self, status: int, body: bytes) -> None:
-        """Send the whole answer, in one write."""
-        if not self.disconnected:
+        """Send the whole answer."""
+        connection, disconnected, length = self._connection, self.disconnected, len(body)
+        if not disconnected:
             self.response_started = self.response_complete = True
-            self._connection.write(
-                b"".join(
-                    (
-                        _STATUS_LINES[status],
-                        _default_fields.of(self._connection.default_fields),
-                        b"retry-after: 1\r\n" if status == HTTPStatus.SERVICE_UNAVAILABLE else b"",
-                        b"" if self.keep_alive else b"connection: close\r\n",
-                        _FIELDS,
-                        b"content-length: %d\r\nx-request-id: %s\r\n\r\n"
-                        % (len(body), self._request_id.encode("ascii")),
-                        body,
-                    )
-                )
-            )
+            head = _heads.of(connection.default_fields, status, keep_alive=self.keep_alive)
+            own = f"content-length: {length}\r\nx-request-id: {self._request_id}\r\n\r\n".encode("ascii")
+            connection.write((head, own, body))
         self._route.emit(
             RequestServed(
                 self._request_id,
                 "POST",
                 self._path,
-                CLIENT_GONE if self.disconnected else status,
+                CLIENT_GONE if disconnected else status,
                 perf_counter() - self._began,
                 self._route.part,
                 self._session.role,
-                0 if self.disconnected else len(body),
+                0 if disconnected else length,
             )
         )
-        if not self.disconnected:
-            self._connection.answered(keep_alive=self.keep_alive)
+        if not disconnected:
+            connection.answered(keep_alive=self.keep_alive)

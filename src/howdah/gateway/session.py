@@ -137,7 +137,10 @@ class Resolver:
 
     def known(self, head: RequestHead) -> Caller | None:
         """Who calls, where nobody has to be asked; None where `resolve` has to. Raises SessionRefused."""
-        presented = self._presented(head)
+        return self.recall(self.present(head))
+
+    def recall(self, presented: Presented) -> Caller | None:
+        """Who presents this, where nobody has to be asked; None where `resolve` has to. Raises SessionRefused."""
         if isinstance(presented, Caller):
             return presented
         remembered = self._recall(presented.key)
@@ -145,7 +148,7 @@ class Resolver:
 
     async def resolve(self, head: RequestHead) -> Caller:
         """Who calls. Raises SessionRefused, and AccountsUnavailable when nobody can tell (R47)."""
-        presented = self._presented(head)
+        presented = self.present(head)
         if isinstance(presented, Caller):
             return presented
         remembered = self._recall(presented.key) or await self._find(presented)
@@ -155,7 +158,7 @@ class Resolver:
             raise InvalidToken
         return _as_asked(remembered, presented.role)
 
-    async def _find(self, presented: _Presented) -> _Remembered | None:
+    async def _find(self, presented: Credentials) -> _Remembered | None:
         if self._accounts is None:
             return None
         generation = self._generation
@@ -213,8 +216,11 @@ class Resolver:
 
     # -- what is presented ---------------------------------------------------------------------------------------------
 
-    def _presented(self, head: RequestHead) -> _Presented | Caller:
-        """What the head presents, or who it is where that alone says so. Raises SessionRefused."""
+    def present(self, head: RequestHead) -> Presented:
+        """What the head presents, or who it is where that alone says so: always the same of the same header.
+
+        Raises SessionRefused.
+        """
         identity = []
         authorizations = []
         cookies = []
@@ -240,12 +246,12 @@ class Resolver:
                 raise AmbiguousCredentials("Send either the session's cookie or Authorization, not both.")
             if len(bearer[1]) > _LONGEST_TOKEN:
                 raise InvalidToken
-            return _Presented(b"b" + bearer[1], _role_asked_for(identity))
+            return Credentials(b"b" + bearer[1], _role_asked_for(identity))
         if len(cookies) > 1:
             raise AmbiguousCredentials("There is more than one cookie of a session.")
         if not _COOKIE_VALUE.fullmatch(cookies[0]):
             return self._stale
-        return _Presented(b"c" + cookies[0], _role_asked_for(identity))
+        return Credentials(b"c" + cookies[0], _role_asked_for(identity))
 
     def _admin(
         self, identity: Fields, secrets: list[bytes], authorizations: list[bytes], cookies: list[bytes]
@@ -279,19 +285,25 @@ class Resolver:
 
 
 @dataclass(frozen=True, slots=True)
-class _Presented:
+class Credentials:
     """A credential that somebody has to be asked about: its kind's letter and its value, and the role asked for."""
 
-    key: bytes
+    key: bytes = field(repr=False)
     role: bytes | None
 
     @property
     def is_cookie(self) -> bool:
+        """Whether it is a session's cookie, and not a token."""
         return self.key[0] == ord("c")
 
     @property
     def value(self) -> bytes:
+        """The credential itself."""
         return self.key[1:]
+
+
+Presented = Credentials | Caller
+"""What a head presents: who it is, or what somebody has to be asked about."""
 
 
 def _digest(secret: bytes) -> bytes:
