@@ -9,6 +9,7 @@ MailError                    mail-error
 ├── UnusableAddress          mail-bad-address      what no mail and no text message can be sent to
 ├── HeaderInjection          mail-header-injection a line break where only one line may be
 ├── NotDelivered             mail-not-delivered    this one message is refused for good
+├── NotYetDelivered          mail-not-yet          this one message is refused for now
 └── ProviderUnavailable      mail-unavailable      the provider takes nothing now; try again later
 ```
 """
@@ -74,6 +75,13 @@ class NotDelivered(MailError):
     """The provider refused this message for good."""
 
     code = "mail-not-delivered"
+
+
+class NotYetDelivered(MailError):
+    """The provider refused this message for now."""
+
+    code = "mail-not-yet"
+    status = 503
 
 
 class ProviderUnavailable(MailError):

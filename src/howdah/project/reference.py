@@ -49,6 +49,7 @@ def _kind(setting: Setting) -> str:
         "secret": "text",
         "command": "text or list",
         "texts": "list of texts",
+        "secrets": "list of texts",
         "routes": "list",
         "environment": "table of texts",
         "hosts": "list of texts",
@@ -87,7 +88,7 @@ def _shown(default: Any, setting: Setting) -> str:
         case bool():
             return f"`{str(default).lower()}`"
         case str():
-            return f'`"{default}"`'
+            return f"`'{default}'`" if '"' in default else f'`"{default}"`'
         case tuple():
             words = ", ".join(f'"{item}"' for item in default)
             return f"`[{words}]`"

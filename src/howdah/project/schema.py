@@ -19,6 +19,7 @@ SECTIONS: Mapping[str, type[Any]] = {
     "database": sections.DatabaseSection,
     "data": sections.DataSection,
     "gateway": sections.GatewaySection,
+    "mail": sections.MailSection,
     "logs": sections.LogsSection,
 }
 NAME = Setting("text", "The project's name. Its folder's name when left out.")

@@ -40,6 +40,8 @@ def convert(setting: Setting, written: Written) -> Any:
             return _command(value)
         case "texts":
             return texts(_toml(value) if written.is_text else value)
+        case "secrets":
+            return tuple(Secret(item) for item in texts(_toml(value) if written.is_text else value))
         case "environment":
             return _environment(_toml(value) if written.is_text else value)
         case "hosts":
