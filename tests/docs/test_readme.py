@@ -23,6 +23,7 @@ PAGES = (
     "docs/decisions.md",
     "docs/errors.md",
     "docs/howdah-dev.md",
+    "docs/mail.md",
     "docs/permissions.md",
     "docs/query-language.md",
 )

@@ -19,6 +19,9 @@ from howdah.embedded import account, binaries, orphans, place
 from howdah.embedded.errors import EmbeddedError
 from howdah.embedded.postgres import GivenPostgres
 from howdah.errors import HowdahError
+from howdah.mail.part import template_folder
+from howdah.mail.providers import providers
+from howdah.mail.rendering import Templates
 from howdah.observe.secret import redact
 from howdah.project.load import default_project, load_project
 from howdah.project.secret_file import SECRETS_FILE, STATE_FOLDER
@@ -70,6 +73,7 @@ def _checks(root: Path | None) -> Iterator[Check]:
     yield _postgres(project, root)
     yield _port(project, None if running is None else str(running.get("url", "its port")))
     yield from _programs(project)
+    yield _mail(project)
     yield _leftovers(root, is_running=running is not None)
 
 
@@ -195,6 +199,22 @@ def _programs(project: Project) -> Iterator[Check]:
             yield Check(name, "failed", f"there is no program {program}", remedy)
         else:
             yield Check(name, "ok", found)
+
+
+def _mail(project: Project) -> Check:
+    """Messages can be sent, and the project's templates of them can be filled in."""
+    section = project.mail
+    try:
+        providers(section, app=project.name, root=project.root, development=True)
+    except HowdahError as error:
+        return Check("mail", "failed", error.message, error.hint)
+    problems = Templates(project.name, template_folder(project.root)).problems()
+    if problems:
+        found = "; ".join(problem.message for problem in problems)
+        return Check("mail", "failed", found, "Until they are mended, howdah's own are sent. See docs/mail.md.")
+    if section.url is None:
+        return Check("mail", "ok", "goes to the mailbox of `howdah mail list`; a server needs mail.url")
+    return Check("mail", "ok", f"goes to {redact(section.url.reveal())}")
 
 
 def _leftovers(root: Path, *, is_running: bool) -> Check:

@@ -33,6 +33,7 @@ COMMANDS = {
     "test": Lazy("howdah.cli.test", "Permissions, the database, the services: is all as it should be?", DAILY),
     "status": Lazy("howdah.cli.status", "What runs, where, and how it fares.", LOOK),
     "logs": Lazy("howdah.cli.logs", "What the services say and have said.", LOOK),
+    "mail": Lazy("howdah.cli.mail", "Mails and text messages: list, show, send-test, template.", LOOK),
     "doctor": Lazy("howdah.cli.doctor", "Check this machine and project, with remedies.", LOOK),
     "migration": Lazy("howdah.cli.migration", "Change the database step by step: new, up, down, check…", DATABASE),
     "table": Lazy("howdah.cli.table", "The tables: list, show, track, untrack.", DATABASE),

@@ -27,8 +27,9 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+from howdah.errors import HowdahError
 from howdah.mail.errors import MailError
 from howdah.mail.letters import Value
 from howdah.mail.message import usable_address
@@ -62,7 +63,10 @@ Change = Callable[[bytes], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Seal:
-    """How what messages say is kept from who reads the table: ``open`` undoes ``close``, and raises ValueError."""
+    """How what messages say is kept from who reads the table.
+
+    ``open`` undoes ``close``; for what it did not close it raises HowdahError or ValueError.
+    """
 
     close: Change = bytes
     open: Change = bytes
@@ -80,6 +84,14 @@ async def install(connection: Connection) -> None:
 
 async def _is_installed(connection: Connection) -> bool:
     return bool(json.loads(await connection.submit(_INSTALL["installed_version"])) == _INSTALLED)
+
+
+async def listed(connection: Connection, count: int) -> list[dict[str, Any]]:
+    """The newest messages, without what they say: what waits, what was sent, what was given up and why."""
+    if not await _is_installed(connection):
+        return []
+    found: list[dict[str, Any]] = json.loads(await connection.submit(_QUERIES["list"], [b"%d" % count]))
+    return found
 
 
 async def allow(connection: Connection, role: str) -> None:
@@ -132,6 +144,6 @@ def read_body(body: bytes, seal: Seal) -> tuple[dict[str, Value], str | None]:
     """The values and the locale of a row. Raises MailError when it was sealed with a key that is not here."""
     try:
         found = json.loads(seal.open(body))
-    except ValueError as error:
+    except (HowdahError, ValueError) as error:
         raise MailError("What the message says cannot be opened: it was sealed with another key.") from error
     return found["values"], found["locale"]
