@@ -14,6 +14,7 @@
     ├── InvalidUser                 invalid-user            401
     ├── RedirectNotAllowed          redirect-not-allowed
     ├── SessionExpired              session-expired         401
+    ├── TooManyAttempts             too-many-attempts       429
     ├── UnacceptablePassword        unacceptable-password
     │   ├── CommonPassword          common-password
     │   ├── LongPassword            long-password
@@ -105,6 +106,22 @@ class SessionExpired(AuthError):
 
     code = "session-expired"
     status = 401
+
+
+class TooManyAttempts(AuthError):
+    """There were too many attempts. Wait before the next one.
+
+    ``retry_after`` is for how many seconds; the answer's Retry-After says it too (RFC 9110, section 10.2.3).
+    """
+
+    code = "too-many-attempts"
+    status = 429
+
+    def __init__(self, *, retry_after: int) -> None:
+        super().__init__(
+            "There were too many attempts. Wait before the next one.", hint=f"Try again in {retry_after} s."
+        )
+        self.retry_after = retry_after
 
 
 class UnacceptablePassword(AuthError):
