@@ -41,9 +41,9 @@ bench: $(VENV)/.dev ## Measure `howdah serve` beside pgbench; BENCH=--quick for 
 	@$(BIN)/python -m bench.run $(BENCH)
 
 .PHONY: test-deps
-test-deps: ## As root: install what the bench and a few tests use (wrk, chromium, pgbouncer, PostGIS)
+test-deps: ## As root: install what the bench and a few tests use (wrk, chromium, pgbouncer, nginx, haproxy, oathtool, PostGIS)
 	@test "$$(id -u)" = 0 || { echo "make test-deps installs distribution packages: run it as root"; exit 1; }
-	apt-get update -qq && apt-get install -y -qq --no-install-recommends wrk chromium pgbouncer \
+	apt-get update -qq && apt-get install -y -qq --no-install-recommends wrk chromium pgbouncer nginx haproxy oathtool \
 	  "$$(apt-cache pkgnames postgresql- | grep -E '^postgresql-[0-9]+-postgis-3$$' | sort -V | tail -1)"
 
 .PHONY: lock

@@ -36,9 +36,20 @@ class Load:
 
 
 def wrk(
-    url: str, body: Path, headers: Mapping[str, str], *, connections: int, seconds: int, server: int, postgres: int
+    url: str,
+    what: Path | str,
+    headers: Mapping[str, str],
+    *,
+    connections: int,
+    seconds: int,
+    server: int | None = None,
+    postgres: int | None = None,
+    script: Path = HERE / "load.lua",
 ) -> Load:
-    """Load ``url`` from ``connections`` kept-alive connections; ``server`` and ``postgres`` head process trees."""
+    """Load ``url`` from ``connections`` kept-alive connections; ``server`` and ``postgres`` head process trees.
+
+    ``what`` is the first argument of wrk's script: the file with the body for the usual one.
+    """
     before = cpu_seconds(server), cpu_seconds(postgres)
     output = subprocess.run(
         [
@@ -48,10 +59,10 @@ def wrk(
             f"-d{seconds}s",
             "--latency",
             "-s",
-            str(HERE / "load.lua"),
+            str(script),
             url,
             "--",
-            str(body),
+            str(what),
             *(f"{name}={value}" for name, value in headers.items()),
         ],
         check=True,
@@ -94,8 +105,10 @@ def pgbench(binary: Path, dsn: str, script: Path, *, clients: int, seconds: int)
     return float(found.group(1))
 
 
-def cpu_seconds(root: int) -> float:
+def cpu_seconds(root: int | None) -> float:
     """User and system time that the process ``root`` and its living descendants have used."""
+    if root is None:
+        return 0.0
     return sum(_own_cpu(pid) for pid in (root, *_descendants(root)))
 
 

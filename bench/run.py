@@ -5,6 +5,7 @@
     make bench BENCH=--gate                 as well, and fail where a floor is not reached
     make bench BENCH="--only grid --queries b --connections 64 --workers 1"
     make bench BENCH="--only memory --requests 1000000"
+    make bench BENCH="--only gateway"       requests to services, beside nginx
 
 Absolute numbers move with the neighbours of a virtual machine. The ratio to pgbench in the same rounds, and CPU time
 per request, move much less: quote those.
@@ -25,7 +26,7 @@ from pathlib import Path
 
 import psycopg
 
-from bench import measure, report
+from bench import gateway, measure, report
 from bench.compare import Case, compare, load, track
 from bench.distance import further_away
 from bench.postgres import Server, running_postgres
@@ -158,6 +159,16 @@ def _tables(bench: Bench) -> bool:
     return True
 
 
+def _gateway(bench: Bench) -> bool:
+    """Requests to services, beside nginx."""
+    arguments = bench.arguments
+    rows = gateway.measure_gateway(
+        bench.postgres.dsn, bench.folder / "gateway", rounds=arguments.rounds, seconds=arguments.seconds
+    )
+    print(gateway.table(rows), flush=True)
+    return gateway.is_no_dearer(rows)
+
+
 def _server(bench: Bench, name: str, dsn: str | None = None) -> AbstractContextManager[Served]:
     return serving(dsn or bench.postgres.dsn, bench.folder / name)
 
@@ -169,6 +180,7 @@ PARTS: dict[str, Callable[[Bench], bool]] = {
     "large": _large,
     "memory": _memory,
     "tables": _tables,
+    "gateway": _gateway,
 }
 
 

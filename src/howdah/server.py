@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import contextlib
 import os
+import resource
 import signal
 import socket
 import sys
@@ -25,6 +26,7 @@ from howdah.data.execute import Engine
 from howdah.data.routes import DataRoutes
 from howdah.errors import HowdahError
 from howdah.gateway.app import Gateway
+from howdah.gateway.breaker import BreakerLimits, Breakers
 from howdah.gateway.hot import HotRoute
 from howdah.gateway.limits import EdgeLimits
 from howdah.gateway.match import Route, RouteTable, part_routes
@@ -45,6 +47,8 @@ from howdah.supervisor.listen import bind
 
 DRAIN_SECONDS = 10
 """How long requests under way may take to end once the server was told to stop."""
+
+_DESCRIPTORS = 65_536
 
 PARTS = ("data",)
 
@@ -110,6 +114,7 @@ def build(project: Project, *, development: bool = False) -> Application:
         Pool(PoolLimits(connect_timeout=section.connect_timeout, upstream_timeout=section.upstream_timeout)),
         ProxyLimits(max_body=section.max_body),
         tunnels,
+        Breakers(BreakerLimits(section.breaker_failures, section.breaker_seconds), events.emit),
     )
     gateway = Gateway(
         parts={"data": DataRoutes(engine, max_body=project.data.max_body)},
@@ -167,12 +172,21 @@ def run(
     Raises HowdahError when the address or the database cannot be had.
     """
     logs.configure(sys.stdout, service="platform", level=project.logs.level)
+    _allow_descriptors()
     listener = listener or bind(project.server.host, project.server.port)
     with contextlib.closing(listener), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             return runner.run(_serve(project, listener, run_folder, development=development))
         finally:
             logs.shutdown()
+
+
+def _allow_descriptors() -> None:
+    """As many open connections as the system lets this process have without asking anybody."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _serve(project: Project, listener: socket.socket, run_folder: Path | None, *, development: bool) -> int:
@@ -185,6 +199,7 @@ async def _serve(project: Project, listener: socket.socket, run_folder: Path | N
             stop_timeout=DRAIN_SECONDS,
             lifespan=False,
             hot=application.hot,
+            trusted_proxies=project.gateway.trusted_proxies,
         )
     )
     followers = [asyncio.ensure_future(_follow(application.registry, run_folder))] if run_folder is not None else []
@@ -214,6 +229,8 @@ def _limits(project: Project) -> EdgeLimits:
         section.header_timeout,
         section.idle_timeout,
         body_rate=section.body_rate,
+        max_connections=section.max_connections,
+        max_connections_per_address=section.max_connections_per_address,
     )
 
 

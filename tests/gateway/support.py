@@ -15,6 +15,7 @@ from typing import Any
 import uvicorn
 
 from howdah.gateway.app import Gateway
+from howdah.gateway.breaker import BreakerLimits, Breakers
 from howdah.gateway.edge import EdgeLimits
 from howdah.gateway.match import Route, RouteTable, part_routes
 from howdah.gateway.pool import Pool, PoolLimits
@@ -337,6 +338,7 @@ def gateway(
     pool: PoolLimits | None = None,
     proxy: ProxyLimits | None = None,
     tunnel: TunnelLimits | None = None,
+    breaker: BreakerLimits | None = None,
     accounts: Any = None,
     domain: str = "localhost",
     anonymous_user_id: str | None = None,
@@ -367,12 +369,13 @@ def gateway(
     resolver = Resolver((SECRET,), anonymous_user_id, accounts=accounts, cookie=COOKIE)
     tunnels = Tunnels(tunnel or TunnelLimits(), events.append)
     resolver.tell(tunnels.forget)
+    breakers = Breakers(breaker or BreakerLimits(), events.append)
     app = Gateway(
         parts=dict.fromkeys(parts, part),
         routes=table,
         resolver=resolver,
         registry=registry,
-        proxy=Proxy(registry, Pool(pool or PoolLimits()), proxy or ProxyLimits(), tunnels),
+        proxy=Proxy(registry, Pool(pool or PoolLimits()), proxy or ProxyLimits(), tunnels, breakers),
         readiness=ready,
         emit=events.append,
         startup=startup,
@@ -383,7 +386,7 @@ def gateway(
     )
     listening = socket.create_server(("127.0.0.1", 0), backlog=512)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 18)  # as for the upstream
-    config = server_config(app, edge or EdgeLimits(), events.append, stop_timeout=2)
+    config = server_config(app, edge or EdgeLimits(), events.append, stop_timeout=2, trusted_proxies=trusted_proxies)
     config.loop = loop  # type: ignore[assignment]
     if http is not None:
         config.http = http

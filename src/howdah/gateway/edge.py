@@ -18,6 +18,7 @@ from uvicorn.protocols.http.flow_control import service_unavailable
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from howdah.gateway import answer
+from howdah.gateway.admission import Admission
 from howdah.gateway.cycle import CarefulCycle, HandshakeCycle
 from howdah.gateway.errors import (
     ClientGone,
@@ -26,6 +27,7 @@ from howdah.gateway.errors import (
     MalformedHandshake,
     MalformedRequest,
     TargetTooLong,
+    TooManyConnections,
     UnderscoreInName,
 )
 from howdah.gateway.events import RequestRejected
@@ -51,6 +53,26 @@ _LINGER_SECONDS: Final = 1.0
 _NO_LINGER: Final = struct.pack("ii", 1, 0)  # close with a reset (RFC 9293 section 3.6)
 
 
+class Place:
+    """The place of a connection among those that are counted, and told when the server stops."""
+
+    __slots__ = ("_address", "_admission", "_connections")
+
+    def __init__(self, connections: set[Any], admission: Admission, address: str) -> None:
+        self._connections = connections
+        self._admission = admission
+        self._address = address
+
+    def take(self, whoever: object) -> None:
+        """It is told when the server stops, by its ``shutdown``, and the server waits until it leaves."""
+        self._connections.add(whoever)
+
+    def leave(self, whoever: object) -> None:
+        """The place is free."""
+        self._connections.discard(whoever)
+        self._admission.leave(self._address)
+
+
 class ClientConnection(Protocol):
     """What the proxy may ask of the connection a request came in on; it is ``scope["howdah.edge"]``."""
 
@@ -60,8 +82,8 @@ class ClientConnection(Protocol):
     def abort(self) -> None:
         """Break the connection off, so that the client cannot take a part of the answer for the whole."""
 
-    def hand_over(self) -> tuple[asyncio.Transport, set[Any]]:
-        """Behind a 101: the connection's transport, and the set of what is told when the server stops.
+    def hand_over(self) -> tuple[asyncio.Transport, Place]:
+        """Behind a 101: the connection's transport, and the place it had, for whoever has it now.
 
         The connection is no longer this protocol's. Raises ClientGone.
         """
@@ -83,6 +105,7 @@ class EdgeProtocol(HttpToolsProtocol):
     limits: ClassVar[EdgeLimits] = EdgeLimits()
     hot: ClassVar[HotRoute | None] = None
     emit: ClassVar[Callable[[object], None]] = staticmethod(_ignore)
+    admission: ClassVar[Admission] = Admission(limits.max_connections, limits.max_connections_per_address, _ignore)
 
     def __init__(
         self,
@@ -116,6 +139,13 @@ class EdgeProtocol(HttpToolsProtocol):
         """Begin; a client that connects and says nothing is idle from now on."""
         super().connection_made(cast("asyncio.Transport", transport))
         self._writer = GatheringWriter(self.transport, self.loop)
+        self._address = "" if self.client is None else self.client[0]
+        self._admitted = self.admission.admit(self._address)
+        if not self._admitted:
+            self._refused = True
+            self.transport.write(self._refusal(TooManyConnections()))
+            self.transport.close()
+            return
         # asyncio only does this for sockets made with an explicit protocol number, which listening ones seldom are.
         # Without it an answer in two writes waits 40 ms for the client's delayed acknowledgement.
         connection = transport.get_extra_info("socket")
@@ -131,6 +161,8 @@ class EdgeProtocol(HttpToolsProtocol):
         gone, self._gone = self._gone, None
         self._patience.forget()
         self.pipeline.clear()
+        if self._admitted:
+            self.admission.leave(self._address)
         super().connection_lost(exc)
         if gone is not None:
             gone()
@@ -152,8 +184,8 @@ class EdgeProtocol(HttpToolsProtocol):
         self._writer.flush()
         self.transport.abort()
 
-    def hand_over(self) -> tuple[asyncio.Transport, set[Any]]:
-        """Behind a 101: the connection's transport, and the set of what is told when the server stops.
+    def hand_over(self) -> tuple[asyncio.Transport, Place]:
+        """Behind a 101: the connection's transport, and the place it had, for whoever has it now.
 
         The connection is no longer this protocol's. Raises ClientGone.
         """
@@ -163,7 +195,7 @@ class EdgeProtocol(HttpToolsProtocol):
         self._patience.forget()
         self.connections.discard(self)
         self._gone = None
-        return self.transport, cast("set[Any]", self.connections)
+        return self.transport, Place(cast("set[Any]", self.connections), self.admission, self._address)
 
     @property
     def stopping(self) -> bool:
@@ -485,6 +517,12 @@ class EdgeProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         request_id = answer.new_request_id()
+        self.transport.write(self._refusal(error, request_id))
+        type(self).emit(RequestRejected(request_id, error.code, error.status, error.message, self._address))
+        self._linger()
+
+    def _refusal(self, error: GatewayError, request_id: str = "") -> bytes:
+        request_id = request_id or answer.new_request_id()
         body = answer.error_body(error, request_id)
         fields = [
             *self.server_state.default_headers,
@@ -497,10 +535,7 @@ class EdgeProtocol(HttpToolsProtocol):
         ]
         head = b"".join(b"%s: %s\r\n" % field for field in fields)
         phrase = HTTPStatus(error.status).phrase.encode()
-        self.transport.write(b"HTTP/1.1 %d %s\r\n%s\r\n%s" % (error.status, phrase, head, body))
-        client = "" if self.client is None else self.client[0]
-        type(self).emit(RequestRejected(request_id, error.code, error.status, error.message, client))
-        self._linger()
+        return b"HTTP/1.1 %d %s\r\n%s\r\n%s" % (error.status, phrase, head, body)
 
     def _linger(self) -> None:
         """Close for good when the client has closed too, or a moment later.

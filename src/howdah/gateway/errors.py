@@ -16,6 +16,7 @@ GatewayError
 │   ├── HeadTooLarge            431
 │   ├── WebSocketVersionUnsupported 426
 │   ├── MethodUnknown           501
+│   ├── TooManyConnections      503
 │   └── VersionUnsupported      505
 ├── SessionRefused
 │   ├── InvalidAdminSecret      401
@@ -35,6 +36,7 @@ GatewayError
 │   ├── ServiceDown             502
 │   ├── ServiceStarting         503
 │   ├── ServiceBusy             503
+│   ├── ServiceUnwell           503
 │   ├── UpstreamBroken          502
 │   └── UpstreamTimeout         504
 └── ClientGone                       nobody is left to answer
@@ -52,7 +54,7 @@ class GatewayError(HowdahError):
     """The gateway cannot answer this request."""
 
     code: ClassVar[str] = "gateway-error"
-    headers: ClassVar[tuple[tuple[bytes, bytes], ...]] = ()
+    headers: tuple[tuple[bytes, bytes], ...] = ()
 
     def to_body(self, request_id: str) -> dict[str, Any]:
         """The JSON body that tells the caller what is wrong."""
@@ -157,6 +159,14 @@ class WebSocketVersionUnsupported(RequestRefused):
     code = "websocket-version-unsupported"
     status = 426
     headers = ((b"sec-websocket-version", b"13"), (b"upgrade", b"websocket"))
+
+
+class TooManyConnections(RequestRefused):
+    """There are too many connections."""
+
+    code = "too-many-connections"
+    status = 503
+    headers = ((b"retry-after", b"5"),)
 
 
 class VersionUnsupported(RequestRefused):
@@ -309,6 +319,17 @@ class ServiceBusy(UpstreamError):
     code = "service-busy"
     status = 503
     headers = ((b"retry-after", b"1"),)
+
+
+class ServiceUnwell(UpstreamError):
+    """The service has not answered lately and is not asked for a moment."""
+
+    code = "service-unwell"
+    status = 503
+
+    def __init__(self, message: str | None = None, *, hint: str | None = None, retry_after: int = 10) -> None:
+        super().__init__(message, hint=hint)
+        self.headers = ((b"retry-after", b"%d" % retry_after),)
 
 
 class UpstreamBroken(UpstreamError):

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class EdgeLimits:
-    """What one client connection may do. Sizes are in bytes, times in seconds, rates in bytes per second.
+    """What a client may do. Sizes are in bytes, times in seconds, rates in bytes per second.
 
-    A body must arrive at ``body_rate`` on the average of each ``body_window``; 0 asks for no rate.
+    A body must arrive at ``body_rate`` on the average of each ``body_window``; 0 asks for no rate. Connections are
+    counted for the whole process.
     """
 
     max_header: int = 16 * 1024
@@ -18,3 +19,5 @@ class EdgeLimits:
     idle_timeout: float = 60.0
     body_rate: int = 240
     body_window: float = 10.0
+    max_connections: int = 10_000
+    max_connections_per_address: int = 500

@@ -8,22 +8,32 @@ connection, because half an answer must never look like a whole one.
 from __future__ import annotations
 
 import asyncio
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from howdah.gateway.errors import BodyTooLarge, ClientGone, GatewayError, ServiceDown, ServiceStarting
+from howdah.gateway.errors import (
+    BodyTooLarge,
+    ClientGone,
+    GatewayError,
+    ServiceDown,
+    ServiceStarting,
+    UpstreamBroken,
+    UpstreamTimeout,
+)
 from howdah.gateway.handshake import check_acceptance
 from howdah.gateway.headers import downstream_headers
 from howdah.gateway.upstream import ConnectionStale, UpstreamConnection
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
+    from howdah.gateway.breaker import Breakers
     from howdah.gateway.edge import ClientConnection
     from howdah.gateway.headers import Headers
     from howdah.gateway.pool import Pool
     from howdah.gateway.tunnel import Opened, Tunnels
-    from howdah.services.registry import Registry
+    from howdah.services.registry import Endpoint, Registry
 
     Receive = Callable[[], Awaitable[Any]]
     Send = Callable[[Any], Awaitable[None]]
@@ -108,14 +118,25 @@ def body_too_large(max_body: int) -> BodyTooLarge:
     return BodyTooLarge(f"The request's body may have {max_body} bytes.", hint="The limit is gateway.max_body.")
 
 
+@dataclass(slots=True)
+class _Asking:
+    """A service that is being asked: where, and on which connection."""
+
+    endpoint: Endpoint
+    connection: UpstreamConnection | None = None
+
+
 class Proxy:
     """The way to all services of a project."""
 
-    def __init__(self, registry: Registry, pool: Pool, limits: ProxyLimits, tunnels: Tunnels) -> None:
+    def __init__(
+        self, registry: Registry, pool: Pool, limits: ProxyLimits, tunnels: Tunnels, breakers: Breakers
+    ) -> None:
         self._registry = registry
         self._pool = pool
         self._limits = limits
         self._tunnels = tunnels
+        self._breakers = breakers
 
     def close(self) -> None:
         """Drop every connection to services."""
@@ -127,25 +148,26 @@ class Proxy:
         """Send the request to the service and its answer to the client.
 
         Without ``client`` (under another server than ours) a client's leaving is noticed through ``receive``. Raises
-        UnknownService, ServiceDown, ServiceStarting, ServiceBusy, UpstreamBroken, UpstreamTimeout, BodyTooLarge and
-        ClientGone; after the first byte of the answer has been sent, too.
+        UnknownService, ServiceDown, ServiceStarting, ServiceBusy, ServiceUnwell, UpstreamBroken, UpstreamTimeout,
+        BodyTooLarge and ClientGone; after the first byte of the answer has been sent, too.
         """
         if request.length is not None and request.length > self._limits.max_body:
             raise body_too_large(self._limits.max_body)
         upload = _Upload(request, receive, self._limits.max_body)
         may_repeat = request.method in _IDEMPOTENT
         attempts = 0
-        while True:
-            attempts += 1
-            connection = await self._connect(service, replayable=may_repeat)
-            try:
-                await self._exchange(connection, request, upload, send, client)
-            except ConnectionStale as error:
-                # Nothing came back. If the whole request is still at hand, sending it again changes nothing.
-                if not ((may_repeat or not error.sent) and upload.repeatable and attempts < _ATTEMPTS):
-                    raise
-            else:
-                return
+        with self._asking(await self._ready(service)) as asking:
+            while True:
+                attempts += 1
+                connection = asking.connection = await self._connect(asking, replayable=may_repeat)
+                try:
+                    await self._exchange(connection, request, upload, send, client)
+                except ConnectionStale as error:
+                    # Nothing came back. If the whole request is still at hand, sending it again changes nothing.
+                    if not ((may_repeat or not error.sent) and upload.repeatable and attempts < _ATTEMPTS):
+                        raise
+                else:
+                    return
 
     async def open(self, request: ProxyRequest, opened: Opened, send: Send, client: ClientConnection) -> None:
         """Open the WebSocket that the request asks for, or send the client what the service answers instead.
@@ -155,7 +177,19 @@ class Proxy:
         key = request.websocket
         if key is None:
             raise ValueError("the request opens no WebSocket")
-        connection = await self._connect(opened.service, replayable=True, fresh=True)
+        with self._asking(await self._ready(opened.service)) as asking:
+            connection = asking.connection = await self._connect(asking, replayable=True, fresh=True)
+            await self._switch(connection, request, key, opened, send, client)
+
+    async def _switch(
+        self,
+        connection: UpstreamConnection,
+        request: ProxyRequest,
+        key: bytes,
+        opened: Opened,
+        send: Send,
+        client: ClientConnection,
+    ) -> None:
         kept = False
         try:
             connection.begin(request.method, self._pool.limits.upstream_timeout, may_switch=True)
@@ -170,10 +204,10 @@ class Proxy:
             client.when_gone(None)
             headers = [*downstream_headers(head.headers, bodiless=True), *_SWITCHES]
             await send({"type": "http.response.start", "status": head.status, "headers": headers})
-            transport, shut_down = client.hand_over()
+            transport, place = client.hand_over()
             kept = True
             self._pool.detach(connection)
-            tunnel = self._tunnels.connect(opened, transport, service, behind, shut_down)
+            tunnel = self._tunnels.connect(opened, transport, service, behind, place)
             if client.stopping:
                 tunnel.shutdown()
         finally:
@@ -181,24 +215,49 @@ class Proxy:
                 client.when_gone(None)
                 self._pool.release(connection, reusable=False)
 
-    async def _connect(self, service: str, *, replayable: bool, fresh: bool = False) -> UpstreamConnection:
-        """A connection to the service, waiting for it while it starts."""
+    @contextmanager
+    def _asking(self, endpoint: Endpoint) -> Iterator[_Asking]:
+        """The service is asked, and its circuit told how that went. Raises ServiceUnwell when it is not to be."""
+        self._breakers.ask(endpoint)
+        asking = _Asking(endpoint)
+        unanswered = False
+        try:
+            yield asking
+        except (ServiceDown, UpstreamBroken, UpstreamTimeout):
+            unanswered = asking.connection is None or asking.connection.head is None
+            raise
+        finally:
+            if unanswered:
+                self._breakers.failed(asking.endpoint)
+            elif asking.connection is not None and asking.connection.head is not None:
+                self._breakers.succeeded(asking.endpoint)
+            else:
+                self._breakers.gave_up(asking.endpoint)
+
+    async def _ready(self, service: str) -> Endpoint:
+        """Where the service is, once it is no longer starting."""
         endpoint = self._registry.get(service)
-        while True:
+        if endpoint.state == "starting":
+            endpoint = await self._registry.wait_ready(service, self._limits.start_timeout)
             if endpoint.state == "starting":
-                endpoint = await self._registry.wait_ready(service, self._limits.start_timeout)
-                if endpoint.state == "starting":
-                    raise ServiceStarting(f"The service {service!r} is still starting.", hint="Try again in a moment.")
-            if endpoint.state != "ready":
-                raise ServiceDown(f"The service {service!r} is not running.", hint=_see_log(service))
+                raise ServiceStarting(f"The service {service!r} is still starting.", hint="Try again in a moment.")
+        if endpoint.state != "ready":
+            raise ServiceDown(f"The service {service!r} is not running.", hint=_see_log(service))
+        return endpoint
+
+    async def _connect(self, asking: _Asking, *, replayable: bool, fresh: bool = False) -> UpstreamConnection:
+        """A connection to the service, wherever it is by then."""
+        while True:
+            endpoint = asking.endpoint
+            asking.connection = None
             try:
                 return await self._pool.acquire(endpoint.host, endpoint.port, replayable=replayable, fresh=fresh)
             except ServiceDown as error:
                 # It may just be restarting, with the report about that on its way.
                 now = await self._registry.wait_changed(endpoint, _REPORT_SECONDS)
                 if (now.host, now.port, now.state) == (endpoint.host, endpoint.port, endpoint.state):
-                    raise ServiceDown(error.message, hint=_see_log(service)) from error
-                endpoint = now
+                    raise ServiceDown(error.message, hint=_see_log(endpoint.name)) from error
+                asking.endpoint = await self._ready(endpoint.name)
 
     async def _exchange(
         self,

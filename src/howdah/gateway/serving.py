@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from uvicorn.config import Config
 
+from howdah.gateway.admission import Admission
 from howdah.gateway.edge import EdgeProtocol
 from howdah.gateway.hot import HotRoute
 from howdah.gateway.limits import EdgeLimits
@@ -14,9 +15,14 @@ from howdah.gateway.limits import EdgeLimits
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application
 
+    from howdah.gateway.client import Network
+
 
 def edge_protocol(
-    limits: EdgeLimits, emit: Callable[[object], None], hot: HotRoute | None = None
+    limits: EdgeLimits,
+    emit: Callable[[object], None],
+    hot: HotRoute | None = None,
+    trusted_proxies: int | tuple[Network, ...] = 0,
 ) -> type[EdgeProtocol]:
     """The protocol class to give to ``uvicorn.Config(http=...)``, with its limits and where its events go."""
 
@@ -26,6 +32,9 @@ def edge_protocol(
     ConfiguredEdgeProtocol.limits = limits
     ConfiguredEdgeProtocol.hot = hot
     ConfiguredEdgeProtocol.emit = staticmethod(emit)
+    ConfiguredEdgeProtocol.admission = Admission(
+        limits.max_connections, limits.max_connections_per_address, emit, trusted_proxies
+    )
     return ConfiguredEdgeProtocol
 
 
@@ -37,16 +46,18 @@ def server_config(
     stop_timeout: int = 30,
     lifespan: bool = True,
     hot: HotRoute | None = None,
+    trusted_proxies: int | tuple[Network, ...] = 0,
 ) -> Config:
     """The configuration for ``uvicorn.Server`` under which the gateway's promises hold.
 
     Above all without ``proxy_headers``: uvicorn would believe ``X-Forwarded-For`` and ``-Proto`` of any neighbour.
-    ``hot`` requests are answered past the application. Without ``lifespan`` whoever runs the server starts and stops
-    what the application needs, its Proxy included.
+    Connections of ``trusted_proxies`` are counted in all, but not by address. ``hot`` requests are answered past the
+    application. Without ``lifespan`` whoever runs the server starts and stops what the application needs, its Proxy
+    included.
     """
     return Config(
         cast("ASGI3Application", app),
-        http=edge_protocol(limits, emit, hot),
+        http=edge_protocol(limits, emit, hot, trusted_proxies),
         ws="none",
         lifespan="on" if lifespan else "off",
         proxy_headers=False,

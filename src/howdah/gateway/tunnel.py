@@ -11,7 +11,7 @@ import socket
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from howdah.errors import HowdahError
 from howdah.gateway.events import WebSocketClosed
@@ -20,6 +20,7 @@ from howdah.gateway.frames import GOING_AWAY, POLICY_VIOLATION, FrameReader, clo
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from howdah.gateway.edge import Place
     from howdah.session import Identity
 
 _LINGER_SECONDS: Final = 1.0
@@ -287,21 +288,21 @@ class Tunnels:
         client: asyncio.Transport,
         service: asyncio.Transport,
         first: bytes,
-        shut_down: set[Any],
+        place: Place,
     ) -> Tunnel:
         """The two connections are one from now on. ``first`` came from the service behind its 101.
 
-        While it is open, it is in ``shut_down``, whose members the server tells when it stops.
+        It has the client's ``place`` while it is open.
         """
 
         def over(event: WebSocketClosed) -> None:
             self._open.discard(tunnel)
-            shut_down.discard(tunnel)
+            place.leave(tunnel)
             self._emit(event)
 
         tunnel = Tunnel(opened, self._limits, client, service, over, self._check)
         self._open.add(tunnel)
-        shut_down.add(tunnel)
+        place.take(tunnel)
         tunnel.begin(first)
         return tunnel
 

@@ -238,6 +238,24 @@ class GatewaySection:
             "size", "Bytes per second at which a body must arrive, on the average of ten. `0` asks for none.", minimum=0
         ),
     ] = 240
+    max_connections: Annotated[
+        int, Setting("integer", "Connections of clients to one platform process.", minimum=1)
+    ] = 10_000
+    max_connections_per_address: Annotated[
+        int,
+        Setting("integer", "Of these, from one address. Those of `trusted_proxies` are not counted.", minimum=1),
+    ] = 500
+    breaker_failures: Annotated[
+        int,
+        Setting(
+            "integer",
+            "A service that did not answer so many times in a row is not asked for a while. `0`: it always is.",
+            minimum=0,
+        ),
+    ] = 5
+    breaker_seconds: Annotated[
+        float, Setting("number", "How long that is, before one request finds out.", minimum=0.1, maximum=3600.0)
+    ] = 10.0
     websocket_idle_timeout: Annotated[
         float,
         Setting("number", "Seconds a WebSocket may be silent in both directions.", minimum=0.1, maximum=86400.0),
