@@ -349,11 +349,15 @@ def test_a_known_head_is_asked_for_its_session_each_time(ways: tuple[Served, Ser
     short, _ = ways
     hot = short.application.hot
     assert KNOWN[: KNOWN.index(b"\r\n\r\n") + 4] in hot.known or short.send(KNOWN)
-    asked: list[RequestHead] = []
+    asked: list[object] = []
+    real = short.application.gateway._resolver
 
     class Watching:
-        def known(self, head: RequestHead) -> Caller:
-            asked.append(head)
+        def present(self, head: RequestHead) -> object:
+            return real.present(head)
+
+        def recall(self, presented: object) -> Caller:
+            asked.append(presented)
             raise InvalidToken
 
     object.__setattr__(hot, "resolver", Watching())
@@ -361,7 +365,7 @@ def test_a_known_head_is_asked_for_its_session_each_time(ways: tuple[Served, Ser
         short.send(KNOWN)
         assert len(asked) == 2  # for the known head; then the parser has read it, and is refused too
     finally:
-        object.__setattr__(hot, "resolver", short.application.gateway._resolver)
+        object.__setattr__(hot, "resolver", real)
 
 
 def test_known_heads_are_bounded(ways: tuple[Served, Served]) -> None:
