@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import time
 import unicodedata
 from importlib import resources
 
@@ -242,7 +243,18 @@ def test_a_word_of_the_context_among_others_does_no_harm() -> None:
     assert not is_common("the zubrowka serves lilac otters", context=["zubrowka"])
 
 
-def test_the_longest_password_is_judged_soon() -> None:
-    """What takes time is bounded by the length, and no text makes it more than that."""
-    for text in ("a1" * 128, "password" * 32, "ab" * 100 + "c" * 56, uncommon(LONGEST)):
-        is_common(text)
+@given(st.text(max_size=40), st.lists(st.text(max_size=20), max_size=3))
+def test_any_text_is_judged(text: str, context: list[str]) -> None:
+    """R5: also none at all; and what is refused without a context is refused with one."""
+    assert is_common(text, context=context) or not is_common(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["a1" * 128, "password" * 32, "ab" * 100 + "c" * 56, "a" * 127 + "b" + "a" * 128, uncommon(LONGEST)]
+)
+def test_the_longest_password_is_judged_soon(text: str) -> None:
+    """R2: on the event loop, so no text of the greatest length may take long; processor time, for machines are busy."""
+    is_common("the list is read once")
+    started = time.thread_time()
+    is_common(text)
+    assert time.thread_time() - started < 0.1

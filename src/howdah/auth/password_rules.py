@@ -118,7 +118,10 @@ _YEAR: Final = re.compile(r"(?:19|20)\d\d")
 
 
 def _guesses(text: str, words: Mapping[str, float]) -> float:
-    """How many guesses the text withstands, as a power of ten: those for each of its pieces, multiplied."""
+    """How many guesses the text withstands, as a power of ten: those for each of its pieces, multiplied.
+
+    Once no way through the text is left that is cheap, the answer is that it is not: more need not be known.
+    """
     period = _period(text)
     if period < len(text):
         return _guesses(text[:period], words) + math.log10(len(text) / period)
@@ -127,6 +130,10 @@ def _guesses(text: str, words: Mapping[str, float]) -> float:
     best = [0.0] + [math.inf] * len(text)  # of the text's beginnings
     for start in range(len(text)):
         before = best[start]
+        if before >= GUESSES_TO_WITHSTAND:
+            if min(best[start:]) >= GUESSES_TO_WITHSTAND:
+                return GUESSES_TO_WITHSTAND
+            continue  # nothing cheap begins here
         best[start + 1] = min(best[start + 1], before + _sign_guesses(text[start]))
         for end in range(start + 2, min(len(text), start + _LONGEST_PIECE) + 1):
             piece = text[start:end]
@@ -158,7 +165,7 @@ def _period(text: str) -> int:
             length = borders[length - 1]
         length += text[index] == text[length]
         borders[index] = length
-    period = len(text) - borders[-1]
+    period = len(text) - (borders[-1] if borders else 0)
     return period if 2 * period <= len(text) else len(text)
 
 
