@@ -29,17 +29,18 @@ from howdah.gateway.app import Gateway
 from howdah.gateway.breaker import BreakerLimits, Breakers
 from howdah.gateway.hot import HotRoute
 from howdah.gateway.limits import EdgeLimits
-from howdah.gateway.match import Route, RouteTable, part_routes
 from howdah.gateway.pool import Pool, PoolLimits
 from howdah.gateway.proxy import Proxy, ProxyLimits
+from howdah.gateway.routing import route_table
 from howdah.gateway.serving import server_config
 from howdah.gateway.session import Resolver
+from howdah.gateway.site import Site, transport_security
 from howdah.gateway.tunnel import TunnelLimits, Tunnels
 from howdah.observe import events, logs
 from howdah.observe.secret import Secret
 from howdah.project.load import default_project, load_project
 from howdah.project.secret_file import read_secret_file
-from howdah.project.sections import Project, Secrets, ServiceSection
+from howdah.project.sections import Project, Secrets
 from howdah.services.registry import Endpoint, Registry, fixed_endpoint
 from howdah.supervisor.ask import socket_of
 from howdah.supervisor.control import ControlClient
@@ -105,7 +106,8 @@ def build(project: Project, *, development: bool = False) -> Application:
     )
     secrets = () if project.secrets.admin_secret is None else (project.secrets.admin_secret,)
     section = project.gateway
-    table = RouteTable(project.server.domain, routes(project.services))
+    site = _site(project)
+    table = route_table(project.server, section, project.services, PARTS)
     resolver = Resolver(secrets, section.anonymous_user_id)
     tunnels = Tunnels(TunnelLimits(section.websocket_idle_timeout), events.emit)
     resolver.tell(tunnels.forget)
@@ -127,8 +129,7 @@ def build(project: Project, *, development: bool = False) -> Application:
         startup=engine.start,
         shutdown=engine.stop,
         development=development,
-        trusted_proxies=section.trusted_proxies,
-        public_scheme=None if project.server.public_url is None else project.server.public_url.partition(":")[0],
+        site=site,
     )
     hot = HotRoute(
         part="data",
@@ -138,23 +139,18 @@ def build(project: Project, *, development: bool = False) -> Application:
         routes=table,
         resolver=resolver,
         emit=events.emit,
+        site=site,
     )
     return Application(gateway, engine, registry, proxy, hot)
 
 
-def routes(services: tuple[ServiceSection, ...]) -> tuple[Route, ...]:
-    """Where everything is: each part, and each service at its own routes and at the subdomain of its name.
-
-    The subdomain of a service's name is its own unless another service's route or a part has taken it.
-    """
-    written = [
-        Route(route.subdomain, route.path, "service", service.name, route.strip_prefix)
-        for service in services
-        for route in service.routes
-    ]
-    taken = {route.subdomain for route in written if route.path == "/"} | set(PARTS)
-    implied = [Route(service.name, "/", "service", service.name) for service in services if service.name not in taken]
-    return (*(route for part in PARTS for route in part_routes(part)), *written, *implied)
+def _site(project: Project) -> Site:
+    public_url, section = project.server.public_url, project.gateway
+    return Site(
+        trusted_proxies=section.trusted_proxies,
+        public_scheme=None if public_url is None else public_url.partition(":")[0],
+        over_tls=transport_security(section.hsts_max_age, subdomains=section.hsts_subdomains),
+    )
 
 
 def run(

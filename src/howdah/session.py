@@ -16,6 +16,7 @@ IDENTITY_PREFIX = "x-hasura-"
 ROLE_HEADER = "x-hasura-role"
 USER_ID_HEADER = "x-hasura-user-id"
 ALLOWED_ROLES_HEADER = "x-hasura-allowed-roles"
+BASE_DOMAIN_HEADER = "x-hasura-base-domain"
 ADMIN_SECRET_HEADER = "x-hasura-admin-secret"  # noqa: S105 - the name of a header
 
 ADMIN_ROLE = "admin"
@@ -114,6 +115,6 @@ def from_headers(headers: Iterable[tuple[str, str]]) -> Session:
         lowered = name.lower()
         if lowered == ROLE_HEADER:
             role = value
-        elif lowered.startswith(IDENTITY_PREFIX) and lowered != ADMIN_SECRET_HEADER:
+        elif lowered.startswith(IDENTITY_PREFIX) and lowered not in (ADMIN_SECRET_HEADER, BASE_DOMAIN_HEADER):
             variables[lowered] = value
     return Session(role, variables)

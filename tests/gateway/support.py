@@ -8,7 +8,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,16 +17,21 @@ import uvicorn
 from howdah.gateway.app import Gateway
 from howdah.gateway.breaker import BreakerLimits, Breakers
 from howdah.gateway.edge import EdgeLimits
-from howdah.gateway.match import Route, RouteTable, part_routes
+from howdah.gateway.match import OPEN, Route, RouteTable, part_routes
 from howdah.gateway.pool import Pool, PoolLimits
 from howdah.gateway.proxy import Proxy, ProxyLimits
 from howdah.gateway.serving import server_config
 from howdah.gateway.session import Resolver
+from howdah.gateway.site import Site
 from howdah.gateway.tunnel import TunnelLimits, Tunnels
+from howdah.project.sections import Policy
 from howdah.services.registry import Endpoint, Registry
+from howdah.session import Identity
 
 SECRET = "correct horse battery staple"
-COOKIE = "howdah_session"
+COOKIE = "__Host-session"
+EXPIRED_COOKIE = f"{COOKIE}=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax"
+PROBLEM = frozenset(("type", "title", "status", "detail"))
 DEADLINE = 10.0
 
 
@@ -61,6 +66,28 @@ class Loop:
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(DEADLINE)
         self.loop.close()
+
+
+# Accounts
+
+
+@dataclass
+class Accounts:
+    """To whom cookies and tokens belong, by their value."""
+
+    cookies: dict[str, Identity] = field(default_factory=dict)
+    tokens: dict[str, Identity] = field(default_factory=dict)
+
+    async def find_by_cookie(self, value: str) -> Identity | None:
+        return self.cookies.get(value)
+
+    async def find_by_token(self, token: str) -> Identity | None:
+        return self.tokens.get(token)
+
+
+def cookie(name: str) -> str:
+    """A cookie's value, long enough to be one."""
+    return f"{name}-0123456789abcdef"
 
 
 # The upstream
@@ -346,8 +373,9 @@ def gateway(
     loop: str = "auto",
     http: Any = None,
     part: Any = echo_part,
-    trusted_proxies: Any = 0,
-    public_scheme: str | None = None,
+    site: Site | None = None,
+    domains: tuple[str, ...] = (),
+    policies: Mapping[str, Policy] | None = None,
 ) -> Iterator[RunningGateway]:
     """The gateway on a port of its own, with an echoing part and one service at the given port or endpoint."""
     endpoint = service if isinstance(service, Endpoint) else Endpoint("web", "127.0.0.1", service, "ready")
@@ -365,7 +393,9 @@ def gateway(
     async def shutdown() -> None:
         events.append("shutdown")
 
-    table = RouteTable(domain, [route for name in parts for route in part_routes(name)] + list(routes))
+    policies = policies or {}
+    own = [route for name in parts for route in part_routes(name, policies.get(name, OPEN))]
+    table = RouteTable(domain, own + list(routes), domains)
     resolver = Resolver((SECRET,), anonymous_user_id, accounts=accounts, cookie=COOKIE)
     tunnels = Tunnels(tunnel or TunnelLimits(), events.append)
     resolver.tell(tunnels.forget)
@@ -381,8 +411,8 @@ def gateway(
         startup=startup,
         shutdown=shutdown,
         development=development,
-        trusted_proxies=trusted_proxies,
-        public_scheme=public_scheme,
+        site=site or Site(),
+        expired_cookie=EXPIRED_COOKIE,
     )
     listening = socket.create_server(("127.0.0.1", 0), backlog=512)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 18)  # as for the upstream

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from tests.gateway.support import (
+    PROBLEM,
     SECRET,
     Received,
     RunningGateway,
@@ -22,7 +23,7 @@ from tests.gateway.support import (
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from howdah.gateway.errors import ServiceDown
-from howdah.gateway.page import PAGE_HEADERS, unavailable_page, what_is_wrong, where_it_is
+from howdah.gateway.page import unavailable_page, what_is_wrong, where_it_is
 from howdah.services.registry import Endpoint
 
 TRACEBACK = (
@@ -128,7 +129,7 @@ def test_a_bug_is_a_500_with_an_id_and_nothing_else(server: RunningGateway) -> N
         connection.sendall(b"GET /data/x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         bug, after = parse_answers(read_all(connection))
     assert (bug.status, after.status) == (500, 200)
-    assert set(bug.json()) == {"code", "message", "request_id"} and bug.json()["code"] == "internal"
+    assert set(bug.json()) == {*PROBLEM, "code", "message", "request_id"} and bug.json()["code"] == "internal"
     assert b"Zero" not in bug.body
     (event,) = (event for event in server.named("RequestFailed") if event.request_id == bug.header("x-request-id"))
     assert event.error == "ZeroDivisionError" and "echo_part" in event.traceback
@@ -153,8 +154,8 @@ def test_a_down_service_is_json_outside_development() -> None:
     with gateway(service=Endpoint("web", "127.0.0.1", 1, "failed", TRACEBACK)) as running:
         for fields in ((), ("Accept: text/html",)):
             answer = running.get("/", *fields)
-            assert answer.status == 502 and answer.header("content-type").startswith("application/json")
-            assert set(answer.json()) == {"code", "message", "hint", "request_id"}
+            assert answer.status == 502 and answer.header("content-type").startswith("application/problem+json")
+            assert set(answer.json()) == {*PROBLEM, "code", "message", "hint", "request_id"}
             assert answer.header("x-content-type-options") == "nosniff"
             assert b"flsk" not in answer.body and b"Traceback" not in answer.body
 
@@ -172,7 +173,9 @@ def test_a_down_service_is_a_page_in_development() -> None:
         assert "<script>alert" not in page and "\x1b" not in page
         assert answer.header("x-request-id") in page and "howdah logs web" in page
         assert not re.search(r"https?://", page)  # nothing is loaded from anywhere
-        assert running.get("/", "Accept: application/json").header("content-type").startswith("application/json")
+        assert (
+            running.get("/", "Accept: application/json").header("content-type").startswith("application/problem+json")
+        )
 
         with upstream() as up:
             running.update(Endpoint("web", "127.0.0.1", up.port, "ready"))
@@ -193,8 +196,8 @@ def test_a_service_cannot_pretend_to_be_the_page() -> None:
 
 def test_the_page_allows_only_its_own_script_and_style() -> None:
     """R56: the policy names both by their hash, so nothing that slips into the page runs."""
-    page = unavailable_page("web", ServiceDown(), (), "r1").decode()
-    policy = dict(PAGE_HEADERS)[b"content-security-policy"].decode()
+    shown = unavailable_page("web", ServiceDown(), (), "r1")
+    page, policy = shown.body.decode(), dict(shown.fields)[b"content-security-policy"].decode()
     for tag in ("style", "script"):
         text = page.split(f"<{tag}>")[1].split(f"</{tag}>")[0]
         assert base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() in policy
@@ -231,7 +234,7 @@ def test_the_page_names_the_place() -> None:
     )
     place = ('File "/home/me/shop/server.py", line 19', "  def half(:", "           ^")
     assert where_it_is(lines, "SyntaxError: invalid syntax") == place
-    page = unavailable_page("web", ServiceDown(), lines, "r1").decode()
+    page = unavailable_page("web", ServiceDown(), lines, "r1").body.decode()
     assert '<pre class="place">File &quot;/home/me/shop/server.py&quot;, line 19\n  def half(:' in page
     assert where_it_is(lines, "KeyError: other") == ()
 

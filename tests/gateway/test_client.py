@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.gateway.support import RunningGateway, Upstream, gateway
 
 from howdah.gateway.client import Client, client_of
+from howdah.gateway.site import Site
 
 PROXIES = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 
@@ -92,9 +93,9 @@ def test_a_service_is_told_the_client_that_is_believed(echo: Upstream, server: R
     seen = server.get("/", *said).fields()
     assert (seen["x-forwarded-for"], seen["x-forwarded-proto"]) == (["127.0.0.1"], ["http"])
     assert "x-real-ip" not in seen
-    with gateway(service=echo.port, trusted_proxies=1) as behind:
+    with gateway(service=echo.port, site=Site(trusted_proxies=1)) as behind:
         seen = behind.get("/", "X-Forwarded-For: 6.6.6.6", *said).fields()
         assert (seen["x-forwarded-for"], seen["x-forwarded-proto"]) == (["192.0.2.7"], ["https"])
         assert behind.get("/data/x", *said).status == 200
-    with gateway(service=echo.port, public_scheme="https") as behind:
+    with gateway(service=echo.port, site=Site(public_scheme="https")) as behind:
         assert behind.get("/").fields()["x-forwarded-proto"] == ["https"]

@@ -6,7 +6,7 @@ import socket
 import time
 
 import pytest
-from tests.gateway.support import RunningGateway, Upstream, gateway, parse_answers, read_all
+from tests.gateway.support import PROBLEM, RunningGateway, Upstream, gateway, parse_answers, read_all
 
 from howdah.gateway.edge import EdgeLimits
 
@@ -169,10 +169,12 @@ def test_a_request_two_readers_could_read_apart_is_refused_and_nothing_behind_it
     answers = server.raw(sent + SECOND)
     assert [answer.status for answer in answers] == [status]
     assert answers[0].header("connection") == "close"
-    assert answers[0].header("content-type") == "application/json; charset=utf-8"
+    assert answers[0].header("content-type") == "application/problem+json; charset=utf-8"
     assert answers[0].header("x-content-type-options") == "nosniff"
     body = answers[0].json()
-    assert set(body) == {"code", "message", "request_id"} and body["request_id"] == answers[0].header("x-request-id")
+    assert set(body) == {*PROBLEM, "code", "message", "request_id"} and body["request_id"] == answers[0].header(
+        "x-request-id"
+    )
     assert not [event for event in server.named("RequestServed")[served:] if event.path == "/data/second"]
 
 

@@ -219,7 +219,12 @@ def test_an_unknown_subdomain_is_a_json_404(server: RunningGateway) -> None:
     """With a hint that names those there are."""
     answer = server.get("/", host="nobody.localhost")
     assert answer.status == 404
+    assert answer.header("content-type") == "application/problem+json; charset=utf-8"
     assert answer.json() | {"request_id": ""} == {
+        "type": "urn:howdah:error:unknown-host",
+        "title": "Nothing is served under this host name.",
+        "status": 404,
+        "detail": "There is no subdomain 'nobody'.",
         "code": "unknown-host",
         "message": "There is no subdomain 'nobody'.",
         "hint": "Subdomains: app, data.",

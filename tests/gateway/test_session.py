@@ -140,17 +140,18 @@ def test_a_wrong_secret_is_answered_in_the_words_clients_know(server: RunningGat
     """The body is the query language's, the status 401, and nothing of the secret is in the events (R75)."""
     answer = server.get("/data/x", "X-Hasura-Admin-Secret: hunter2")
     assert answer.status == 401
-    assert answer.body == b'{"path":"$","error":"invalid x-hasura-admin-secret","code":"access-denied"}'
+    known = {"path": "$", "error": "invalid x-hasura-admin-secret", "code": "access-denied"}
+    assert answer.json().items() >= known.items()
     assert "hunter2" not in repr(server.events)
 
 
 def test_a_token_is_answered_in_the_words_clients_know(server: RunningGateway) -> None:
     """401 with a challenge for a token nobody issued, 400 for what is no token."""
     answer = server.get("/data/x", "Authorization: Bearer abc")
-    assert (answer.status, answer.json()) == (401, {"message": "invalid authorization token"})
+    assert (answer.status, answer.json()["message"]) == (401, "invalid authorization token")
     assert answer.header("www-authenticate").startswith("Bearer")
     answer = server.get("/data/x", "Authorization: abc")
-    assert (answer.status, answer.json()) == (400, {"message": "malformed-authorization-header"})
+    assert (answer.status, answer.json()["message"]) == (400, "malformed-authorization-header")
 
 
 def test_a_part_is_given_the_session_and_none_of_the_claims(server: RunningGateway) -> None:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from howdah.gateway.errors import problem
+
 if TYPE_CHECKING:
-    from howdah.gateway.errors import GatewayError
+    from howdah.errors import HowdahError
 
 # R56: an answer of the platform is data. Nothing in it is to be run, framed or guessed at.
 SECURITY_HEADERS: Final = (
@@ -18,7 +20,9 @@ SECURITY_HEADERS: Final = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
 JSON_TYPE: Final = (b"content-type", b"application/json; charset=utf-8")
+PROBLEM_TYPE: Final = (b"content-type", b"application/problem+json; charset=utf-8")
 NO_STORE: Final = (b"cache-control", b"no-store")
+PRIVATE: Final = (b"cache-control", b"private, no-store")
 
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 # Ids need to be unique, not unguessable: a random prefix per process and a counter cost a tenth of a random id each.
@@ -42,6 +46,6 @@ def accepted_request_id(value: bytes) -> str | None:
     return value.decode("ascii") if _REQUEST_ID.fullmatch(value) else None
 
 
-def error_body(error: GatewayError, request_id: str) -> bytes:
-    """The error as the JSON its caller reads."""
-    return msgspec.json.encode(error.to_body(request_id))
+def error_body(error: HowdahError, request_id: str) -> bytes:
+    """The error as the JSON its caller reads, of the type `PROBLEM_TYPE` (R76)."""
+    return msgspec.json.encode(problem(error, request_id))

@@ -7,7 +7,6 @@ under another server the same path rules are applied here.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import traceback
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
@@ -16,13 +15,18 @@ import msgspec
 
 from howdah.errors import HowdahError
 from howdah.gateway import answer
+from howdah.gateway.access import check_access, redirect_target
 from howdah.gateway.client import client_of
+from howdah.gateway.cors import answer_fields, preflight_fields
+from howdah.gateway.csrf import SAFE_METHODS, check_page
 from howdah.gateway.errors import (
+    AccessRestricted,
     AmbiguousRequest,
     BodyTooLarge,
     ClientGone,
     GatewayError,
     InternalError,
+    NoSession,
     ReadOnly,
     Stopping,
     UnknownPath,
@@ -33,19 +37,24 @@ from howdah.gateway.events import RequestFailed, RequestServed, UpstreamFailed
 from howdah.gateway.handshake import check_origin
 from howdah.gateway.headers import upstream_headers, without_identity
 from howdah.gateway.match import RequestHead, RouteTable, Target, strip_prefix
-from howdah.gateway.page import PAGE_HEADERS, unavailable_page
+from howdah.gateway.origins import Pages, origin_asked
+from howdah.gateway.page import Page, refused_page, unavailable_page
 from howdah.gateway.proxy import Proxy, ProxyRequest
+from howdah.gateway.reply import Reply
+from howdah.gateway.request import Request
+from howdah.gateway.site import Site
 from howdah.gateway.target import parse_target
 from howdah.gateway.tunnel import Opened
+from howdah.project.sections import Cors
 from howdah.services.errors import UnknownService
+from howdah.session import ANONYMOUS, Caller
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from howdah.gateway.client import Network
     from howdah.gateway.session import Resolver
     from howdah.services.registry import Registry
-    from howdah.session import Caller, Identity
+    from howdah.session import Identity
 
     Scope = dict[str, Any]
     Receive = Callable[[], Awaitable[Any]]
@@ -54,88 +63,10 @@ if TYPE_CHECKING:
     Readiness = Callable[[], Awaitable[tuple[bool, dict[str, Any]]]]
     Hook = Callable[[], Awaitable[None]]
 
-_UNAVAILABLE: Final = (b"x-howdah-unavailable", b"1")
-_DRAIN_BYTES: Final = 8 * 1024 * 1024
-_DRAIN_SECONDS: Final = 2.0
-
-
-class _Answer:
-    """The sending side of one request: adds what every answer carries and notes what was sent."""
-
-    __slots__ = ("_added", "_cookies", "_request_id", "_send", "bytes", "complete", "status")
-
-    def __init__(self, send: Send, request_id: str) -> None:
-        self._send = send
-        self._request_id = (b"x-request-id", request_id.encode("ascii"))
-        self._cookies: tuple[tuple[bytes, bytes], ...] = ()
-        self._added: tuple[tuple[bytes, bytes], ...] = (*answer.SECURITY_HEADERS, self._request_id)
-        self.status = 0
-        self.bytes = 0
-        self.complete = False
-
-    def speak_for(self, *, platform: bool) -> None:
-        """Whether what follows is the platform's answer; a service says for itself how its answers are treated."""
-        own = answer.SECURITY_HEADERS if platform else ()
-        self._added = (*own, self._request_id, *self._cookies)
-
-    def expire_cookie(self, field: bytes) -> None:
-        """The answer tells the client to forget its session's cookie: a value of Set-Cookie."""
-        self._cookies = ((b"set-cookie", field),) if field else ()
-        self.speak_for(platform=True)
-
-    async def send(self, message: Any) -> None:
-        """Send an ASGI message on."""
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
-            headers = [*message.get("headers", ()), *self._added]
-            await self._send({"type": "http.response.start", "status": self.status, "headers": headers})
-        else:
-            self.bytes += len(message.get("body", b""))
-            self.complete = not message.get("more_body", False)
-            await self._send(message)
-
-    async def json(self, status: int, body: bytes, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
-        """Send a whole answer of the platform's own."""
-        await self.whole(status, body, (answer.JSON_TYPE, answer.NO_STORE, *headers))
-
-    async def whole(self, status: int, body: bytes, headers: tuple[tuple[bytes, bytes], ...]) -> None:
-        """Send a whole answer."""
-        length = (b"content-length", str(len(body)).encode("ascii"))
-        await self.send({"type": "http.response.start", "status": status, "headers": (*headers, length)})
-        await self.send({"type": "http.response.body", "body": body, "more_body": False})
-
-
-class _Request:
-    """What one pass over the header fields tells, and who turned out to ask for whom."""
-
-    __slots__ = ("content_length", "host", "request_id", "role", "target", "transfer_encoding", "wants_page")
-
-    def __init__(self, scope: Scope) -> None:
-        self.host = b""
-        self.request_id = ""
-        self.content_length: int | None = None
-        self.transfer_encoding = False
-        self.wants_page = False
-        self.role = ""
-        self.target = ""
-        hosts = ids = 0
-        for name, value in scope["headers"]:
-            if name == b"host":
-                self.host = value
-                hosts += 1
-            elif name == b"content-length":
-                self.content_length = int(value)
-            elif name == b"transfer-encoding":
-                self.transfer_encoding = True
-            elif name == b"accept":
-                self.wants_page = self.wants_page or b"text/html" in value
-            elif name == b"x-request-id":
-                ids += 1
-                self.request_id = answer.accepted_request_id(value) or ""
-        if ids != 1 or not self.request_id:  # two ids are no id
-            self.request_id = answer.new_request_id()
-        if hosts > 1:
-            self.host = b"\0"  # matches no host name, so it is refused with a request id
+_EXPLAINED_TO_BROWSERS: Final = frozenset((401, 403, 404))
+_NO_CORS: Final = Cors()
+_SITE: Final = Site()
+NOBODY: Final = Caller(ANONYMOUS)
 
 
 class Gateway:
@@ -155,8 +86,7 @@ class Gateway:
         shutdown: Hook,
         development: bool = False,
         expired_cookie: str = "",
-        trusted_proxies: int | tuple[Network, ...] = 0,
-        public_scheme: str | None = None,
+        site: Site = _SITE,
     ) -> None:
         self._parts = parts
         self._routes = routes
@@ -169,8 +99,7 @@ class Gateway:
         self._shutdown = shutdown
         self._development = development
         self._expired_cookie = expired_cookie.encode("ascii")
-        self._trusted_proxies = trusted_proxies
-        self._public_scheme = public_scheme
+        self._site = site
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or go through the server's life."""
@@ -200,8 +129,8 @@ class Gateway:
         began = perf_counter()
         self._place_client(scope)
         path = scope["path"]
-        request = _Request(scope)
-        reply = _Answer(send, request.request_id)
+        request = Request(scope)
+        reply = Reply(send, request.request_id, self._site.over_tls if scope["scheme"] == "https" else ())
         try:
             await self._dispatch(scope, request, receive, reply)
         except ClientGone as error:
@@ -241,52 +170,105 @@ class Gateway:
         peer = scope.get("client")
         client = client_of(
             peer[0] if peer else "",
-            self._public_scheme or scope["scheme"],
+            self._site.public_scheme or scope["scheme"],
             scope["headers"],
-            self._trusted_proxies,
+            self._site.trusted_proxies,
         )
         if peer is None or client.address != peer[0]:
             scope["client"] = (client.address, 0) if client.address else None
         scope["scheme"] = client.scheme
 
-    async def _dispatch(self, scope: Scope, request: _Request, receive: Receive, reply: _Answer) -> None:
+    async def _dispatch(self, scope: Scope, request: Request, receive: Receive, reply: Reply) -> None:
         """Resolve, match, and hand over. Raises every HowdahError that is an answer."""
         path = scope["path"]
         if path.startswith("/-/"):
-            await self._answer_health(scope, request, reply)
+            await self._answer_own(scope, request, reply)
             return
         if "howdah.edge" not in scope:
             path = _checked_path(scope, request)
         head = RequestHead(scope["method"], request.host.decode("latin-1"), path, tuple(scope["headers"]))
-        caller = self._resolver.known(head) or await self._resolver.resolve(head)
-        session = caller.session
-        request.role = session.role
-        if caller.stale_cookie:
-            reply.expire_cookie(self._expired_cookie)
         target = self._routes.match(head)
         request.target = target.name
-        if target.kind == "part":
+        request.to_part = target.kind == "part"
+        asked = origin_asked(scope["scheme"], head.host)
+        pages = Pages(target.policy.cors or _NO_CORS, asked, self._routes.serves)
+        origin = request.origin
+        if origin is not None and request.is_preflight(head.method):
+            if pages.cors.mode != "upstream":
+                await reply.whole(204, b"", preflight_fields(pages, origin, request.asked_fields))
+                return
+            caller = NOBODY  # a browser asks before it shows for whom
+        else:
+            reply.speak_to_page(answer_fields(pages, origin))
+            caller = await self._identify(head, request, reply)
+            try:
+                check_access(target.policy, caller)
+            except AccessRestricted as error:
+                if error.redirect_url is None or not request.wants_page:
+                    raise
+                await self._send_elsewhere(scope, head, error.redirect_url, reply)
+                return
             if "howdah.websocket" in scope:
-                raise UpgradeRefused("No WebSocket is spoken at this address.")
-            scope["howdah.session"] = session
-            scope["howdah.caller"] = caller
-            scope["howdah.request_id"] = request.request_id
-            if target.prefix:
-                scope["root_path"] = scope.get("root_path", "") + target.prefix
-                scope["path"] = strip_prefix(path, target.prefix)
-                scope["raw_path"] = _raw_path(scope, target)
-            scope["headers"] = without_identity(head.headers)
-            await self._parts[target.name](scope, receive, reply.send)
+                check_origin(request.evidence.origins, pages, caller)
+            if head.method not in SAFE_METHODS:
+                signing_in = request.to_part and target.name in self._site.signing_in
+                check_page(request.evidence, caller, pages, self._site.tokens, signing_in=signing_in)
+        if request.to_part:
+            await self._hand_over(scope, request, head, caller, target, receive, reply)
         else:
             await self._forward(scope, request, head, caller, target, receive, reply)
 
-    async def _answer_health(self, scope: Scope, request: _Request, reply: _Answer) -> None:
-        """``/-/live`` asks nothing of anybody; ``/-/ready`` asks whether requests can be answered."""
+    async def _identify(self, head: RequestHead, request: Request, reply: Reply) -> Caller:
+        """Who calls; what is answered to whoever shows a credential is theirs alone. Raises SessionRefused."""
+        caller = self._resolver.known(head) or await self._resolver.resolve(head)
+        request.role = caller.session.role
+        if caller.stale_cookie:
+            reply.expire_cookie(self._expired_cookie)
+        if caller.credential != "none":
+            reply.keep_private()
+        return caller
+
+    async def _send_elsewhere(self, scope: Scope, head: RequestHead, url: str, reply: Reply) -> None:
+        where = redirect_target(url, scope["scheme"], head.host, scope["raw_path"], scope["query_string"])
+        await reply.whole(302, b"", ((b"location", where.encode("ascii")), answer.NO_STORE))
+
+    async def _hand_over(
+        self,
+        scope: Scope,
+        request: Request,
+        head: RequestHead,
+        caller: Caller,
+        target: Target,
+        receive: Receive,
+        reply: Reply,
+    ) -> None:
+        """Let a part of this process answer."""
+        if "howdah.websocket" in scope:
+            raise UpgradeRefused("No WebSocket is spoken at this address.")
+        scope["howdah.session"] = caller.session
+        scope["howdah.caller"] = caller
+        scope["howdah.request_id"] = request.request_id
+        if target.prefix:
+            scope["root_path"] = scope.get("root_path", "") + target.prefix
+            scope["path"] = strip_prefix(head.path, target.prefix)
+            scope["raw_path"] = _raw_path(scope, target)
+        scope["headers"] = without_identity(head.headers)
+        await self._parts[target.name](scope, receive, reply.send)
+
+    async def _answer_own(self, scope: Scope, request: Request, reply: Reply) -> None:
+        """The gateway's own addresses.
+
+        ``/-/live`` asks nothing of anybody, ``/-/ready`` whether requests can be answered, ``/-/csrf-token`` for what
+        shows that a request is made by whoever has the session.
+        """
         path = scope["path"]
-        if path not in ("/-/live", "/-/ready"):
+        if path not in ("/-/live", "/-/ready", "/-/csrf-token"):
             raise UnknownPath(f"Nothing is served at {path}.")
         if scope["method"] not in ("GET", "HEAD"):
             raise ReadOnly
+        if path == "/-/csrf-token":
+            await self._answer_token(scope, request, reply)
+            return
         request.target = "health"
         if path == "/-/live":
             await reply.json(200, b'{"live":true}')
@@ -294,20 +276,31 @@ class Gateway:
             ready, detail = await self._readiness()
             await reply.json(200 if ready else 503, msgspec.json.encode({"ready": ready, **detail}))
 
+    async def _answer_token(self, scope: Scope, request: Request, reply: Reply) -> None:
+        """The token of the session that a cookie shows. Raises NoSession without one, and SessionRefused."""
+        if "howdah.edge" not in scope:
+            _checked_path(scope, request)
+        head = RequestHead(scope["method"], request.host.decode("latin-1"), scope["path"], tuple(scope["headers"]))
+        caller = await self._identify(head, request, reply)
+        tokens, identity = self._site.tokens, caller.identity
+        if tokens is None or caller.credential != "cookie" or identity is None or identity.session_id is None:
+            raise NoSession
+        await reply.json(200, msgspec.json.encode({"csrf_token": tokens.issue(identity.session_id)}))
+
     async def _forward(
         self,
         scope: Scope,
-        request: _Request,
+        request: Request,
         head: RequestHead,
         caller: Caller,
         target: Target,
         receive: Receive,
-        reply: _Answer,
+        reply: Reply,
     ) -> None:
         """Send the request to a service and its answer back, or open the WebSocket it asks for."""
         key = scope.get("howdah.websocket")
-        if key is not None:
-            check_origin(head.headers, request.host, ())
+        if key is not None and not target.policy.websockets:
+            raise UpgradeRefused("No WebSocket is spoken at this address.")
         client = scope.get("client")
         query = scope["query_string"]
         raw_path = _raw_path(scope, target)
@@ -318,6 +311,9 @@ class Gateway:
             client=client[0] if client else "",
             scheme=scope["scheme"],
             request_id=request.request_id,
+            roles=caller.roles,
+            domain=self._routes.domain_of(request.host.decode("latin-1")),
+            session_cookie=self._site.session_cookie,
         )
         upstream_request = ProxyRequest(
             scope["method"],
@@ -327,15 +323,19 @@ class Gateway:
             chunked=request.content_length is None
             and (request.transfer_encoding or scope["http_version"] not in ("1.0", "1.1")),
             websocket=key,
+            max_body=target.policy.max_body,
+            timeout=target.policy.timeout,
         )
-        reply.speak_for(platform=False)
+        cors = target.policy.cors
+        leaves_cors = cors is not None and cors.mode == "upstream"
+        reply.speak_for_service(session_cookie=self._site.session_cookie, leaves_cors=leaves_cors)
         if key is None:
             await self._proxy.forward(target.name, upstream_request, receive, reply.send, scope.get("howdah.edge"))
         else:
-            opened = Opened(request.request_id, target.name, caller.identity, self._identify(head, caller))
+            opened = Opened(request.request_id, target.name, caller.identity, self._ask_again(head, caller))
             await self._proxy.open(upstream_request, opened, reply.send, scope["howdah.edge"])
 
-    def _identify(self, head: RequestHead, caller: Caller) -> Callable[[], Awaitable[Identity | None]]:
+    def _ask_again(self, head: RequestHead, caller: Caller) -> Callable[[], Awaitable[Identity | None]]:
         """Asks later whether the caller is still who it was when the request came."""
 
         async def identify() -> Identity | None:
@@ -351,7 +351,7 @@ class Gateway:
             return ()
 
     async def _answer_error(
-        self, scope: Scope, request: _Request, receive: Receive, reply: _Answer, error: HowdahError
+        self, scope: Scope, request: Request, receive: Receive, reply: Reply, error: HowdahError
     ) -> None:
         """Answer with the error, or break the answer off if it has begun."""
         if isinstance(error, UpstreamError | UnknownService):
@@ -364,22 +364,29 @@ class Gateway:
                 raise error  # the only way another server knows to break off
             edge.abort()
             return
-        reply.speak_for(platform=True)
-        if not isinstance(error, GatewayError):
-            body = msgspec.json.encode({**error.to_json(), "request_id": request.request_id})
-            await reply.json(error.status, body)
-        elif isinstance(error, UpstreamError) and self._development and request.wants_page:
-            page = unavailable_page(request.target, error, self._last_lines(request.target), request.request_id)
-            reply.speak_for(platform=False)  # the page has a policy of its own
-            headers = (*PAGE_HEADERS, answer.NO_STORE, _UNAVAILABLE, *error.headers)
-            await reply.whole(error.status, page, headers)
-        elif isinstance(error, BodyTooLarge):
-            await _refuse_body(scope, receive, reply, error, request.request_id)
+        reply.speak_for_platform()
+        if isinstance(error, BodyTooLarge):
+            await reply.refuse_body(scope, receive, error, answer.error_body(error, request.request_id))
+            return
+        fields = error.headers if isinstance(error, GatewayError) else ()
+        page = self._page(request, error)
+        if page is not None:
+            await reply.whole(error.status, page.body, (*page.fields, answer.NO_STORE, *fields))
         else:
-            await reply.json(error.status, answer.error_body(error, request.request_id), error.headers)
+            body = answer.error_body(error, request.request_id)
+            await reply.whole(error.status, body, (answer.PROBLEM_TYPE, answer.NO_STORE, *fields))
+
+    def _page(self, request: Request, error: HowdahError) -> Page | None:
+        """What a person is shown who looked for a page; None for programs, and for parts, which are for programs."""
+        if not request.wants_page or request.to_part:
+            return None
+        if isinstance(error, UpstreamError):
+            lines = self._last_lines(request.target)
+            return unavailable_page(request.target, error, lines, request.request_id) if self._development else None
+        return refused_page(error, request.request_id) if error.status in _EXPLAINED_TO_BROWSERS else None
 
 
-def _checked_path(scope: Scope, request: _Request) -> str:
+def _checked_path(scope: Scope, request: Request) -> str:
     """The path, after the checks the edge makes by itself (R43, R44). Raises RequestRefused."""
     if request.host == b"\0":
         raise AmbiguousRequest("The request has more than one Host header field.")
@@ -392,28 +399,3 @@ def _raw_path(scope: Scope, target: Target) -> bytes:
     """The path as it was sent, without what the target is not to see."""
     raw_path: bytes = scope["raw_path"]
     return strip_prefix(raw_path.decode("ascii"), target.prefix).encode("ascii") if target.prefix else raw_path
-
-
-async def _refuse_body(scope: Scope, receive: Receive, reply: _Answer, error: GatewayError, request_id: str) -> None:
-    """Answer at once, then read on for a while before closing.
-
-    A client in the middle of sending might otherwise have its connection reset and never read the answer. One that
-    waits for "100 Continue" is not sending.
-    """
-    body = answer.error_body(error, request_id)
-    length = (b"content-length", str(len(body)).encode("ascii"))
-    headers = (answer.JSON_TYPE, answer.NO_STORE, length, (b"connection", b"close"))
-    await reply.send({"type": "http.response.start", "status": error.status, "headers": headers})
-    await reply.send({"type": "http.response.body", "body": body, "more_body": True})
-    dropped = 0
-    waits = any(name == b"expect" for name, _ in scope["headers"])
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_DRAIN_SECONDS):
-            while dropped < _DRAIN_BYTES and not waits:
-                message = await receive()
-                if message["type"] != "http.request":
-                    return
-                dropped += len(message.get("body", b""))
-                if not message.get("more_body", False):
-                    break
-    await reply.send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -526,7 +526,7 @@ class EdgeProtocol(HttpToolsProtocol):
         body = answer.error_body(error, request_id)
         fields = [
             *self.server_state.default_headers,
-            answer.JSON_TYPE,
+            answer.PROBLEM_TYPE,
             (b"content-length", str(len(body)).encode()),
             *answer.SECURITY_HEADERS,
             (b"x-request-id", request_id.encode()),

@@ -26,6 +26,10 @@ GatewayError
 │   │   └── AmbiguousCredentials 400
 │   ├── RoleNotAllowed          403
 │   └── AccountsUnavailable     503
+├── AccessRestricted
+│   ├── NoSession               401
+│   └── NoAccess                403
+├── CrossSite                   403
 ├── OriginRefused               403
 ├── UnknownHost                 404
 ├── UnknownPath                 404
@@ -45,6 +49,9 @@ GatewayError
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from howdah.errors import HowdahError
@@ -55,10 +62,25 @@ class GatewayError(HowdahError):
 
     code: ClassVar[str] = "gateway-error"
     headers: tuple[tuple[bytes, bytes], ...] = ()
+    also: ClassVar[Mapping[str, str]] = {}
+    """Members of the body that clients of older platforms look for."""
 
-    def to_body(self, request_id: str) -> dict[str, Any]:
-        """The JSON body that tells the caller what is wrong."""
-        return {**self.to_json(), "request_id": request_id}
+
+def problem(error: HowdahError, request_id: str) -> dict[str, Any]:
+    """The JSON body that tells the caller what is wrong: a problem document (RFC 9457), with our own members beside.
+
+    ``type`` and ``title`` are the same for every error of a class, ``detail`` and ``message`` are about this one.
+    """
+    also = error.also if isinstance(error, GatewayError) else {}
+    return {
+        "type": f"urn:howdah:error:{error.code}",
+        "title": " ".join(inspect.cleandoc(type(error).__doc__ or "").partition("\n\n")[0].split()),
+        "status": error.status,
+        "detail": error.message,
+        **error.to_json(),
+        **also,
+        "request_id": request_id,
+    }
 
 
 class RequestRefused(GatewayError):
@@ -186,9 +208,7 @@ class SessionRefused(GatewayError):
 class InvalidAdminSecret(SessionRefused):
     """The admin secret is not the right one."""
 
-    def to_body(self, request_id: str) -> dict[str, Any]:  # noqa: ARG002 - the shape is the wire format's
-        """The body clients of the query language know."""
-        return {"path": "$", "error": "invalid x-hasura-admin-secret", "code": self.code}
+    also = MappingProxyType({"path": "$", "error": "invalid x-hasura-admin-secret"})  # the query language's words
 
 
 class InvalidToken(SessionRefused):
@@ -196,10 +216,7 @@ class InvalidToken(SessionRefused):
 
     code = "invalid-token"
     headers = ((b"www-authenticate", b'Bearer error="invalid_token"'),)
-
-    def to_body(self, request_id: str) -> dict[str, Any]:  # noqa: ARG002 - the shape is the wire format's
-        """The body clients of the session middleware know."""
-        return {"message": "invalid authorization token"}
+    also = MappingProxyType({"message": "invalid authorization token"})  # the session middleware's words
 
 
 class MalformedAuthorization(SessionRefused):
@@ -207,10 +224,7 @@ class MalformedAuthorization(SessionRefused):
 
     code = "malformed-authorization-header"
     status = 400
-
-    def to_body(self, request_id: str) -> dict[str, Any]:  # noqa: ARG002 - the shape is the wire format's
-        """The body clients of the session middleware know."""
-        return {"message": self.code}
+    also = MappingProxyType({"message": "malformed-authorization-header"})  # the session middleware's words
 
 
 class MalformedIdentity(SessionRefused):
@@ -242,11 +256,44 @@ class AccountsUnavailable(SessionRefused):
     headers = ((b"retry-after", b"1"),)
 
 
+class AccessRestricted(GatewayError):
+    """The caller may not pass here."""
+
+    also = MappingProxyType({"message": "access restricted"})  # the session middleware's words
+
+    def __init__(self, *, redirect_url: str | None = None) -> None:
+        super().__init__()
+        self.redirect_url = redirect_url
+
+
+class NoSession(AccessRestricted):
+    """Only callers who are signed in may pass here."""
+
+    code = "session-required"
+    status = 401
+    headers = ((b"www-authenticate", b"Bearer"),)
+
+
+class NoAccess(AccessRestricted):
+    """The caller has none of the roles that may pass here."""
+
+    code = "access-restricted"
+    status = 403
+
+
+class CrossSite(GatewayError):
+    """A page of another site may not do this with a user's cookie."""
+
+    code = "cross-site-request"
+    status = 403
+
+
 class OriginRefused(GatewayError):
-    """A page of another site may not do this."""
+    """Pages of this origin may not call this address."""
 
     code = "origin-refused"
     status = 403
+    headers = ((b"vary", b"Origin"),)
 
 
 class UnknownHost(GatewayError):

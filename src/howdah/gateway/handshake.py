@@ -15,7 +15,10 @@ from howdah.gateway.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Iterable
+
+    from howdah.gateway.origins import Pages
+    from howdah.session import Caller
 
     Fields = Iterable[tuple[bytes, bytes]]
 
@@ -72,18 +75,14 @@ def check_acceptance(key: bytes, headers: Fields) -> None:
         raise UpstreamBroken("The service switched to a protocol it was not asked for.")
 
 
-def check_origin(headers: Fields, host: bytes, allowed: Collection[str]) -> None:
+def check_origin(origins: tuple[bytes, ...], pages: Pages, caller: Caller) -> None:
     """Raise OriginRefused for a page of another site: browsers let any page open a WebSocket anywhere (R48).
 
-    What is no browser sends no Origin, and has no cookies but those it was given on purpose.
+    What is no browser sends no Origin, and has no cookies but those it was given on purpose. Where all pages may call,
+    or the service decides which, they may as long as no cookie comes along.
     """
-    origins = [value for name, value in headers if name == b"origin"]
-    if not origins:
+    if not origins or (pages.cors.mode != "origins" and caller.credential != "cookie"):
         return
-    if len(origins) == 1:
-        scheme, _, authority = origins[0].decode("latin-1").lower().partition("://")
-        if scheme in ("http", "https") and authority == host.decode("latin-1").lower():
-            return
-        if f"{scheme}://{authority}" in allowed:
-            return
-    raise OriginRefused
+    origin = origins[0].decode("latin-1") if len(origins) == 1 else "null"
+    if origin != pages.asked and not pages.include(origin):
+        raise OriginRefused

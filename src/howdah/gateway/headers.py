@@ -10,11 +10,12 @@ import functools
 import re
 from typing import TYPE_CHECKING, Final
 
+from howdah.gateway.cors import SPOKEN_FOR
 from howdah.gateway.errors import InternalError
-from howdah.session import Session, is_identity_header, to_headers
+from howdah.session import ALLOWED_ROLES_HEADER, BASE_DOMAIN_HEADER, Session, is_identity_header, to_headers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -97,16 +98,23 @@ def upstream_headers(
     client: str,
     scheme: str,
     request_id: str,
+    roles: tuple[str, ...] = (),
+    domain: str = "",
+    session_cookie: bytes = b"",
 ) -> Headers:
     """The fields an upstream is sent, without those that frame the body. Raises SessionNotSendable.
 
-    ``host`` is the Host field as the client sent it: services build their own links from it.
+    ``host`` is the Host field as the client sent it: services build their own links from it. ``roles`` are all the
+    caller may take, ``domain`` is the one services are subdomains of. The session's cookie stays here: a service that
+    is broken into could act with it everywhere.
     """
     headers = tuple(headers)
     named = _named_by_connection(headers)
     passed = [field for field in headers if _passes_up(field[0]) and not (named and field[0].lower() in named)]
+    if session_cookie:
+        passed = list(_without_cookie(passed, session_cookie))
     passed.append((b"host", host))
-    passed.extend(identity_headers(session))
+    passed.extend(identity_headers(session, roles, domain))
     passed.append((b"x-forwarded-for", client.encode("ascii", "replace")))
     passed.append((b"x-forwarded-host", host))
     passed.append((b"x-forwarded-proto", scheme.encode("ascii")))
@@ -114,16 +122,40 @@ def upstream_headers(
     return passed
 
 
-def identity_headers(session: Session) -> tuple[tuple[bytes, bytes], ...]:
+def _without_cookie(headers: Headers, cookie: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The fields without the cookies of this name (RFC 6265, section 5.4)."""
+    for name, value in headers:
+        if name.lower() != b"cookie" or cookie.lower() not in value.lower():
+            yield name, value
+            continue
+        pairs = [pair.strip() for pair in value.split(b";")]
+        kept = [pair for pair in pairs if pair and pair.partition(b"=")[0].strip().lower() != cookie.lower()]
+        if kept:
+            yield name, b"; ".join(kept)
+
+
+def identity_headers(
+    session: Session, roles: tuple[str, ...] = (), domain: str = ""
+) -> tuple[tuple[bytes, bytes], ...]:
     """The session as header fields in bytes. Raises SessionNotSendable rather than let a value end its line."""
     if not session.variables:
-        return _role_alone(session.role)
-    return _encode(session)
+        return _role_alone(session.role, roles, domain)
+    return _encode(_whole(session, roles, domain))
 
 
 @functools.lru_cache(maxsize=256)
-def _role_alone(role: str) -> tuple[tuple[bytes, bytes], ...]:
-    return _encode(Session(role))
+def _role_alone(role: str, roles: tuple[str, ...], domain: str) -> tuple[tuple[bytes, bytes], ...]:
+    return _encode(_whole(Session(role), roles, domain))
+
+
+def _whole(session: Session, roles: tuple[str, ...], domain: str) -> Session:
+    """The session with what services are told besides, which a variable cannot contradict."""
+    told = {}
+    if roles:
+        told[ALLOWED_ROLES_HEADER] = ",".join(roles)
+    if domain:
+        told[BASE_DOMAIN_HEADER] = domain
+    return Session(session.role, {**session.variables, **told}) if told else session
 
 
 def _encode(session: Session) -> tuple[tuple[bytes, bytes], ...]:
@@ -135,6 +167,21 @@ def _encode(session: Session) -> tuple[tuple[bytes, bytes], ...]:
     if len(set(names)) != len(names):
         raise SessionNotSendable("The session has a variable that is spelled like its role.")
     return fields
+
+
+def service_fields(headers: Headers, session_cookie: bytes, *, leaves_cors: bool) -> Headers:
+    """A service's fields without those that are ours to say: the session's cookie (R49), and CORS (R55)."""
+    return [
+        (name, value)
+        for name, value in headers
+        if not (name == b"set-cookie" and session_cookie and _sets(value, session_cookie))
+        and (leaves_cors or name not in SPOKEN_FOR)
+    ]
+
+
+def _sets(value: bytes, cookie: bytes) -> bool:
+    """Whether a Set-Cookie field is about this cookie, in any spelling that browsers take for it."""
+    return value.partition(b";")[0].partition(b"=")[0].strip().lower() == cookie.lower()
 
 
 def downstream_headers(headers: Iterable[tuple[bytes, bytes]], *, bodiless: bool) -> Headers:

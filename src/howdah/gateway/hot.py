@@ -20,15 +20,24 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 
 from howdah.errors import HowdahError
 from howdah.gateway import answer
+from howdah.gateway.access import check_access
+from howdah.gateway.client import client_of
+from howdah.gateway.cors import answer_fields
+from howdah.gateway.csrf import Evidence, comes_from_here
 from howdah.gateway.errors import InternalError
 from howdah.gateway.events import RequestFailed, RequestServed
 from howdah.gateway.match import RequestHead, RouteTable, strip_prefix
+from howdah.gateway.origins import Pages
+from howdah.gateway.site import Site
+from howdah.project.sections import Cors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from howdah.gateway.cors import Fields
     from howdah.gateway.session import Presented, Resolver
-    from howdah.session import Session
+    from howdah.project.sections import Policy
+    from howdah.session import Caller, Session
 
 
 class Answer(Protocol):
@@ -69,7 +78,18 @@ class Recognised:
     presented: Presented
     length: int
     request_id: str | None
+    policy: Policy | None
+    """Who may pass, where not everybody may."""
+    from_here: bool
+    """Whether the browser says that it comes from a page of ours, or from none."""
+    fields: bytes
+    """What the answer says to pages, and about TLS."""
+    private_fields: bytes
+    """The same, where a credential was shown."""
 
+
+_NO_CORS: Final = Cors()
+_SITE: Final = Site()
 
 REMEMBERED_HEADS: Final = 4096  # every caller with a credential has one of their own
 LONGEST_HEAD: Final = 4096
@@ -86,6 +106,7 @@ class HotRoute:
     routes: RouteTable
     resolver: Resolver
     emit: Callable[[object], None]
+    site: Site = _SITE
     known: dict[bytes, Recognised] = field(default_factory=dict, repr=False)  # it holds secrets that clients sent
     """Heads that were read and found in order. All that is decided from one is decided by its bytes alone."""
 
@@ -95,6 +116,8 @@ class HotRoute:
             return None
         host, length = b"", -1
         request_ids: list[bytes] = []
+        sites: tuple[bytes, ...] = ()
+        origin: str | None = None
         for name, value in headers:
             if name == b"host":
                 host = value
@@ -102,6 +125,10 @@ class HotRoute:
                 length = int(value)
             elif name == b"x-request-id":
                 request_ids.append(value)
+            elif name == b"origin":
+                origin = value.decode("latin-1")
+            elif name == b"sec-fetch-site":
+                sites += (value,)
             elif name == b"transfer-encoding":
                 return None
         # Beyond the high-water mark uvicorn stops reading until an application has taken what there is.
@@ -115,8 +142,30 @@ class HotRoute:
             return None  # the long way explains why
         if target.kind != "part" or target.name != self.part or strip_prefix(path, target.prefix) != self.path:
             return None
-        request_id = answer.accepted_request_id(request_ids[0]) if len(request_ids) == 1 else None
-        return Recognised(path, presented, length, request_id)
+        cors = target.policy.cors or _NO_CORS
+        if origin is not None and (cors.own or origin in cors.origins):
+            return None  # what a page of it is told depends on more than the head
+        fields = (*answer_fields(Pages(cors, "", "", self.routes.serves), None), *self._over_tls(headers))
+        said = b"".join([b"%s: %s\r\n" % each for each in fields])
+        policy = target.policy
+        return Recognised(
+            path,
+            presented,
+            length,
+            answer.accepted_request_id(request_ids[0]) if len(request_ids) == 1 else None,
+            None if policy.allow_anonymous and not policy.restrict_to_roles else policy,
+            comes_from_here(Evidence(sites)),
+            said,
+            said + _PRIVATE,
+        )
+
+    def _over_tls(self, headers: list[tuple[bytes, bytes]]) -> Fields:
+        """Fields of an answer that leaves over TLS, or to somebody who claims so: without TLS they mean nothing."""
+        site = self.site
+        if not site.over_tls:
+            return ()
+        claimed = client_of("", site.public_scheme or "http", headers, 1 if site.trusted_proxies else 0).scheme
+        return site.over_tls if claimed == "https" else ()
 
     def begin(self, recognised: Recognised, connection: Connection, *, keep_alive: bool) -> HotRequest | None:
         """The request of the head; None when its caller is refused or not known yet, which is for the long way."""
@@ -124,10 +173,14 @@ class HotRoute:
             caller = self.resolver.recall(recognised.presented)
         except HowdahError:
             return None
-        if caller is None or caller.stale_cookie:
+        if caller is None or caller.stale_cookie or (caller.credential == "cookie" and not recognised.from_here):
             return None
-        request_id = recognised.request_id or answer.new_request_id()
-        return HotRequest(self, connection, caller.session, recognised.path, request_id, keep_alive=keep_alive)
+        if recognised.policy is not None:
+            try:
+                check_access(recognised.policy, caller)
+            except HowdahError:
+                return None
+        return HotRequest(self, connection, caller, recognised, keep_alive=keep_alive)
 
     def remember(self, raw: bytes, recognised: Recognised) -> None:
         """Requests whose head has these bytes need not be read by a parser again."""
@@ -162,7 +215,10 @@ class Connection(Protocol):
 CLIENT_GONE: Final = 499
 _OK: Final = 200
 _UNAVAILABLE: Final = 503
-_FIELDS: Final = b"".join(b"%s: %s\r\n" % field for field in (answer.JSON_TYPE, *answer.SECURITY_HEADERS))
+_FIELDS: Final = b"".join(b"%s: %s\r\n" % each for each in answer.SECURITY_HEADERS)
+_JSON: Final = b"%s: %s\r\n" % answer.JSON_TYPE
+_PROBLEM: Final = b"%s: %s\r\n" % answer.PROBLEM_TYPE
+_PRIVATE: Final = b"%s: %s\r\n" % answer.PRIVATE
 
 
 class _Heads:
@@ -172,14 +228,14 @@ class _Heads:
 
     def __init__(self) -> None:
         self._fields: list[tuple[bytes, bytes]] = []
-        self._known: dict[tuple[int, bool], bytes] = {}
+        self._known: dict[tuple[int, bytes, bool], bytes] = {}
 
-    def of(self, fields: list[tuple[bytes, bytes]], status: int, *, keep_alive: bool) -> bytes:
+    def of(self, fields: list[tuple[bytes, bytes]], status: int, kind: bytes, *, keep_alive: bool) -> bytes:
         """The head of an answer, but for the fields that are its own."""
         if fields is not self._fields:
             self._fields = fields
             self._known.clear()
-        head = self._known.get((status, keep_alive))
+        head = self._known.get((status, kind, keep_alive))
         if head is None:
             lines = [b"HTTP/1.1 %d %s" % (status, HTTPStatus(status).phrase.encode())]
             lines += [b"%s: %s" % each for each in fields]
@@ -187,7 +243,7 @@ class _Heads:
                 lines.append(b"retry-after: 1")
             if not keep_alive:
                 lines.append(b"connection: close")
-            head = self._known[status, keep_alive] = b"\r\n".join([*lines, _FIELDS])
+            head = self._known[status, kind, keep_alive] = b"\r\n".join([*lines, kind + _FIELDS])
         return head
 
 
@@ -200,6 +256,7 @@ class HotRequest:
     __slots__ = (
         "_began",
         "_connection",
+        "_fields",
         "_path",
         "_pending",
         "_request_id",
@@ -217,17 +274,17 @@ class HotRequest:
         self,
         route: HotRoute,
         connection: Connection,
-        session: Session,
-        path: str,
-        request_id: str,
+        caller: Caller,
+        recognised: Recognised,
         *,
         keep_alive: bool,
     ) -> None:
         self._route = route
         self._connection = connection
-        self._session = session
-        self._path = path
-        self._request_id = request_id
+        self._session = caller.session
+        self._path = recognised.path
+        self._request_id = recognised.request_id or answer.new_request_id()
+        self._fields = recognised.fields if caller.credential == "none" else recognised.private_fields
         self._began = perf_counter()
         self._pending: asyncio.Future[bytes] | None = None
         self.body: bytes | bytearray = bytearray()
@@ -290,16 +347,16 @@ class HotRequest:
         trace = "".join(traceback.format_exception(error))
         self._route.emit(RequestFailed(self._request_id, "POST", self._path, type(error).__name__, trace))
         internal = InternalError()
-        self._send(internal.status, answer.error_body(internal, self._request_id))
+        self._send(internal.status, answer.error_body(internal, self._request_id), _PROBLEM)
 
-    def _send(self, status: int, body: bytes) -> None:
+    def _send(self, status: int, body: bytes, kind: bytes = _JSON) -> None:
         """Send the whole answer."""
         connection, disconnected, length = self._connection, self.disconnected, len(body)
         if not disconnected:
             self.response_started = self.response_complete = True
-            head = _heads.of(connection.default_fields, status, keep_alive=self.keep_alive)
+            head = _heads.of(connection.default_fields, status, kind, keep_alive=self.keep_alive)
             own = f"content-length: {length}\r\nx-request-id: {self._request_id}\r\n\r\n".encode("ascii")
-            connection.write((head, own, body))
+            connection.write((head, self._fields + own, body))
         self._route.emit(
             RequestServed(
                 self._request_id,

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from howdah.gateway.errors import RouteInvalid, UnknownHost, UnknownPath
+from howdah.project.sections import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+OPEN: Final = Policy()
+"""The policy of an address at which everybody may pass."""
 
 Headers = tuple[tuple[bytes, bytes], ...]
 Kind = Literal["part", "service"]
@@ -32,35 +36,40 @@ class RequestHead:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One address: requests under ``path`` of the subdomain (None is the domain itself) go to the target."""
+    """One address: requests under ``path`` of the subdomain (None: the domain itself) or the host go to the target."""
 
     subdomain: str | None
     path: str
     kind: Kind
     name: str
     strip_prefix: bool = False
+    host: str | None = None
+    policy: Policy = OPEN
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Who answers, and what of the path in front of it is not for them to see (``/data``, or nothing)."""
+    """Who answers whom, and what of the path in front of it is not for them to see (``/data``, or nothing)."""
 
     kind: Kind
     name: str
     prefix: str
+    policy: Policy = OPEN
 
 
-def part_routes(name: str) -> tuple[Route, Route]:
+def part_routes(name: str, policy: Policy = OPEN) -> tuple[Route, Route]:
     """Both addresses of a part: its path on the domain, and its subdomain.
 
     >>> [(route.subdomain, route.path) for route in part_routes("data")]
     [(None, '/data'), ('data', '/')]
     """
     return (
-        Route(None, f"/{name}", "part", name, strip_prefix=True),
-        Route(name, "/", "part", name, strip_prefix=True),
+        Route(None, f"/{name}", "part", name, strip_prefix=True, policy=policy),
+        Route(name, "/", "part", name, strip_prefix=True, policy=policy),
     )
 
+
+_Table = tuple[tuple[str, str, Target], ...]
 
 _LABELS: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*")
 _HOST: Final = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([^\[\]:]+))(?::\d{1,5})?")
@@ -70,8 +79,8 @@ _RESERVED_PATH: Final = "/-"
 _REMEMBERED_HOSTS: Final = 1024
 
 
-def subdomain_of(host: str, domain: str) -> str | None:
-    """The labels in front of the domain; None for the domain itself.
+def subdomain_of(host: str, *domains: str) -> str | None:
+    """The labels in front of one of the domains; None for the domain itself.
 
     An address, ``localhost`` and any name of a single label (a container's, a machine's) are the domain itself: that is
     how health checks and neighbours call. Another public name is refused, which also keeps a web page that points its
@@ -82,16 +91,10 @@ def subdomain_of(host: str, domain: str) -> str | None:
     >>> subdomain_of("127.0.0.1:8080", "localhost") is None
     True
     """
-    parsed = _HOST.fullmatch(host)
-    if parsed is None:
-        raise UnknownHost(f"The Host header {host!r} is not a host name.")
-    address, name = parsed.groups()
-    if address is not None:
+    name = host_name_of(host)
+    if name is None or name in domains or name == "localhost" or _is_address(name):
         return None
-    name = name.lower().removesuffix(".")
-    if name in {domain, "localhost"} or _is_address(name):
-        return None
-    for parent in (domain, "localhost"):
+    for parent in (*domains, "localhost"):
         if name.endswith("." + parent):
             label = name[: -len(parent) - 1]
             if _LABELS.fullmatch(label):
@@ -101,8 +104,21 @@ def subdomain_of(host: str, domain: str) -> str | None:
         if "." not in name and _LABELS.fullmatch(name):
             return None
     raise UnknownHost(
-        f"Nothing is served under the host name {name!r}.", hint=f"This server's domain (server.domain) is {domain!r}."
+        f"Nothing is served under the host name {name!r}.",
+        hint=f"This server's domain (server.domain) is {domains[0]!r}.",
     )
+
+
+def host_name_of(host: str) -> str | None:
+    """The name in a Host header field, in lower case; None for an IPv6 address. Raises UnknownHost for what is neither.
+
+    >>> host_name_of("Shop.Example.com:8080")
+    'shop.example.com'
+    """
+    parsed = _HOST.fullmatch(host)
+    if parsed is None:
+        raise UnknownHost(f"The Host header {host!r} is not a host name.")
+    return None if parsed[1] is not None else parsed[2].lower().removesuffix(".")
 
 
 def _is_address(name: str) -> bool:
@@ -116,18 +132,27 @@ def _is_address(name: str) -> bool:
 class RouteTable:
     """All routes of a project, ready to be asked."""
 
-    def __init__(self, domain: str, routes: Iterable[Route]) -> None:
-        """Raises RouteInvalid for a path that cannot match and for two routes with the same address."""
-        self._domain = domain.lower().removesuffix(".")
-        self._tables = _build(routes)
-        self._subdomains: dict[str, str | None] = {}
+    def __init__(self, domain: str, routes: Iterable[Route], domains: tuple[str, ...] = ()) -> None:
+        """``domains`` are more of them, under which the same is served.
+
+        Raises RouteInvalid for a path that cannot match, two routes with the same address, and hosts that are ours.
+        """
+        self.domains = tuple(dict.fromkeys(name.lower().removesuffix(".") for name in (domain, *domains)))
+        routes = tuple(routes)
+        self._tables = _build([route for route in routes if route.host is None])
+        self._hosts = {host: self._host_table(host, routes) for host in {route.host for route in routes} if host}
+        self._remembered: dict[str, _Table] = {}
+
+    def _host_table(self, host: str, routes: tuple[Route, ...]) -> _Table:
+        if any(host == domain or host.endswith("." + domain) for domain in (*self.domains, "localhost")):
+            raise RouteInvalid(f"The host {host!r} belongs to a domain of ours: route its subdomain.")
+        return _build([replace(route, subdomain=None) for route in routes if route.host == host], host)[None]
 
     def match(self, head: RequestHead) -> Target:
         """Who answers the request. Raises UnknownHost and UnknownPath."""
-        subdomain = self._subdomain(head.host)
-        table = self._tables.get(subdomain)
+        table = self._remembered.get(head.host)
         if table is None:
-            raise UnknownHost(f"There is no subdomain {subdomain!r}.", hint=_known(self._tables))
+            table = self._table(head.host)
         # A doubled slash must not lead past a route: "//admin" is "/admin" to many upstreams.
         path = _SLASHES.sub("/", head.path) if "//" in head.path else head.path
         for prefix, below, target in table:
@@ -135,14 +160,36 @@ class RouteTable:
                 return target
         raise UnknownPath(f"Nothing is served at {head.path}.")
 
-    def _subdomain(self, host: str) -> str | None:
-        try:
-            return self._subdomains[host]
-        except KeyError:
-            if len(self._subdomains) >= _REMEMBERED_HOSTS:
-                self._subdomains.clear()
-            subdomain = self._subdomains[host] = subdomain_of(host, self._domain) if host else None
-            return subdomain
+    def _table(self, host: str) -> _Table:
+        """The routes of a host, remembered until there are too many of them. Raises UnknownHost."""
+        name = host_name_of(host) if host else None
+        table = self._hosts.get(name) if name is not None else None
+        if table is None:
+            subdomain = subdomain_of(host, *self.domains) if host else None
+            table = self._tables.get(subdomain)
+            if table is None:
+                raise UnknownHost(f"There is no subdomain {subdomain!r}.", hint=_known(self._tables))
+        if len(self._remembered) >= _REMEMBERED_HOSTS:
+            self._remembered.clear()
+        self._remembered[host] = table
+        return table
+
+    def serves(self, name: str) -> bool:
+        """Whether a host name is exactly one under which something is routed; addresses and machine names are not.
+
+        >>> table = RouteTable("example.com", part_routes("data"))
+        >>> table.serves("data.example.com"), table.serves("evil.example.com"), table.serves("10.0.0.1")
+        (True, False, False)
+        """
+        return name in self._hosts or any(
+            name == domain or (name.endswith("." + domain) and name[: -len(domain) - 1] in self._tables)
+            for domain in self.domains
+        )
+
+    def domain_of(self, host: str) -> str:
+        """The domain a Host header field belongs to; the first where it belongs to none."""
+        name = (host_name_of(host) if host else None) or ""
+        return next((each for each in self.domains if name == each or name.endswith("." + each)), self.domains[0])
 
 
 def _known(tables: Iterable[str | None]) -> str:
@@ -150,10 +197,7 @@ def _known(tables: Iterable[str | None]) -> str:
     return f"Subdomains: {', '.join(names)}." if names else "There are no subdomains."
 
 
-_Table = tuple[tuple[str, str, Target], ...]
-
-
-def _build(routes: Iterable[Route]) -> dict[str | None, _Table]:
+def _build(routes: Iterable[Route], host: str = "") -> dict[str | None, _Table]:
     """The routes by subdomain, the longest path first, each as path, path with a slash behind it, and target."""
     by_subdomain: dict[str | None, dict[str, Route]] = {None: {}}
     for route in routes:
@@ -168,7 +212,7 @@ def _build(routes: Iterable[Route]) -> dict[str | None, _Table]:
         table = by_subdomain.setdefault(subdomain, {})
         if path in table:
             other = table[path]
-            where = f"{subdomain}.<domain>{path}" if subdomain else path
+            where = f"{subdomain}.<domain>{path}" if subdomain else host + path
             raise RouteInvalid(f"{other.kind} {other.name!r} and {route.kind} {route.name!r} both want {where}.")
         table[path] = route
     return {
@@ -176,7 +220,7 @@ def _build(routes: Iterable[Route]) -> dict[str | None, _Table]:
             (
                 path,
                 path if path == "/" else path + "/",
-                Target(route.kind, route.name, path if route.strip_prefix and path != "/" else ""),
+                Target(route.kind, route.name, path if route.strip_prefix and path != "/" else "", route.policy),
             )
             for path, route in sorted(table.items(), key=lambda item: (-item[0].count("/"), -len(item[0]), item[0]))
         )

@@ -1,10 +1,15 @@
-"""A failed service → the page a developer's browser shows instead of it. Only for development: it holds log lines."""
+"""What went wrong → the page a browser shows.
+
+One is for a failed service, only in development, for it holds log lines; the other for what a person may not see and
+what is not there.
+"""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import re
+from dataclasses import dataclass
 from html import escape
 from importlib import resources
 from string import Template
@@ -12,6 +17,7 @@ from textwrap import dedent
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from howdah.errors import HowdahError
     from howdah.gateway.errors import UpstreamError
 
 _ANSI: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -29,17 +35,38 @@ def _source(text: str) -> str:
     return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
 
 
-_PAGE: Final = resources.files("howdah.gateway").joinpath("unavailable.html").read_text("utf-8")
-_TEMPLATE: Final = Template(_PAGE)
-_POLICY: Final = (
-    f"default-src 'none'; style-src {_source(_inside('style', _PAGE))}; "
-    f"script-src {_source(_inside('script', _PAGE))}; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'"
-)
-PAGE_HEADERS: Final = (
-    (b"content-type", b"text/html; charset=utf-8"),
-    (b"content-security-policy", _POLICY.encode()),
-    (b"x-content-type-options", b"nosniff"),
-)
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A whole document, and the header fields without which it is not to be shown."""
+
+    body: bytes
+    fields: tuple[tuple[bytes, bytes], ...]
+
+
+class _Template:
+    """A document with gaps, and the policy that lets nothing run in it but its own style and script."""
+
+    def __init__(self, name: str) -> None:
+        text = resources.files("howdah.gateway").joinpath(name).read_text("utf-8")
+        self._text = Template(text)
+        script = f"script-src {_source(_inside('script', text))}; connect-src 'self'; " if "<script>" in text else ""
+        policy = (
+            f"default-src 'none'; style-src {_source(_inside('style', text))}; {script}"
+            "frame-ancestors 'none'; base-uri 'none'"
+        )
+        self._fields = (
+            (b"content-type", b"text/html; charset=utf-8"),
+            (b"content-security-policy", policy.encode()),
+            (b"x-content-type-options", b"nosniff"),
+        )
+
+    def fill(self, fields: tuple[tuple[bytes, bytes], ...] = (), **gaps: str | int) -> Page:
+        return Page(self._text.substitute(gaps).encode("utf-8", "replace"), (*self._fields, *fields))
+
+
+_UNAVAILABLE: Final = _Template("unavailable.html")
+_REFUSED: Final = _Template("refused.html")
+_WAITING: Final = ((b"x-howdah-unavailable", b"1"),)  # what the page's script looks for
 
 
 def what_is_wrong(lines: tuple[str, ...]) -> str | None:
@@ -67,11 +94,12 @@ def where_it_is(lines: tuple[str, ...], cause: str) -> tuple[str, ...]:
     return tuple(dedent("\n".join(lines[start:end])).splitlines())
 
 
-def unavailable_page(service: str, error: UpstreamError, detail: tuple[str, ...], request_id: str) -> bytes:
+def unavailable_page(service: str, error: UpstreamError, detail: tuple[str, ...], request_id: str) -> Page:
     """The page that names the service, what is wrong with it and what to do, and reloads when the service is back."""
     lines = tuple(_CONTROL.sub("", _ANSI.sub("", line)).rstrip() for line in detail[-_SHOWN_LINES:])
     cause = what_is_wrong(lines) or error.message
-    return _TEMPLATE.substitute(
+    return _UNAVAILABLE.fill(
+        _WAITING,
         service=escape(service),
         status=error.status,
         cause=escape(cause),
@@ -80,4 +108,19 @@ def unavailable_page(service: str, error: UpstreamError, detail: tuple[str, ...]
         log=escape("\n".join(lines)) or "It has not logged anything.",
         code=escape(error.code),
         request_id=escape(request_id),
-    ).encode("utf-8", "replace")
+    )
+
+
+_TITLES: Final = {401: "Please sign in", 403: "This is not for you", 404: "There is nothing here"}
+
+
+def refused_page(error: HowdahError, request_id: str) -> Page:
+    """The page that tells a person, not a program, why there is nothing to see."""
+    return _REFUSED.fill(
+        title=_TITLES.get(error.status, "This cannot be shown"),
+        message=escape(error.message),
+        hint=escape(error.hint or ""),
+        status=error.status,
+        code=escape(error.code),
+        request_id=escape(request_id),
+    )

@@ -63,7 +63,7 @@ class ProxyRequest:
     """A request as its service will see it. ``headers`` are final but for the framing of the body.
 
     ``length`` is the declared length of the body, ``chunked`` whether it has one of unknown length. With a
-    ``websocket``'s key it asks for one.
+    ``websocket``'s key it asks for one. ``max_body`` and ``timeout`` are the route's, where it has its own.
     """
 
     method: str
@@ -72,6 +72,8 @@ class ProxyRequest:
     length: int | None
     chunked: bool
     websocket: bytes | None = None
+    max_body: int | None = None
+    timeout: float | None = None
 
 
 class _Upload:
@@ -115,7 +117,9 @@ class _Upload:
 
 def body_too_large(max_body: int) -> BodyTooLarge:
     """The error for a body over the limit."""
-    return BodyTooLarge(f"The request's body may have {max_body} bytes.", hint="The limit is gateway.max_body.")
+    return BodyTooLarge(
+        f"The request's body may have {max_body} bytes.", hint="The limit is the route's max_body, or gateway.max_body."
+    )
 
 
 @dataclass(slots=True)
@@ -151,9 +155,10 @@ class Proxy:
         UnknownService, ServiceDown, ServiceStarting, ServiceBusy, ServiceUnwell, UpstreamBroken, UpstreamTimeout,
         BodyTooLarge and ClientGone; after the first byte of the answer has been sent, too.
         """
-        if request.length is not None and request.length > self._limits.max_body:
-            raise body_too_large(self._limits.max_body)
-        upload = _Upload(request, receive, self._limits.max_body)
+        max_body = request.max_body or self._limits.max_body
+        if request.length is not None and request.length > max_body:
+            raise body_too_large(max_body)
+        upload = _Upload(request, receive, max_body)
         may_repeat = request.method in _IDEMPOTENT
         attempts = 0
         with self._asking(await self._ready(service)) as asking:
@@ -273,7 +278,7 @@ class Proxy:
         try:
             await upload.begin()  # only now is a client that waits for "100 Continue" told to send its body
             reusable = False
-            connection.begin(request.method, self._pool.limits.upstream_timeout)
+            connection.begin(request.method, request.timeout or self._pool.limits.upstream_timeout)
             if client is not None:
                 client.when_gone(lambda: connection.fail(ClientGone()))
             connection.write(_first_bytes(request, upload))
