@@ -8,8 +8,8 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import uvicorn
@@ -17,6 +17,7 @@ import uvicorn
 from howdah.gateway.app import Gateway
 from howdah.gateway.breaker import BreakerLimits, Breakers
 from howdah.gateway.edge import EdgeLimits
+from howdah.gateway.hot import HotRoute
 from howdah.gateway.match import OPEN, Route, RouteTable, part_routes
 from howdah.gateway.pool import Pool, PoolLimits
 from howdah.gateway.proxy import Proxy, ProxyLimits
@@ -376,10 +377,13 @@ def gateway(
     site: Site | None = None,
     domains: tuple[str, ...] = (),
     policies: Mapping[str, Policy] | None = None,
+    hot: Any = None,
+    table: RouteTable | None = None,
+    names: Iterable[str] = (),
 ) -> Iterator[RunningGateway]:
     """The gateway on a port of its own, with an echoing part and one service at the given port or endpoint."""
     endpoint = service if isinstance(service, Endpoint) else Endpoint("web", "127.0.0.1", service, "ready")
-    registry = Registry([endpoint])
+    registry = Registry([endpoint, *(replace(endpoint, name=name) for name in names)])
     events: list[Any] = []
     readiness: dict[str, Any] = {"ready": True}
     began: list[asyncio.AbstractEventLoop] = []
@@ -395,7 +399,7 @@ def gateway(
 
     policies = policies or {}
     own = [route for name in parts for route in part_routes(name, policies.get(name, OPEN))]
-    table = RouteTable(domain, own + list(routes), domains)
+    table = table or RouteTable(domain, own + list(routes), domains)
     resolver = Resolver((SECRET,), anonymous_user_id, accounts=accounts, cookie=COOKIE)
     tunnels = Tunnels(tunnel or TunnelLimits(), events.append)
     resolver.tell(tunnels.forget)
@@ -416,7 +420,10 @@ def gateway(
     )
     listening = socket.create_server(("127.0.0.1", 0), backlog=512)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 18)  # as for the upstream
-    config = server_config(app, edge or EdgeLimits(), events.append, stop_timeout=2, trusted_proxies=trusted_proxies)
+    short = hot and HotRoute("data", "/v1/query", 20_000, hot, table, resolver, events.append, site or Site())
+    config = server_config(
+        app, edge or EdgeLimits(), events.append, stop_timeout=2, trusted_proxies=trusted_proxies, hot=short
+    )
     config.loop = loop  # type: ignore[assignment]
     if http is not None:
         config.http = http

@@ -37,7 +37,7 @@ from howdah.gateway.events import RequestFailed, RequestServed, UpstreamFailed
 from howdah.gateway.handshake import check_origin
 from howdah.gateway.headers import upstream_headers, without_identity
 from howdah.gateway.match import RequestHead, RouteTable, Target, strip_prefix
-from howdah.gateway.origins import Pages, origin_asked
+from howdah.gateway.origins import Pages
 from howdah.gateway.page import Page, refused_page, unavailable_page
 from howdah.gateway.proxy import Proxy, ProxyRequest
 from howdah.gateway.reply import Reply
@@ -190,8 +190,7 @@ class Gateway:
         target = self._routes.match(head)
         request.target = target.name
         request.to_part = target.kind == "part"
-        asked = origin_asked(scope["scheme"], head.host)
-        pages = Pages(target.policy.cors or _NO_CORS, asked, self._routes.serves)
+        pages = Pages(target.policy.cors or _NO_CORS, scope["scheme"], head.host, self._routes.serves)
         origin = request.origin
         if origin is not None and request.is_preflight(head.method):
             if pages.cors.mode != "upstream":

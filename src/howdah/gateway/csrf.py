@@ -74,7 +74,7 @@ def check_page(
         return
     if evidence.origins:
         origin = evidence.origins[0].decode("latin-1") if len(evidence.origins) == 1 else "null"
-        if (origin == pages.asked and not evidence.sites) or pages.include(origin):
+        if (not evidence.sites and pages.are_own(origin)) or pages.include(origin):
             return
         raise CrossSite(f"A page of {shown(origin)} may not do this with a user's cookie.", hint=_HINT)
     if evidence.sites:

@@ -84,5 +84,5 @@ def check_origin(origins: tuple[bytes, ...], pages: Pages, caller: Caller) -> No
     if not origins or (pages.cors.mode != "origins" and caller.credential != "cookie"):
         return
     origin = origins[0].decode("latin-1") if len(origins) == 1 else "null"
-    if origin != pages.asked and not pages.include(origin):
+    if not (pages.are_own(origin) or pages.include(origin)):
         raise OriginRefused

@@ -22,14 +22,23 @@ _LONGEST_SHOWN: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """Pages that may call an address with what identifies their user: those its policy lists.
+    """Pages that may call an address with what identifies their user: its own, and those its policy lists.
 
-    ``asked`` is the origin the request was sent to, and ``serves`` tells whether a host name is one of ours.
+    ``scheme`` and ``host`` are what the request was sent to, and ``serves`` tells whether a host name is one of ours.
     """
 
     cors: Cors
-    asked: str | None
+    scheme: str
+    host: str
     serves: Callable[[str], bool]
+
+    def are_own(self, origin: str) -> bool:
+        """Whether a page of the origin came from the very host that it calls now.
+
+        Over TLS it always did: whoever ends TLS in front of us need not have told us, and nobody else can have it.
+        """
+        sent = origin_of(origin)
+        return sent is not None and sent in (origin_asked(self.scheme, self.host), origin_asked("https", self.host))
 
     def include(self, origin: str) -> bool:
         """Whether they include a page of the origin. Our own came the same way: by this scheme, through this port."""
@@ -37,10 +46,11 @@ class Pages:
             return False
         if origin in self.cors.origins:
             return True
-        if not self.cors.own or self.asked is None or origin_of(origin) != origin:
+        asked = origin_asked(self.scheme, self.host)
+        if not self.cors.own or asked is None or origin_of(origin) != origin:
             return False
         scheme, name, port = _parts(origin)
-        asked_scheme, _, asked_port = _parts(self.asked)
+        asked_scheme, _, asked_port = _parts(asked)
         return scheme == asked_scheme and port == asked_port and self.serves(name)
 
 

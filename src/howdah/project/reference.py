@@ -133,7 +133,7 @@ _ROUTES = """
 
 An element of `services.<name>.routes` is a path, or a table. Long ones are easier to read as `[[services.app.routes]]`.
 `[gateway.parts.<name>]` takes the same policy for a part, but for `max_body`, `timeout` and `websockets`;
-its `routes` have addresses only."""
+its `routes` have addresses only. [gateway.md](gateway.md) shows them at work."""
 _ROUTE_ADDRESS = (
     "| `subdomain` | text | – | Requests to this subdomain. Without it and `host`, requests to the domain itself. |",
     "| `host` | text | – | Requests to this host, a domain of its own: `shop.example.com`. |",
