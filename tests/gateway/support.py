@@ -420,9 +420,10 @@ def gateway(
     )
     listening = socket.create_server(("127.0.0.1", 0), backlog=512)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 18)  # as for the upstream
-    short = hot and HotRoute("data", "/v1/query", 20_000, hot, table, resolver, events.append, site or Site())
+    site = site or Site()
+    short = hot and HotRoute("data", "/v1/query", 20_000, hot, table, resolver, events.append, site)
     config = server_config(
-        app, edge or EdgeLimits(), events.append, stop_timeout=2, trusted_proxies=trusted_proxies, hot=short
+        app, edge or EdgeLimits(), events.append, stop_timeout=2, trusted_proxies=site.trusted_proxies, hot=short
     )
     config.loop = loop  # type: ignore[assignment]
     if http is not None:
