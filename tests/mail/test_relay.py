@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -429,6 +430,32 @@ def test_it_goes_on_when_the_schema_was_made_anew(database: str) -> None:
             await eventually(state_is(database, "ann@example.com", "sent"))
 
     run(scenario())
+
+
+def test_the_roles_that_may_write_are_allowed_to_again(cluster: Cluster, database: str) -> None:
+    """From the start on, and after the schema was made anew; many processes allow them at once."""
+    role = f"writer_{secrets.token_hex(4)}"
+    name = str(psycopg.conninfo.conninfo_to_dict(database)["dbname"])
+    cluster.execute(f"create role {role}")
+    may = f"select has_table_privilege('{role}', to_regclass('howdah.mail'), 'insert')"
+
+    def allowed() -> bool:
+        with psycopg.connect(database) as connection:
+            return connection.execute(may.encode()).fetchone() == (True,)
+
+    async def scenario() -> None:
+        relays = [relay_of(database, providers_of(Scripted())) for _ in range(5)]
+        await asyncio.gather(*(one.start([role]) for one in relays))
+        assert allowed()
+        async with await connect(database) as connection:
+            await connection.script("drop table howdah.mail; notify howdah_mail")
+        await eventually(allowed)
+        await asyncio.gather(*(one.stop() for one in relays))
+
+    try:
+        run(scenario())
+    finally:
+        cluster.execute(f"drop owned by {role} cascade; drop role {role}", database=name)
 
 
 def test_old_rows_are_cleared_away(database: str) -> None:

@@ -19,9 +19,6 @@ from howdah.embedded import account, binaries, orphans, place
 from howdah.embedded.errors import EmbeddedError
 from howdah.embedded.postgres import GivenPostgres
 from howdah.errors import HowdahError
-from howdah.mail.part import template_folder
-from howdah.mail.providers import providers
-from howdah.mail.rendering import Templates
 from howdah.observe.secret import redact
 from howdah.project.load import default_project, load_project
 from howdah.project.secret_file import SECRETS_FILE, STATE_FOLDER
@@ -203,6 +200,12 @@ def _programs(project: Project) -> Iterator[Check]:
 
 def _mail(project: Project) -> Check:
     """Messages can be sent, and the project's templates of them can be filled in."""
+    try:
+        from howdah.mail.part import template_folder
+        from howdah.mail.providers import providers
+        from howdah.mail.rendering import Templates
+    except ModuleNotFoundError as error:  # it is among the packages above, and the other checks are worth having
+        return Check("mail", "failed", f"needs {error.name}", 'pip install "howdah[platform]"')
     section = project.mail
     try:
         providers(section, app=project.name, root=project.root, development=True)

@@ -6,7 +6,7 @@ by whichever process is first to take it (`relay.py`). How accounts send one, wh
     # given by server.py: send = outbox.enqueue
     class Send(Protocol):
         async def __call__(
-            self, connection: Connection, *, template: str, to: str | None, values: Mapping[str, str | int],
+            self, connection: Connection, *, template: str, to: str | None, values: Mapping[str, str | int | None],
             locale: str | None = None,
         ) -> None: ...
 
@@ -95,8 +95,9 @@ async def listed(connection: Connection, count: int) -> list[dict[str, Any]]:
 
 
 async def allow(connection: Connection, role: str) -> None:
-    """The role may put messages into the outbox, and read none."""
+    """The role may put messages into the outbox, and read none. Safe to call at any time by many."""
     async with connection.transaction():
+        await connection.script(_LOCK)  # two that grant at the same moment get in each other's way
         await connection.submit("select to_json(set_config('howdah.mail_role', $1::text, true))", [role.encode()])
         await connection.script(_INSTALL["allow"])
 
@@ -114,19 +115,21 @@ class Outbox:
         *,
         template: str,
         to: str | None,
-        values: Mapping[str, Value],
+        values: Mapping[str, Value | None],
         locale: str | None = None,
     ) -> None:
         """The message is on its way once the transaction of ``connection`` has committed; to nobody without ``to``.
 
+        A value that is None is not there; ``valid_for`` is also how many seconds there are to deliver the message in.
         Raises UnknownMessage and MissingValue, which are mistakes in the code, and UnusableAddress: before anything is
-        written. A value ``valid_for`` is also how many seconds there are to deliver it in.
+        written.
         """
         letter = self._templates.letter(template)
-        check_values(letter, values)
+        known = {name: value for name, value in values.items() if value is not None}
+        check_values(letter, known)
         recipient = None if to is None else usable_address(letter.channel, to)
-        body = self._seal.close(json.dumps({"values": dict(values), "locale": locale}).encode())
-        seconds = min(int(values.get("valid_for", LONGEST_WAIT)), LONGEST_WAIT)
+        body = self._seal.close(json.dumps({"values": known, "locale": locale}).encode())
+        seconds = min(int(known.get("valid_for", LONGEST_WAIT)), LONGEST_WAIT)
         await connection.submit(
             _QUERIES["enqueue"],
             [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -30,11 +31,11 @@ class MailPart:
     outbox: Outbox
     relay: Relay
 
-    async def start(self) -> None:
-        """Messages are sent. Raises CannotConnect and DatabaseError."""
+    async def start(self, writers: Sequence[str] = ()) -> None:
+        """The roles ``writers`` may put messages in, and they are sent. Raises CannotConnect and DatabaseError."""
         for problem in self.templates.problems():
             tell_broken(problem)
-        await self.relay.start()
+        await self.relay.start(writers)
 
     async def stop(self) -> None:
         """What was under way had a moment to end; the rest is in the outbox."""

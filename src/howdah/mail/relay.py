@@ -22,7 +22,7 @@ from howdah.mail.errors import BrokenTemplate, MailError, NotDelivered, NotYetDe
 from howdah.mail.events import MailDelayed, MailFailed, MailNotConfigured, MailRelayFailed, MailSent
 from howdah.mail.lane import Lane
 from howdah.mail.message import Channel, masked
-from howdah.mail.outbox import CHANNEL, Seal, install, read_body
+from howdah.mail.outbox import CHANNEL, Seal, allow, install, read_body
 from howdah.mail.providers import Provider, Providers
 from howdah.mail.rendering import Templates
 from howdah.observe import events
@@ -93,15 +93,17 @@ class Relay:
         self._pool = Pool(connect, name="mail", size=2)
         self._listener = Listener(connect, channel=CHANNEL, woken=self._woken, poll=POLL)
         self._lanes = (Lane(self, "mail"), Lane(self, "text"))
+        self._writers: tuple[str, ...] = ()
         self._tidying: asyncio.Task[None] | None = None
 
-    async def start(self) -> None:
-        """The outbox is there and what is in it is being sent. Does nothing when it was started already.
+    async def start(self, writers: Sequence[str] = ()) -> None:
+        """The outbox is there, the roles ``writers`` may put messages in, and what is in it is being sent.
 
-        Raises CannotConnect, DatabaseError.
+        Does nothing when it was started already. Raises CannotConnect, DatabaseError.
         """
         if self._tidying is not None:
             return
+        self._writers = tuple(writers)
         await self._prepare()
         for lane in self._lanes:
             if self._providers.of(lane.channel) is None:
@@ -198,6 +200,8 @@ class Relay:
     async def _prepare(self) -> None:
         async with self._pool.connection() as connection:
             await install(connection)
+            for role in self._writers:
+                await allow(connection, role)
 
     async def _woken(self) -> None:
         for lane in self._lanes:
