@@ -6,13 +6,19 @@ import asyncio
 import base64
 import json
 import os
+import re
 import stat
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
+from email import message_from_bytes
+from email.policy import default
 from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.mail.servers import LOGIN, Certificate, Inbox, Service, http_server, make_certificate, smtp_server
 from tests.support import run
 
@@ -28,12 +34,14 @@ from howdah.mail.errors import (
 from howdah.mail.mailbox import Mailbox
 from howdah.mail.message import Mail, TextMessage
 from howdah.mail.providers import MAILBOX, Provider, providers
+from howdah.mail.rendering import Templates
 from howdah.observe.secret import Secret
 from howdah.project.sections import MailSection
 
 AT = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 ENVELOPE = Envelope("11111111-2222-3333-4444-555555555555", AT, Sender("Shop", "no-reply@shop.example"))
 MAIL = Mail("bob@example.com", "Grüße, 123456", "Your code: 123456\n", "<p>Your code: 123456</p>")
+TEMPLATES = Templates("Shop", None)
 TEXT = TextMessage("+491701234567", "123456 is your code", {"code": "123456", "valid_for": "900"})
 
 
@@ -153,6 +161,29 @@ def test_a_mail_has_text_first_and_no_header_that_was_not_meant() -> None:
         with pytest.raises(HeaderInjection):
             compose(mail, ENVELOPE)
     assert b"X-A: x\r\n" in compose(Mail("b@example.com", "x", "x", None, (("X-A", "x"),)), ENVELOPE)
+
+
+@given(st.text(), st.text())
+def test_no_value_becomes_a_header_or_a_tag(subject: str, factor: str) -> None:
+    """Whatever is written into a mail, it has the headers it has, goes to one person, and its HTML has no new tags."""
+
+    def tags(mail: Mail) -> list[str]:
+        return re.findall("<[^>]*", str(mail.html))
+
+    found, plain = (TEMPLATES.render("factor-added", MAIL.to, {"factor": value}) for value in (factor, "x"))
+    assert isinstance(found, Mail)
+    assert isinstance(plain, Mail)
+    assert tags(found) == tags(plain)
+    for mail in (found, replace(found, subject=subject)):
+        try:
+            sent = message_from_bytes(compose(mail, ENVELOPE), policy=default)
+        except HeaderInjection:
+            assert not mail.subject.isprintable()
+            continue
+        assert sorted(sent.keys()) == [
+            "Auto-Submitted", "Content-Type", "Date", "From", "MIME-Version", "Message-ID", "Subject", "To",
+        ]  # fmt: skip
+        assert sent["To"] == MAIL.to
 
 
 # -- SMTP --------------------------------------------------------------------------------------------------------------
