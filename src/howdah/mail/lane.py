@@ -55,6 +55,7 @@ class Lane:
         self._source = source
         self._changed = asyncio.Event()
         self._is_news = False
+        self._stopping = False
         self._failures = 0
         self._paused_until = 0.0
         self._sending: set[asyncio.Task[None]] = set()
@@ -62,6 +63,7 @@ class Lane:
 
     def start(self) -> None:
         """Begin, in a task of its own."""
+        self._stopping = False
         self._task = asyncio.create_task(self._run())
 
     def wake(self) -> None:
@@ -72,6 +74,8 @@ class Lane:
     async def stop(self, drain: float) -> None:
         """Nothing more is taken; what is under way has had ``drain`` seconds, and is sent by somebody else later."""
         if self._task is not None:
+            self._stopping = True  # beside the cancellation: on Python 3.11 asyncio.wait_for may swallow that one
+            self._changed.set()
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
@@ -86,7 +90,7 @@ class Lane:
 
     async def _run(self) -> None:
         """Take what is due and wait for more. What goes wrong is told, and does not end it."""
-        while True:
+        while not self._stopping:
             try:
                 seconds = await self._take()
             except PostgresError as error:
