@@ -34,9 +34,10 @@ class Shape:
 
     level: int
     head: str
-    keys: tuple[str, ...]  # ',"name":' of each field; with its value where that is masked
-    masked: tuple[bool, ...]
+    keys: tuple[str, ...]  # ',"name":' of each field that is shown
     read: Callable[[object], tuple[object, ...]]
+    masked: tuple[str, ...]  # ',"name":"***"' of each field that is not
+    read_masked: Callable[[object], tuple[object, ...]]
 
 
 def shape_of(kind: type, service: str) -> Shape:
@@ -44,31 +45,30 @@ def shape_of(kind: type, service: str) -> Shape:
     level = str(getattr(kind, "level", "info"))
     level = level if level in LEVELS else "info"
     names = tuple(field.name for field in dataclasses.fields(kind)) if dataclasses.is_dataclass(kind) else ()
-    masked = tuple(is_secret_name(name) for name in names)
-    keys = tuple(f',"{name}":' + f'"{MASK}"' * hidden for name, hidden in zip(names, masked, strict=True))
+    hidden = tuple(name for name in names if is_secret_name(name))
+    shown = tuple(name for name in names if name not in hidden)
     head = f'","level":"{level}","event":{_escape(kind.__name__)},"service":{_escape(service)}'
-    return Shape(LEVELS[level], head, keys, masked, _reader(names))
+    return Shape(
+        LEVELS[level],
+        head,
+        tuple(f',"{name}":' for name in shown),
+        _reader(shown),
+        tuple(f',"{name}":"{MASK}"' for name in hidden),
+        _reader(hidden),
+    )
 
 
 def event_line(event: object, shape: Shape, now: float) -> str:
     """The event as one JSON line, with its newline; a field that is None is left out."""
-    parts = ['{"time":"', timestamp(now), shape.head]
     # By hand and not by a JSON encoder: this runs for every request, and fields are mostly short texts and numbers.
-    for key, masked, value in zip(shape.keys, shape.masked, shape.read(event), strict=True):
-        if value is None:
-            continue
-        parts.append(key)
-        if masked:
-            continue
-        kind = type(value)
-        if kind is str:
-            assert isinstance(value, str)
-            suspect = "=" in value or ":" in value or " " in value  # nothing else can hide a secret
-            parts.append(_escape(redact(value) if suspect else value))
-        elif kind is int or (kind is float and math.isfinite(value)):  # type: ignore[arg-type]  # kind is its type
-            parts.append(repr(value))
-        else:
-            parts.append(_encode(_plain(value, _DEEPEST)))
+    parts = ['{"time":"', timestamp(now), shape.head]
+    for key, value in zip(shape.keys, shape.read(event), strict=True):
+        if value is not None:
+            parts.append(key)
+            parts.append(_WRITERS.get(type(value), _other)(value))
+    for key, value in zip(shape.masked, shape.read_masked(event), strict=True):
+        if value is not None:
+            parts.append(key)
     parts.append("}\n")
     return "".join(parts)
 
@@ -144,6 +144,28 @@ def _second(seconds: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
+def _text_of(value: str) -> str:
+    if "=" in value or ":" in value or " " in value:  # nothing else can hide a secret
+        value = redact(value)
+    return _escape(value)
+
+
+def _number_of(value: float) -> str:
+    """A float as JSON, with six decimals at most unless it is tiny or huge: all of them take twice the time to write.
+
+    >>> [_number_of(number) for number in (16.7, 3.0, 0.007610702999, 1e-7)]
+    ['16.7', '3.0', '0.007611', '1e-07']
+    """
+    if 1e-4 < value < 1e9:
+        text = f"{value:.6f}".rstrip("0")
+        return text + "0" if text[-1] == "." else text
+    return repr(value) if math.isfinite(value) else _other(value)
+
+
+def _other(value: object) -> str:
+    return _encode(_plain(value, _DEEPEST))
+
+
 def _plain(value: object, depth: int) -> object:
     """The value in JSON's own types; nested secrets are masked by type and by name."""
     match value:
@@ -177,3 +199,4 @@ def _text(value: object) -> str:
 
 _escape = json.encoder.encode_basestring_ascii  # a JSON string: ASCII, and no control character
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+_WRITERS: Mapping[type, Callable[..., str]] = {str: _text_of, int: int.__repr__, float: _number_of}

@@ -16,6 +16,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -148,7 +149,7 @@ class _Records(logging.Handler):
 
 
 _current: Log | None = None
-_remove_current = events.add_sink(lambda _event: None)
+_remove_current: Callable[[], None] | None = None
 _door: _Records | None = None
 
 
@@ -175,7 +176,8 @@ def shutdown() -> None:
     global _current, _door  # the process has one log
     if _current is None:
         return
-    _remove_current()
+    if _remove_current is not None:
+        _remove_current()
     root = logging.getLogger()
     if _door is not None and _door in root.handlers:
         root.removeHandler(_door)
