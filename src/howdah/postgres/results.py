@@ -87,5 +87,6 @@ def is_stale_plan(error: DatabaseError) -> bool:
 
 def refuse_nul(parameters: Sequence[bytes | None]) -> None:
     """Raise DatabaseError for a parameter with a NUL byte: libpq takes C strings and would silently cut it there."""
-    if b"\0" in b"".join(filter(None, parameters)):
-        raise DatabaseError("22021", "A value contains the character U+0000, which Postgres cannot store.")
+    for parameter in parameters:
+        if parameter and b"\0" in parameter:
+            raise DatabaseError("22021", "A value contains the character U+0000, which Postgres cannot store.")

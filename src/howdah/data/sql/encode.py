@@ -14,6 +14,8 @@ Encoding = Literal[
 ]
 """How JSON is written for a column: by the category of its type. A ``pattern`` is text with a bounded length."""
 
+_NUMERIC = frozenset({"integer", "number", "other"})
+
 MAX_PATTERN = 1000
 """Characters in a regular expression: Postgres needs time that grows fast with their number (R65)."""
 
@@ -23,6 +25,9 @@ def encode(value: Any, encoding: Encoding, path: Path) -> bytes | None:
 
     Raises ParseFailed when the type cannot be written with this kind of JSON value.
     """
+    # What most values are comes first: this runs for each of them.
+    if type(value) is int and encoding in _NUMERIC:
+        return b"%d" % value
     if value is None:
         return None
     return _text(value, encoding, path).encode()

@@ -102,6 +102,11 @@ def _bound(parameter: Value, session: Session, values: Sequence[Any]) -> bytes |
         if parameter.many:
             return encode_list(value, parameter.encoding, parameter.path)
         return encode(value, parameter.encoding, parameter.path)
+    if type(parameter) is SessionVariable:
+        variable = session.role if parameter.name == ROLE_HEADER else session.variables.get(parameter.name)
+        if variable is None:
+            raise MissingSessionVariable(f'"{parameter.name}" header is expected but not found')
+        return variable.encode()
     if isinstance(parameter, Choice):
         value = parameter.value
         if type(value) is Hole:
@@ -109,10 +114,5 @@ def _bound(parameter: Value, session: Session, values: Sequence[Any]) -> bytes |
         parameter.check(value)
         encode_ = encode_list if parameter.many else encode
         return encode_(value, parameter.encoding, parameter.path)
-    if isinstance(parameter, SessionVariables):
-        return to_json({**session.variables, ROLE_HEADER: session.role}).encode()
-    assert isinstance(parameter, SessionVariable)
-    variable = session.role if parameter.name == ROLE_HEADER else session.variables.get(parameter.name)
-    if variable is None:
-        raise MissingSessionVariable(f'"{parameter.name}" header is expected but not found')
-    return variable.encode()
+    assert isinstance(parameter, SessionVariables)
+    return to_json({**session.variables, ROLE_HEADER: session.role}).encode()
