@@ -179,7 +179,7 @@ class DatabaseSection:
         ),
     ] = None
     pool_size: Annotated[int, Setting("integer", "Connections that read.", minimum=1, maximum=1000)] = 8
-    write_pool_size: Annotated[int, Setting("integer", "Connections that write.", minimum=1, maximum=1000)] = 16
+    write_pool_size: Annotated[int, Setting("integer", "Connections that write.", minimum=1, maximum=1000)] = 24
     connect_timeout: Annotated[
         float, Setting("number", "Seconds to wait for a connection.", minimum=0.1, maximum=3600.0)
     ] = 10.0
