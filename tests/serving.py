@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import uvicorn
 import uvloop
@@ -16,10 +17,12 @@ from howdah.gateway.serving import server_config
 from howdah.observe import events
 from howdah.observe.secret import Secret
 from howdah.project.sections import DatabaseSection, DataSection, Project, Secrets
-from howdah.server import build
+from howdah.server import Application, build
 from howdah.supervisor.listen import bind
 
 SECRET = "k8Qz-Xw3v-P1ns-7Rty-Lm5c"
+Result = TypeVar("Result")
+
 ADMIN = {"X-Hasura-Admin-Secret": SECRET}
 
 
@@ -30,16 +33,38 @@ class Quiet(uvicorn.Server):
         """None."""
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A platform that runs: where it is, what it is made of, and the loop it runs on."""
+
+    url: str
+    application: Application
+    loop: asyncio.AbstractEventLoop
+
+    def run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
+        """What the coroutine returns, on the platform's own loop."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(20)
+
+
 @contextmanager
 def serving(dsn: str, **data: Any) -> Iterator[str]:
     """The address of the platform on this database; ``data`` are settings of the section of that name."""
-    project = Project(
-        root=None,
-        name="served",
-        database=DatabaseSection(url=Secret(dsn), pool_size=2, write_pool_size=2),
-        data=DataSection(**data),
-        secrets=Secrets(Secret(SECRET)),
-    )
+    with served(project_of(dsn, data=DataSection(**data))) as platform:
+        yield platform.url
+
+
+def project_of(dsn: str, **sections: Any) -> Project:
+    """A project on this database that has an admin secret and few connections."""
+    given: dict[str, Any] = {
+        "database": DatabaseSection(url=Secret(dsn), pool_size=2, write_pool_size=2),
+        "secrets": Secrets(Secret(SECRET)),
+    }
+    return Project(root=None, name="served", **(given | sections))
+
+
+@contextmanager
+def served(project: Project) -> Iterator[Served]:
+    """The project's platform, on a port of its own."""
     application = build(project)
     config = server_config(application.gateway, EdgeLimits(), events.emit, lifespan=False, hot=application.hot)
     server, listener = Quiet(config), bind("127.0.0.1", 0)
@@ -47,15 +72,16 @@ def serving(dsn: str, **data: Any) -> Iterator[str]:
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:
-        asyncio.run_coroutine_threadsafe(application.engine.start(), loop).result(20)
+        platform = Served(f"http://127.0.0.1:{listener.getsockname()[1]}", application, loop)
+        platform.run(application.start())
         task = asyncio.run_coroutine_threadsafe(server.serve(sockets=[listener]), loop)
         try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+            yield platform
         finally:
             server.should_exit = True
             task.result(20)
             application.proxy.close()
-            asyncio.run_coroutine_threadsafe(application.engine.stop(), loop).result(20)
+            platform.run(application.stop())
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()

@@ -16,17 +16,25 @@ import socket
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 import uvicorn
 import uvloop
 
+from howdah.auth.changes import ANYTHING, Change
+from howdah.auth.part import Auth, Site, build_auth
+from howdah.auth.routes.calls import auth_routes
+from howdah.auth.routes.none import NoAccounts
+from howdah.auth.sealing import derive_key, make_keyring, open_sealed, seal
 from howdah.data.execute import Engine
 from howdah.data.routes import DataRoutes
 from howdah.errors import HowdahError
+from howdah.gateway import site as gateway_site
 from howdah.gateway.app import Gateway
 from howdah.gateway.breaker import BreakerLimits, Breakers
+from howdah.gateway.csrf import Tokens
 from howdah.gateway.hot import HotRoute
 from howdah.gateway.limits import EdgeLimits
 from howdah.gateway.pool import Pool, PoolLimits
@@ -34,13 +42,15 @@ from howdah.gateway.proxy import Proxy, ProxyLimits
 from howdah.gateway.routing import route_table
 from howdah.gateway.serving import server_config
 from howdah.gateway.session import Resolver
-from howdah.gateway.site import Site, transport_security
+from howdah.gateway.site import transport_security
 from howdah.gateway.tunnel import TunnelLimits, Tunnels
+from howdah.mail import outbox
+from howdah.mail.rendering import Templates
 from howdah.observe import events, logs
 from howdah.observe.secret import Secret
 from howdah.project.load import default_project, load_project
 from howdah.project.secret_file import read_secret_file
-from howdah.project.sections import Project, Secrets
+from howdah.project.sections import Project
 from howdah.services.registry import Endpoint, Registry, fixed_endpoint
 from howdah.supervisor.ask import socket_of
 from howdah.supervisor.control import ControlClient
@@ -51,7 +61,11 @@ DRAIN_SECONDS = 10
 
 _DESCRIPTORS = 65_536
 
-PARTS = ("data",)
+
+PARTS = ("auth", "data")
+
+MAIL_TEMPLATES = Path("mail", "templates")
+"""Where a project keeps its own texts of messages."""
 
 HOT_PATH = "/v1/query"
 """The path within the data part whose requests need no ASGI."""
@@ -93,6 +107,23 @@ class Application:
     registry: Registry
     proxy: Proxy
     hot: HotRoute
+    auth: Auth | None
+
+    async def start(self) -> None:
+        """Every part is started. Raises CannotConnect and CannotInstall."""
+        await self.engine.start()
+        if self.auth is not None:
+            await self.auth.start()
+            async with await self.auth.store.dial() as connection:
+                await outbox.install(connection)
+                if self.auth.store.role is not None:
+                    await outbox.allow(connection, self.auth.store.role)
+
+    async def stop(self) -> None:
+        """Every part is stopped, and nothing is connected any more."""
+        if self.auth is not None:
+            await self.auth.stop()
+        await self.engine.stop()
 
 
 def build(project: Project, *, development: bool = False) -> Application:
@@ -106,9 +137,17 @@ def build(project: Project, *, development: bool = False) -> Application:
     )
     secrets = () if project.secrets.admin_secret is None else (project.secrets.admin_secret,)
     section = project.gateway
-    site = _site(project)
+    auth = accounts(project)
+    site = _site(project, auth)
     table = route_table(project.server, section, project.services, PARTS)
-    resolver = Resolver(secrets, section.anonymous_user_id)
+    resolver = Resolver(
+        secrets,
+        section.anonymous_user_id,
+        accounts=auth,
+        cookie="" if auth is None else auth.cookie.name,
+    )
+    if auth is not None:
+        auth.watch(partial(_forget, resolver))
     tunnels = Tunnels(TunnelLimits(section.websocket_idle_timeout), events.emit)
     resolver.tell(tunnels.forget)
     proxy = Proxy(
@@ -118,18 +157,23 @@ def build(project: Project, *, development: bool = False) -> Application:
         tunnels,
         Breakers(BreakerLimits(section.breaker_failures, section.breaker_seconds), events.emit),
     )
+    application: list[Application] = []
     gateway = Gateway(
-        parts={"data": DataRoutes(engine, max_body=project.data.max_body)},
+        parts={
+            "data": DataRoutes(engine, max_body=project.data.max_body),
+            "auth": NoAccounts() if auth is None else auth_routes(auth),
+        },
         routes=table,
         resolver=resolver,
         registry=registry,
         proxy=proxy,
         readiness=engine.readiness,
         emit=events.emit,
-        startup=engine.start,
-        shutdown=engine.stop,
+        startup=lambda: application[0].start(),
+        shutdown=lambda: application[0].stop(),
         development=development,
         site=site,
+        expired_cookie="" if auth is None else auth.cookie.remove(),
     )
     hot = HotRoute(
         part="data",
@@ -141,15 +185,49 @@ def build(project: Project, *, development: bool = False) -> Application:
         emit=events.emit,
         site=site,
     )
-    return Application(gateway, engine, registry, proxy, hot)
+    application.append(Application(gateway, engine, registry, proxy, hot, auth))
+    return application[0]
 
 
-def _site(project: Project) -> Site:
+def accounts(project: Project) -> Auth | None:
+    """The accounts of a project; None where they are switched off or there is no secret key. Raises NoDatabase."""
+    key = project.secrets.secret_key
+    if key is None or not project.auth.enabled:
+        return None
+    former = () if project.secrets.previous_secret_key is None else (project.secrets.previous_secret_key,)
+    keyring = make_keyring(key, *former)
+    folder = None if project.root is None else project.root / MAIL_TEMPLATES
+    letters = Templates(project.name, folder)
+    sealed = outbox.Seal(partial(seal, keyring, "mail"), partial(open_sealed, keyring, "mail"))
+    return build_auth(
+        project.auth,
+        Site(project.name, public_url(project)),
+        database_url(project).reveal(),
+        database=project.database,
+        keyring=keyring,
+        send=outbox.Outbox(letters, sealed).enqueue,
+    )
+
+
+def public_url(project: Project) -> str:
+    """Where people reach the project: links lead there."""
+    return project.server.public_url or f"http://{project.server.domain}:{project.server.port}"
+
+
+def _forget(resolver: Resolver, change: Change) -> None:
+    if change.session_id is not None or change.user_id is not None or change == ANYTHING:
+        resolver.forget(session_id=change.session_id, user_id=change.user_id)
+
+
+def _site(project: Project, auth: Auth | None) -> gateway_site.Site:
     public_url, section = project.server.public_url, project.gateway
-    return Site(
+    return gateway_site.Site(
         trusted_proxies=section.trusted_proxies,
         public_scheme=None if public_url is None else public_url.partition(":")[0],
         over_tls=transport_security(section.hsts_max_age, subdomains=section.hsts_subdomains),
+        session_cookie=b"" if auth is None else auth.cookie.name.encode("ascii"),
+        tokens=None if auth is None else Tokens(derive_key(auth.keyring.current, "csrf")),
+        signing_in=frozenset({"auth"}),
     )
 
 
@@ -199,7 +277,7 @@ async def _serve(project: Project, listener: socket.socket, run_folder: Path | N
         )
     )
     followers = [asyncio.ensure_future(_follow(application.registry, run_folder))] if run_folder is not None else []
-    await application.engine.start()
+    await application.start()
     try:
         with _signals(server):
             events.emit(
@@ -213,7 +291,7 @@ async def _serve(project: Project, listener: socket.socket, run_folder: Path | N
             follower.cancel()
         await asyncio.gather(*followers, return_exceptions=True)
         application.proxy.close()
-        await application.engine.stop()
+        await application.stop()
     return 0
 
 
@@ -323,9 +401,11 @@ def load(folder: Path | None, overrides: Sequence[str], admin_secret_file: Path 
         project = load_project(folder, os.environ, overrides=overrides)
         if admin_secret_file is None:
             return project
-        return replace(project, secrets=Secrets(read_secret_file(admin_secret_file)))
-    secrets = None if admin_secret_file is None else Secrets(read_secret_file(admin_secret_file))
-    return default_project(os.environ, overrides=overrides, secrets=secrets)
+        return replace(project, secrets=replace(project.secrets, admin_secret=read_secret_file(admin_secret_file)))
+    project = default_project(os.environ, overrides=overrides)
+    if admin_secret_file is None:
+        return project
+    return replace(project, secrets=replace(project.secrets, admin_secret=read_secret_file(admin_secret_file)))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from tests.support import WHEEL_PROGRAMS, eventually, programs, run
 from howdah.migrations.drift import compare
 from howdah.migrations.snapshot import Snapshot, take_snapshot
 from howdah.postgres.connect import connect
-from howdah.postgres.install import api_role
+from howdah.postgres.install import role_of
 
 TRACKED = 'table = "author"\n\n[permissions.anonymous.select]\ncolumns = ["id"]\nfilter = {}\n'
 HOWDAH = """select json_build_array(
@@ -78,7 +78,7 @@ def leftovers(here: Here) -> list[Any]:
 
 def may_read(here: Here, table: str) -> bool:
     ((allowed,),) = here.cluster.execute(
-        f"select has_table_privilege('{api_role(here.name)}', '{table}', 'select')", database=here.name
+        f"select has_table_privilege('{role_of('api', here.name)}', '{table}', 'select')", database=here.name
     )
     return bool(allowed)
 
@@ -127,13 +127,13 @@ def test_a_dump_of_another_database_is_taken(shop: Here) -> None:
         assert "Pending: 3_tag." in told.err
         assert shop.tables() == ["article", "author"]
         assert may_read(shop, "author")
-        foreign = api_role(here.partition("dbname=")[2].split()[0])
+        foreign = role_of("api", here.partition("dbname=")[2].split()[0])
         asked = f"select has_table_privilege('{foreign}', 'author', 'select')"
         assert shop.cluster.execute(asked, database=other) == [(False,)]
         assert shop.cluster.execute(f"select from pg_roles where rolname like 'stranger_{other[:-6]}'") == []
     finally:
         shop.cluster.drop_database(other)
-        shop.cluster.execute(f"drop role if exists {api_role(other)}")
+        shop.cluster.execute(f"drop role if exists {role_of('api', other)}")
         shop.dsn = here
 
 
@@ -238,7 +238,7 @@ def test_who_may_not_is_told_what_is_needed(shop: Here) -> None:
         assert (told.code, "E214" in told.err) == (1, True)
         assert f'ALTER ROLE "{user}" CREATEDB; ALTER DATABASE "{shop.name}" OWNER TO "{user}"' in told.err
         shop.cluster.execute(f'ALTER ROLE "{user}" CREATEDB; ALTER DATABASE "{shop.name}" OWNER TO "{user}"')
-        shop.cluster.execute(f"alter database {shop.name} reset all; grant {api_role(shop.name)} to {user}")
+        shop.cluster.execute(f"alter database {shop.name} reset all; grant {role_of('api', shop.name)} to {user}")
         told = shop.howdah("db", "reset", "--yes")
         assert told.code == 0, told
         assert shop.rows("author") == 2

@@ -25,7 +25,7 @@ from howdah.migrations.load import Migration, sql_file
 from howdah.observe import events
 from howdah.postgres.connect import connect
 from howdah.postgres.errors import DatabaseMissing
-from howdah.postgres.install import api_role, install
+from howdah.postgres.install import install, role_of
 from howdah.project.sections import DatabaseSection, DataSection
 from howdah.session import ADMIN, ANONYMOUS, Session
 
@@ -377,7 +377,7 @@ def test_queries_run_as_a_role_that_owns_nothing(cluster: Cluster, tables: str) 
         single = await ask(engine, "insert", write["args"])
         bulk = await ask(engine, "bulk", [write])
         mixed = await ask(engine, "bulk", [tracking, write, {"type": "export_metadata", "args": {}}])
-        role = [{"who": api_role(name_of(tables))}]
+        role = [{"who": role_of("api", name_of(tables))}]
         assert [one["returning"] for one in (single, bulk[0], mixed[1])] == [role] * 3
 
     with_engine(tables, scenario)
@@ -402,7 +402,7 @@ def test_untracked_tables_are_closed_again(tables: str) -> None:
 
     async def scenario(engine: Engine) -> None:
         readable = sql.SQL("select to_json(has_table_privilege({}, 'author', 'select'))").format(
-            api_role(name_of(tables))
+            role_of("api", name_of(tables))
         )
 
         async def is_readable() -> bool:

@@ -81,7 +81,16 @@ def test_statuses_are_the_right_ones() -> None:
 
 def test_a_code_means_one_thing() -> None:
     """Classes that share a code are related, or are the same refusal said by two parts."""
-    said_by_two_parts = {"E121", "access-denied", "bad-request", "not-supported"}
+    said_by_two_parts = {
+        "E121",
+        "access-denied",
+        "accounts-unavailable",
+        "bad-request",
+        "internal",
+        "method-not-allowed",
+        "not-supported",
+        "unknown-path",
+    }
     for one in classes():
         for other in classes():
             if one.code == other.code and not issubclass(one, other) and not issubclass(other, one):

@@ -15,7 +15,7 @@ from tests.support import Cluster, run
 
 from howdah.postgres.connect import ConnectOptions, connect
 from howdah.postgres.errors import DatabaseError
-from howdah.postgres.install import INSTALLED_VERSION, CannotInstall, Installation, api_role, install, share_tables
+from howdah.postgres.install import INSTALLED_VERSION, CannotInstall, Installation, install, role_of, share_tables
 
 
 def name_of(dsn: str) -> str:
@@ -38,9 +38,9 @@ def user(cluster: Cluster, database: str) -> Iterator[str]:
     cluster.execute(sql.SQL("create role {} login").format(sql.Identifier(name)))
     yield name
     drop = sql.SQL("drop owned by {0} cascade; drop role {0}").format(sql.Identifier(name))
-    api = sql.SQL("drop owned by {0} cascade; drop role {0}").format(sql.Identifier(api_role(name_of(database))))
+    api = sql.SQL("drop owned by {0} cascade; drop role {0}").format(sql.Identifier(role_of("api", name_of(database))))
     cluster.execute(sql.SQL("alter database {} owner to postgres").format(sql.Identifier(name_of(database))))
-    if cluster.execute(sql.SQL("select 1 from pg_roles where rolname = {}").format(api_role(name_of(database)))):
+    if cluster.execute(sql.SQL("select 1 from pg_roles where rolname = {}").format(role_of("api", name_of(database)))):
         cluster.execute(api, database=name_of(database))
     cluster.execute(drop, database=name_of(database))
 
@@ -48,10 +48,10 @@ def user(cluster: Cluster, database: str) -> Iterator[str]:
 @pytest.mark.parametrize("database_name", ["shop", "Shop & Söhne", "x" * 63, "ü" * 31])
 def test_the_name_of_the_role_fits_and_tells_databases_apart(database_name: str) -> None:
     """Any database's role has a name Postgres takes whole, and similar databases have different ones."""
-    name = api_role(database_name)
+    name = role_of("api", database_name)
     assert len(name.encode()) <= 63
     assert name.startswith("howdah_api_")
-    assert name != api_role(database_name[:-1])
+    assert name != role_of("api", database_name[:-1])
 
 
 def test_ten_installers_at_once_install_once(database: str) -> None:
@@ -60,7 +60,7 @@ def test_ten_installers_at_once_install_once(database: str) -> None:
     async def scenario() -> list[Installation]:
         return [*await asyncio.gather(*(installed(database) for _ in range(10))), await installed(database)]
 
-    assert set(run(scenario())) == {Installation(api_role(name_of(database)), None)}
+    assert set(run(scenario())) == {Installation(role_of("api", name_of(database)), None)}
 
 
 def test_what_is_installed_has_the_version_of_this_howdah(cluster: Cluster, database: str) -> None:
@@ -217,7 +217,7 @@ def test_an_owner_with_createrole_is_enough(cluster: Cluster, database: str, use
     async def scenario() -> bytes:
         dsn = as_user(database, user)
         found = await installed(dsn)
-        assert found == Installation(api_role(name_of(database)), None)
+        assert found == Installation(role_of("api", name_of(database)), None)
         assert await installed(dsn) == found
         async with await connect(dsn) as owner:
             await owner.script("create table t (id serial)")
@@ -226,7 +226,7 @@ def test_an_owner_with_createrole_is_enough(cluster: Cluster, database: str, use
                 await connection.script("insert into t default values")
                 return await connection.submit("select to_json(current_user::text)")
 
-    assert json.loads(run(scenario())) == api_role(name_of(database))
+    assert json.loads(run(scenario())) == role_of("api", name_of(database))
 
 
 def test_tables_of_a_user_called_howdah_are_not_among_ours(cluster: Cluster, database: str) -> None:
@@ -270,7 +270,7 @@ def test_what_cannot_be_granted_is_said(cluster: Cluster, database: str, user: s
 
 def test_a_role_that_could_bypass_is_mended_or_refused(cluster: Cluster, database: str, user: str) -> None:
     """A role of our name that may bypass row security is corrected by who may, and not used by who may not (R66)."""
-    role = api_role(name_of(database))
+    role = role_of("api", name_of(database))
     cluster.execute(sql.SQL("create role {} login bypassrls").format(sql.Identifier(role)))
     cluster.execute(sql.SQL("alter database {} owner to {}").format(*map(sql.Identifier, (name_of(database), user))))
     found = run(installed(as_user(database, user)))

@@ -103,6 +103,41 @@ def test_secrets_are_made_once_and_for_the_owner_alone(tmp_path: Path) -> None:
     assert [path.name for path in folder.iterdir()] == ["secrets.toml"]
 
 
+def test_a_file_of_an_earlier_howdah_is_given_the_key_it_lacks(tmp_path: Path) -> None:
+    """However many do it at once, all read one key, and the admin secret stays."""
+    folder = tmp_path / ".howdah"
+    folder.mkdir()
+    file = folder / "secrets.toml"
+    file.write_text(f'admin_secret = "{GOOD}"')
+    file.chmod(0o644)
+    with pytest.raises(ExposedSecrets):
+        ensure_secrets(tmp_path)
+    file.chmod(0o600)
+    threads = [threading.Thread(target=ensure_secrets, args=(tmp_path,)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = read_secrets(tmp_path, {})
+    assert found.admin_secret == Secret(GOOD)
+    assert file.read_text().count("secret_key") == 1
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert found.secret_key is not None
+    assert len(found.secret_key.reveal()) == 64
+
+
+def test_each_secret_comes_from_its_variable_first() -> None:
+    """Keys have to be longer than a secret that somebody types."""
+    found = read_secrets(None, {"HOWDAH_SECRET_KEY": GOOD * 3, "HOWDAH_PREVIOUS_SECRET_KEY": GOOD * 4})
+    assert (found.admin_secret, found.secret_key, found.previous_secret_key) == (
+        None,
+        Secret(GOOD * 3),
+        Secret(GOOD * 4),
+    )
+    with pytest.raises(UnusableSecret, match="HOWDAH_SECRET_KEY is shorter than 43 characters"):
+        read_secrets(None, {"HOWDAH_SECRET_KEY": GOOD * 2})
+
+
 def test_two_commands_agree_on_one_secret(tmp_path: Path) -> None:
     """However many make the file at the same moment, one of them has made it."""
     made: list[bool] = []

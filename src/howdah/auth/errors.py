@@ -4,17 +4,28 @@
 
     AuthError                       bad-request             400
     ├── AccountsBusy                accounts-busy           503
+    ├── AccountsDown                accounts-unavailable    503
+    ├── BodyNotJson                 unsupported-media-type  415
+    ├── BodyTooLarge                bad-request             413
+    ├── InternalError               internal                500
     ├── InvalidAccessToken          invalid-access-token    401
     │   ├── ExpiredAccessToken      expired-access-token    401
     │   └── UnknownTokenKey         invalid-access-token    401
+    ├── InvalidBody                 bad-request
     ├── InvalidIdentifier           bad-request
     │   ├── ExpectedEmail           expected-email
     │   ├── ExpectedMobile          expected-mobile
     │   └── ExpectedUsername        expected-username
     ├── InvalidUser                 invalid-user            401
+    ├── NoAccountsHere              no-accounts             503
+    ├── NotAllowed                  access-denied           403
+    ├── NotSignedIn                 not-signed-in           401
+    ├── ProviderOff                 provider-off
     ├── RedirectNotAllowed          redirect-not-allowed
     ├── SessionExpired              session-expired         401
     ├── TooManyAttempts             too-many-attempts       429
+    ├── SignupClosed                signup-closed           403
+    ├── UnknownCall                 unknown-path            404
     ├── UnacceptablePassword        unacceptable-password
     │   ├── CommonPassword          common-password
     │   ├── LongPassword            long-password
@@ -24,13 +35,17 @@
     ├── UnusableKey                 unusable-key
     ├── UnusablePasswordHash        unusable-password-hash
     ├── UnusableRedirectTarget      unusable-redirect-target
-    └── UserAlreadyExists           user-already-exists     409
+    ├── UserAlreadyExists           user-already-exists     409
+    └── WrongMethod                 method-not-allowed      405
 
 The body is ``{"code", "message"}`` with a ``hint`` where there is one. What a stranger asks about an account that is
 there and about one that is not is refused in the same words (R8).
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
 
 from howdah.errors import HowdahError
 
@@ -40,6 +55,90 @@ class AuthError(HowdahError):
 
     code = "bad-request"
     status = 400
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Header fields that go with the answer."""
+        return {"retry-after": "1"} if self.status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+
+
+class AccountsDown(AuthError):
+    """Accounts cannot be asked at the moment. Try again."""
+
+    code = "accounts-unavailable"
+    status = 503
+
+
+class BodyNotJson(AuthError):
+    """The body is to be JSON, sent as application/json."""
+
+    code = "unsupported-media-type"
+    status = 415
+
+
+class BodyTooLarge(AuthError):
+    """The request's body is larger than is allowed."""
+
+    status = 413
+
+
+class InternalError(AuthError):
+    """Something went wrong here. It is in the log, under the id of this request."""
+
+    code = "internal"
+    status = 500
+
+
+class InvalidBody(AuthError):
+    """The body is not what this call takes."""
+
+
+class NoAccountsHere(AuthError):
+    """There are no accounts here."""
+
+    code = "no-accounts"
+    status = 503
+
+
+class NotAllowed(AuthError):
+    """Only an administrator may do this."""
+
+    code = "access-denied"
+    status = 403
+
+
+class NotSignedIn(AuthError):
+    """Sign in first."""
+
+    code = "not-signed-in"
+    status = 401
+
+
+class ProviderOff(AuthError):
+    """People cannot sign in this way here."""
+
+    code = "provider-off"
+
+
+class SignupClosed(AuthError):
+    """Nobody can make an account for themselves here."""
+
+    code = "signup-closed"
+    status = 403
+
+
+class UnknownCall(AuthError):
+    """There is no such call."""
+
+    code = "unknown-path"
+    status = 404
+
+
+class WrongMethod(AuthError):
+    """The call is there, for another method."""
+
+    code = "method-not-allowed"
+    status = 405
 
 
 class AccountsBusy(AuthError):

@@ -20,11 +20,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from howdah.auth.errors import UnreadableSeal
 from howdah.observe.secret import Secret
-from howdah.project.errors import UnusableSecret
-from howdah.project.secret_file import check_secret
-
-SHORTEST_SECRET_KEY: Final = 43
-"""Characters: 32 random bytes in base64url, without padding."""
+from howdah.project.secret_file import SHORTEST_KEY, check_secret
 
 KEY_BYTES: Final = 32
 KEY_ID_BYTES: Final = 8
@@ -62,13 +58,7 @@ def make_keyring(current: Secret, *former: Secret) -> Keyring:
 
 
 def _secret_key(secret: Secret) -> SecretKey:
-    text = check_secret(secret.reveal(), "secret_key").reveal()
-    if len(text) < SHORTEST_SECRET_KEY:
-        raise UnusableSecret(
-            f"secret_key is shorter than {SHORTEST_SECRET_KEY} characters.",
-            hint='Make one: python3 -c "import secrets; print(secrets.token_urlsafe(32))"',
-        )
-    material = text.encode("ascii")
+    material = check_secret(secret.reveal(), "secret_key", shortest=SHORTEST_KEY).reveal().encode("ascii")
     return SecretKey(_derive(material, "key id", KEY_ID_BYTES), material)
 
 

@@ -21,7 +21,7 @@ from howdah.observe.secret import Secret
 from howdah.postgres.connect import connect
 from howdah.postgres.connection import Connection
 from howdah.postgres.errors import DatabaseError
-from howdah.postgres.install import api_role, install
+from howdah.postgres.install import install, role_of
 from howdah.provision import apply_calls, provision, read_files
 
 
@@ -135,7 +135,7 @@ async def _name(connection: Connection) -> str:
 async def _drop_foreign_grants(new: Secret, final: Secret) -> None:
     """What a dump of another database grants the role of that one's API is granted no longer."""
     async with await connect(final.reveal(), OPTIONS) as connection:
-        role = api_role(await _name(connection))
+        role = role_of("api", await _name(connection))
     async with await connect(new.reveal(), OPTIONS) as connection:
         for foreign in json.loads(await connection.submit(QUERIES["foreign_api_roles"], [role.encode()])):
             try:

@@ -41,15 +41,15 @@ class Installation:
     problem: str | None
 
 
-def api_role(database: str) -> str:
-    """The name of the API's role for a database: roles belong to the whole server, so it has the database's name in it.
+def role_of(part: str, database: str) -> str:
+    """The name of a part's role for a database: roles belong to the whole server, so it has the database's name in it.
 
-    >>> api_role("shop")
+    >>> role_of("api", "shop")
     'howdah_api_shop'
-    >>> api_role("x" * 60)
+    >>> role_of("api", "x" * 60)
     'howdah_api_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx_24fecae6'
     """
-    name = f"howdah_api_{database}"
+    name = f"howdah_{part}_{database}"
     encoded = name.encode()
     if len(encoded) <= _NAME_BYTES:
         return name
@@ -84,8 +84,16 @@ async def install(connection: Connection, *, with_role: bool = True) -> Installa
             raise
         if not with_role:
             return Installation(None, None)
-        database = json.loads(await connection.submit(_QUERIES["database"]))
-        answer = json.loads(await connection.submit(_QUERIES["prepare_role"], [api_role(database).encode()]))
+        return await prepare_role(connection, "api")
+
+
+async def prepare_role(connection: Connection, part: str) -> Installation:
+    """The role a part acts as is there: it owns nothing, cannot log in and cannot bypass row level security (R66).
+
+    The schema ``howdah`` has to be there. Raises DatabaseError and ConnectionLost as ever.
+    """
+    database = json.loads(await connection.submit(_QUERIES["database"]))
+    answer = json.loads(await connection.submit(_QUERIES["prepare_role"], [role_of(part, database).encode()]))
     return Installation(answer["role"], answer["problem"])
 
 

@@ -10,7 +10,7 @@ from howdah.project.dotenv import parse_dotenv
 from howdah.project.errors import InvalidSettings, Problem, ProjectNotFound, UnreadableFile
 from howdah.project.parse import Sources, parse_project
 from howdah.project.secret_file import read_secrets
-from howdah.project.sections import Project, Secrets
+from howdah.project.sections import Project
 
 PROJECT_FILE = "howdah.toml"
 DOTENV_FILE = ".env"
@@ -45,15 +45,13 @@ def load_project(folder: Path, environment: Mapping[str, str], *, overrides: Seq
     return project
 
 
-def default_project(
-    environment: Mapping[str, str], *, overrides: Sequence[str] = (), secrets: Secrets | None = None
-) -> Project:
+def default_project(environment: Mapping[str, str], *, overrides: Sequence[str] = ()) -> Project:
     """The project that there is without a folder: the defaults, ``environment`` and ``overrides``.
 
     Raises InvalidSettings, UnusableSecret.
     """
-    secrets = secrets if secrets is not None else read_secrets(None, environment)
-    return parse_project(Sources(environment=environment, overrides=overrides), root=None, secrets=secrets)
+    sources = Sources(environment=environment, overrides=overrides)
+    return parse_project(sources, root=None, secrets=read_secrets(None, environment))
 
 
 def _read(file: Path) -> str | None:

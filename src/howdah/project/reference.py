@@ -126,6 +126,10 @@ Sizes are bytes (`65536`) or have a unit (`"64 KiB"`, `"1 MiB"`). Lists in the e
 only while nobody else on the machine can read it. `HOWDAH_ADMIN_SECRET` is stronger; `howdah serve` also takes
 `--admin-secret-file`. Where there is no admin secret, nobody is admin by secret. An empty, short or sample secret is
 refused: nothing starts with it.
+
+`HOWDAH_SECRET_KEY` (in the file: `secret_key`, at least 43 characters) seals what accounts keep in the database: second
+factors, signing keys, codes. Without one there are no accounts; with another one, what was sealed is lost. To replace
+it, give the old one as `HOWDAH_PREVIOUS_SECRET_KEY` for as long as something is sealed with it.
 """
 
 _ROUTES = """

@@ -19,6 +19,7 @@ SECTIONS: Mapping[str, type[Any]] = {
     "database": sections.DatabaseSection,
     "data": sections.DataSection,
     "gateway": sections.GatewaySection,
+    "auth": sections.AuthSection,
     "mail": sections.MailSection,
     "logs": sections.LogsSection,
 }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import secrets
 import stat
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from howdah.observe.secret import Secret
@@ -17,8 +19,13 @@ from howdah.project.sections import Secrets
 STATE_FOLDER = ".howdah"
 SECRETS_FILE = "secrets.toml"
 ADMIN_SECRET_VARIABLE = "HOWDAH_ADMIN_SECRET"  # noqa: S105 - the name of a variable
+SECRET_KEY_VARIABLE = "HOWDAH_SECRET_KEY"  # noqa: S105 - the name of a variable
+PREVIOUS_SECRET_KEY_VARIABLE = "HOWDAH_PREVIOUS_SECRET_KEY"  # noqa: S105 - the name of a variable
 
 SHORTEST_SECRET = 16
+SHORTEST_KEY = 43
+"""Characters: 32 random bytes in base64url, without padding."""
+_SHORTEST = {"admin_secret": SHORTEST_SECRET, "secret_key": SHORTEST_KEY, "previous_secret_key": SHORTEST_KEY}
 
 _SAMPLE_WORDS = re.compile(
     r"change|me|this|replace|it|your|own|my|the|admin|super|top|secret|key|example|sample|placeholder|password|passwd|"
@@ -30,66 +37,109 @@ _LEAST_VARIETY = 8
 
 
 def ensure_secrets(root: Path) -> bool:
-    """Make sure that the project has secrets of its own; True when they were made just now.
+    """Make sure that the project has secrets of its own; True when all were made just now.
 
     The folder gets mode 0700 and the file 0600 before anything is in it. Root's folder gets 0711: Postgres, which
-    refuses to run as root, must pass through it as another account. Two commands at once agree on one secret.
+    refuses to run as root, must pass through it as another account. Two commands at once agree on one secret. A file
+    of an earlier howdah is given the key it lacks, and keeps what it has.
 
-    Raises UnwritableFile.
+    Raises UnwritableFile, and what `read_private_file` raises.
     """
     folder, file = root / STATE_FOLDER, root / STATE_FOLDER / SECRETS_FILE
-    draft = folder / f".{SECRETS_FILE}.{secrets.token_hex(8)}"
-    text = (
-        "# Made by howdah for this machine. Never commit or share this file.\n"
-        f'admin_secret = "{secrets.token_urlsafe(32)}"\n'
-    )
     mode = 0o711 if os.geteuid() == 0 else 0o700
     try:
         folder.mkdir(mode=mode, exist_ok=True)
-        if file.exists():
-            return False
-        folder.chmod(mode)
-        try:
-            with os.fdopen(
-                os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
-            ) as open_file:
-                open_file.write(text)
-                open_file.flush()
-                os.fsync(open_file.fileno())
-            os.link(draft, file)  # unlike a rename, this leaves alone what another command has made meanwhile
-        except FileExistsError:
-            return False
-        finally:
-            draft.unlink(missing_ok=True)
+        if not file.exists():
+            folder.chmod(mode)
+            text = (
+                "# Made by howdah for this machine. Never commit or share this file.\n"
+                f'admin_secret = "{secrets.token_urlsafe(32)}"\n{_new_key()}'
+            )
+            with _draft(folder, text) as draft:
+                try:
+                    os.link(draft, file)  # unlike a rename, this leaves alone what another command has made meanwhile
+                except FileExistsError:
+                    return False
+                return True
+        if not _KEY_LINE.search(read_private_file(file)):
+            with _alone(folder):
+                text = read_private_file(file)
+                if not _KEY_LINE.search(text):
+                    with _draft(folder, f"{text.rstrip()}\n{_new_key()}") as draft:
+                        draft.replace(file)
     except OSError as error:
         raise UnwritableFile(
             f"{file} cannot be written: {error.strerror}.", path=str(file), hint="Check who owns the project's folder."
         ) from error
-    return True
+    return False
+
+
+_KEY_LINE = re.compile(r"^\s*secret_key\s*=", re.MULTILINE)
+
+
+def _new_key() -> str:
+    return f'secret_key = "{secrets.token_urlsafe(48)}"  # what accounts keep is sealed with this: do not lose it\n'
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """No other process is in a block of this for the folder."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _draft(folder: Path, text: str) -> Iterator[Path]:
+    """A file with the text, for nobody else to read, gone after the block unless it was moved."""
+    draft = folder / f".{SECRETS_FILE}.{secrets.token_hex(8)}"
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as open_file:
+            open_file.write(text)
+            open_file.flush()
+            os.fsync(open_file.fileno())
+        yield draft
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def read_secrets(root: Path | None, environment: Mapping[str, str]) -> Secrets:
-    """The project's secrets: ``HOWDAH_ADMIN_SECRET`` where it is set, else what ``.howdah/secrets.toml`` holds.
+    """The project's secrets: each from its variable where that is set, else from what ``.howdah/secrets.toml`` holds.
 
     Raises UnusableSecret, ExposedSecrets, BrokenToml, UnreadableFile.
     """
-    given = environment.get(ADMIN_SECRET_VARIABLE)
-    if given is not None:
-        return Secrets(check_secret(given, ADMIN_SECRET_VARIABLE))
-    if root is None:
-        return Secrets()
-    file = root / STATE_FOLDER / SECRETS_FILE
-    text = read_private_file(file) if file.exists() else ""
+    variables = {
+        "admin_secret": ADMIN_SECRET_VARIABLE,
+        "secret_key": SECRET_KEY_VARIABLE,
+        "previous_secret_key": PREVIOUS_SECRET_KEY_VARIABLE,
+    }
+    given = {name: environment.get(variable) for name, variable in variables.items()}
+    file = root / STATE_FOLDER / SECRETS_FILE if root is not None else None
+    needed = given["admin_secret"] is None or given["secret_key"] is None
+    stored = _stored(file) if file is not None and needed and file.exists() else {}
+    found: dict[str, Secret] = {}
+    for name, variable in variables.items():
+        value = given[name]
+        if value is not None:
+            found[name] = check_secret(value, variable, shortest=_SHORTEST[name])
+        elif (written := stored.get(name)) is not None:
+            text = written if isinstance(written, str) else ""
+            found[name] = check_secret(text, f"{name} in {file}", shortest=_SHORTEST[name])
+    return Secrets(**found)
+
+
+def _stored(file: Path) -> Mapping[str, object]:
+    text = read_private_file(file)
     try:
-        stored = tomllib.loads(text).get("admin_secret")
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError:
         # The parser's own message may quote the line, and the line is a secret: it is not chained.
         raise BrokenToml(
             f"{file} is not TOML.", path=str(file), hint="Delete it: `howdah dev` makes another."
         ) from None
-    if stored is None:
-        return Secrets()
-    return Secrets(check_secret(stored if isinstance(stored, str) else "", f"admin_secret in {file}"))
 
 
 def read_secret_file(file: Path) -> Secret:
@@ -133,16 +183,16 @@ def read_private_file(file: Path) -> str:
         raise UnreadableFile(f"{file} cannot be read: {error.strerror}.", path=str(file)) from error
 
 
-def check_secret(value: str, place: str) -> Secret:
+def check_secret(value: str, place: str, *, shortest: int = SHORTEST_SECRET) -> Secret:
     """The secret, when it is one that protects something.
 
-    Raises UnusableSecret: it is empty, shorter than sixteen characters, a sample, or cannot stand in a header (R7).
+    Raises UnusableSecret: it is empty, shorter than ``shortest`` characters, a sample, or no header can hold it (R7).
     """
     hint = 'Make one: python3 -c "import secrets; print(secrets.token_urlsafe(32))"'
     if not value:
         raise UnusableSecret(f"{place} is empty.", hint=f"Unset it to do without. {hint}")
-    if len(value) < SHORTEST_SECRET:
-        raise UnusableSecret(f"{place} is shorter than {SHORTEST_SECRET} characters.", hint=hint)
+    if len(value) < shortest:
+        raise UnusableSecret(f"{place} is shorter than {shortest} characters.", hint=hint)
     if not value.isascii() or not value.isprintable() or value != value.strip():
         raise UnusableSecret(f"{place} cannot be sent in a header: use printable ASCII only.", hint=hint)
     if len(set(_SAMPLE_WORDS.sub("", value))) < _LEAST_VARIETY:

@@ -293,6 +293,61 @@ class GatewaySection:
     ] = field(default_factory=dict)
 
 
+MINUTE = 60.0
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+PROVIDERS = ("username", "email", "mobile", "mobile-password")
+
+
+@dataclass(frozen=True, slots=True)
+class AuthSection:
+    """Accounts: who may have one, and how long a session lasts."""
+
+    enabled: Annotated[bool, Setting("boolean", "Whether there are accounts. They also need a secret key.")] = True
+    signup: Annotated[
+        bool, Setting("boolean", "Whether people may make accounts for themselves. The admin always can, for others.")
+    ] = True
+    providers: Annotated[
+        tuple[str, ...],
+        Setting("texts", "How people may sign in: `username`, `email`, `mobile` (by code), `mobile-password`."),
+    ] = ("username", "email")
+    default_roles: Annotated[
+        tuple[str, ...],
+        Setting("texts", "The roles of a new account. The first is the one it has unless a request asks for another."),
+    ] = ("user",)
+    password_min_length: Annotated[
+        int,
+        Setting("integer", "Characters of a password that is the only factor.", minimum=8, maximum=64),
+    ] = 15
+    password_min_length_with_factor: Annotated[
+        int,
+        Setting("integer", "Characters of a password where the account has a second factor.", minimum=8, maximum=64),
+    ] = 8
+    session_lifetime: Annotated[
+        float, Setting("number", "Seconds after which a session is over in any case.", minimum=60.0, maximum=365 * DAY)
+    ] = 21 * DAY
+    session_idle: Annotated[
+        float,
+        Setting("number", "Seconds without a request after which a session is over.", minimum=60.0, maximum=365 * DAY),
+    ] = 14 * DAY
+    cookie_name: Annotated[
+        str,
+        Setting(
+            "text", "The cookie of a session. Behind https it is called `__Host-<name>`, which no other host can set."
+        ),
+    ] = "howdah-session"
+    cookie_domain: Annotated[
+        str | None,
+        Setting(
+            "text",
+            "Share the cookie with every subdomain of this one. Then each of them can set it too, so leave this out "
+            "where not all are yours.",
+        ),
+    ] = None
+    pool_size: Annotated[int, Setting("integer", "Connections that accounts use.", minimum=1, maximum=1000)] = 4
+
+
 @dataclass(frozen=True, slots=True)
 class MailSection:
     """How mails and text messages leave: docs/mail.md has an example of each."""
@@ -401,9 +456,15 @@ class ServiceSection:
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """What must stay secret. An unset admin secret means that nobody is admin by secret (R51)."""
+    """What must stay secret. An unset admin secret means that nobody is admin by secret (R51).
+
+    ``secret_key`` seals what accounts keep in the database; without it there are no accounts. What the previous one
+    sealed can still be read, so that it can be replaced.
+    """
 
     admin_secret: Secret | None = None
+    secret_key: Secret | None = None
+    previous_secret_key: Secret | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -417,6 +478,7 @@ class Project:
     data: DataSection = DataSection()
     gateway: GatewaySection = GatewaySection()
     mail: MailSection = MailSection()
+    auth: AuthSection = AuthSection()
     logs: LogsSection = LogsSection()
     services: tuple[ServiceSection, ...] = ()
     secrets: Secrets = Secrets()

@@ -1,0 +1,154 @@
+"""One's own account: made, entered, looked at, left."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from howdah.auth import audit, sessions, users
+from howdah.auth.credentials import check_password_of, hash_new_password
+from howdah.auth.errors import InvalidBody, ProviderOff, SessionExpired, SignupClosed
+from howdah.auth.http import Answer, Asked, Call, NoBody
+from howdah.auth.part import Auth
+from howdah.auth.providers.provider import Provider
+from howdah.auth.providers.username import UsernameProvider
+from howdah.auth.sign_in import Carry, active_user, sign_in, signed_in_answer
+
+PROVIDERS: Final[Mapping[str, Provider]] = {"username": UsernameProvider()}
+"""Every way to sign in that is built in."""
+
+
+class Credentials(msgspec.Struct, forbid_unknown_fields=True):
+    """How somebody wants to sign in or up, what that way needs, and how the session is to be carried."""
+
+    provider: str
+    data: dict[str, Any]
+    session: Carry = "both"
+
+
+class PasswordChange(msgspec.Struct, forbid_unknown_fields=True):
+    """The password that is, and the one that is to be."""
+
+    old_password: str
+    new_password: str
+
+
+class SessionChoice(msgspec.Struct, forbid_unknown_fields=True):
+    """One session by its id, or, without one, all but the one that asks."""
+
+    session_id: uuid.UUID | None = None
+
+
+async def sign_up(auth: Auth, asked: Asked[Credentials]) -> Answer:
+    """An account is made, and signed in to at once where nothing has to be verified first."""
+    if not auth.section.signup:
+        raise SignupClosed
+    provider = _provider(auth, asked.body.provider)
+    write = await provider.sign_up(auth, asked.body.data, asked.origin)
+    async with auth.store.transaction() as connection:
+        registered = await write(connection)
+        if registered.proof is None:
+            return Answer(registered.answer)
+        signed_in = await sign_in(auth, connection, registered.proof, asked.origin, caller=asked.caller)
+    return signed_in_answer(auth, signed_in, asked.body.session)
+
+
+async def log_in(auth: Auth, asked: Asked[Credentials]) -> Answer:
+    """Somebody shows who they are, and has a session."""
+    provider = _provider(auth, asked.body.provider)
+    proof = await provider.log_in(auth, asked.body.data, asked.origin)
+    async with auth.store.transaction() as connection:
+        signed_in = await sign_in(auth, connection, proof, asked.origin, caller=asked.caller)
+    return signed_in_answer(auth, signed_in, asked.body.session)
+
+
+async def log_out(auth: Auth, asked: Asked[NoBody]) -> Answer:
+    """The session that is shown is over, and whatever stands for it."""
+    async with auth.store.transaction() as connection:
+        await sessions.end_session(connection, asked.session_id)
+        await audit.note(connection, "logout", asked.origin, user_id=asked.user_id, session_id=asked.session_id)
+    return Answer({"message": "success"}, cookies=(auth.cookie.remove(),))
+
+
+async def tell_user(auth: Auth, asked: Asked[NoBody]) -> Answer:
+    """The user who asks."""
+    user = await users.find_user(auth.store.pool, asked.user_id)
+    if user is None:
+        raise SessionExpired
+    return Answer({**users.to_json(user), "session": _shown_session(asked)})
+
+
+async def change_password(auth: Auth, asked: Asked[PasswordChange]) -> Answer:
+    """The password is another one; every other session is over, and this one has a new cookie (R6)."""
+    user = await users.find_user(auth.store.pool, asked.user_id)
+    proof = await check_password_of(auth, user, asked.body.old_password)
+    assert user is not None
+    if asked.body.new_password == asked.body.old_password:
+        raise InvalidBody("The new password is the old one.", path="$.new_password")
+    context = [identity.subject for identity in user.identities]
+    hashed = await hash_new_password(auth, asked.body.new_password, context=context)
+    async with auth.store.transaction() as connection:
+        await active_user(connection, proof)
+        await users.set_password(connection, user.id, hashed)
+        await sessions.end_sessions(connection, user.id, but=asked.session_id)
+        token = await sessions.renew_session(connection, asked.session_id, methods=proof.methods, level=asked.level)
+        await audit.note(connection, "password-changed", asked.origin, user_id=user.id, session_id=asked.session_id)
+    return renewed_answer(auth, asked, token)
+
+
+async def list_sessions(auth: Auth, asked: Asked[NoBody]) -> Answer:
+    """The sessions of the user who asks; ``current`` is the one that asks."""
+    found = await sessions.list_sessions(auth.store.pool, asked.user_id, idle=auth.section.session_idle)
+    return Answer({"sessions": [{**each, "current": each["id"] == asked.session_id} for each in found]})
+
+
+async def end_session(auth: Auth, asked: Asked[SessionChoice]) -> Answer:
+    """One of the user's own sessions is over, or all others."""
+    async with auth.store.transaction() as connection:
+        if asked.body.session_id is None:
+            ended = await sessions.end_sessions(connection, asked.user_id, but=asked.session_id)
+        else:
+            ended = int(await sessions.end_session(connection, str(asked.body.session_id), user_id=asked.user_id))
+        await audit.note(connection, "sessions-ended", asked.origin, user_id=asked.user_id, ended=ended)
+    return Answer({"message": "success", "ended": ended})
+
+
+def renewed_answer(auth: Auth, asked: Asked[Any], token: str | None) -> Answer:
+    """The session goes on under another token: carried as the one before was (R31)."""
+    if token is None:
+        return Answer({"message": "success"})
+    if asked.caller.credential == "cookie":
+        return Answer({"message": "success"}, cookies=(auth.cookie.put(token, seconds=auth.section.session_lifetime),))
+    return Answer({"message": "success", "auth_token": token})
+
+
+def _shown_session(asked: Asked[NoBody]) -> dict[str, Any]:
+    identity = asked.caller.identity
+    assert identity is not None
+    return {
+        "id": identity.session_id,
+        "role": asked.caller.session.role,
+        "level": identity.level,
+        "expires_at": identity.expires_at,
+    }
+
+
+def _provider(auth: Auth, name: str) -> Provider:
+    provider = PROVIDERS.get(name)
+    if provider is None or name not in auth.section.providers:
+        raise ProviderOff(hint=f"Here it is: {', '.join(auth.section.providers)}.", path="$.provider")
+    return provider
+
+
+CALLS: Final = (
+    Call("POST", "/v1/signup", sign_up, Credentials),
+    Call("POST", "/v1/login", log_in, Credentials),
+    Call("POST", "/v1/user/logout", log_out, NoBody, "user"),
+    Call("GET", "/v1/user/info", tell_user, NoBody, "user"),
+    Call("POST", "/v1/user/change-password", change_password, PasswordChange, "user"),
+    Call("GET", "/v1/user/sessions", list_sessions, NoBody, "user"),
+    Call("POST", "/v1/user/end-session", end_session, SessionChoice, "user"),
+)

@@ -1,0 +1,18 @@
+"""All calls of accounts, and the application they make."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from starlette.applications import Starlette
+
+from howdah.auth.http import Call, application
+from howdah.auth.part import Auth
+from howdah.auth.routes import account
+
+CALLS: Final[tuple[Call[Any], ...]] = (*account.CALLS,)
+
+
+def auth_routes(auth: Auth) -> Starlette:
+    """The part as an ASGI application. Who asks is in ``scope["howdah.caller"]``."""
+    return application(auth, CALLS)

@@ -1,0 +1,83 @@
+"""What happens once somebody has shown who they are: a session, in the transaction that found them active."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from howdah.auth import audit, sessions, users
+from howdah.auth.errors import InvalidUser
+from howdah.auth.http import Answer
+from howdah.auth.part import Auth
+from howdah.auth.sessions import Origin
+from howdah.auth.users import User
+from howdah.observe.secret import Secret
+from howdah.postgres.connection import Connection
+from howdah.session import Caller
+
+Carry = Literal["both", "cookie", "token"]
+"""How the client wants its session: as a cookie, as a token in the answer, or as both, which older clients expect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Somebody showed who they are: which user, and by what. ``password_hash`` is what a password was held against."""
+
+    user_id: int
+    methods: tuple[str, ...]
+    password_hash: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A user with a new session; ``token`` is what shows it."""
+
+    user: User
+    session_id: str
+    token: str
+
+
+async def sign_in(auth: Auth, connection: Connection, proof: Proof, origin: Origin, *, caller: Caller) -> SignedIn:
+    """The user has a new session; one that the same browser showed before is over (R31).
+
+    Raises InvalidUser: the user is gone or not active, or the password was changed while it was being compared.
+    """
+    user = await active_user(connection, proof)
+    if caller.credential == "cookie" and caller.identity is not None and caller.identity.session_id is not None:
+        await sessions.end_session(connection, caller.identity.session_id)
+    begun = await sessions.begin_session(
+        connection,
+        user.id,
+        methods=proof.methods,
+        lifetime=auth.section.session_lifetime,
+        origin=origin,
+        level=level_of(proof.methods),
+    )
+    await users.note_login(connection, user.id)
+    await audit.note(connection, "login", origin, user_id=user.id, session_id=begun.id, methods=list(proof.methods))
+    return SignedIn(user, begun.id, begun.token)
+
+
+async def active_user(connection: Connection, proof: Proof) -> User:
+    """The user of the proof, locked until the end of the transaction. Raises InvalidUser."""
+    await users.lock_user(connection, proof.user_id)
+    user = await users.find_user(connection, proof.user_id)
+    if user is None or not user.is_active:
+        raise InvalidUser
+    if proof.password_hash is not None and user.password_hash != proof.password_hash:
+        raise InvalidUser
+    return user
+
+
+def level_of(methods: Sequence[str]) -> int:
+    """1 for one factor, 2 for two of different kinds, or for a passkey that verified its user."""
+    return 2 if "passkey" in methods or len(set(methods)) > 1 else 1
+
+
+def signed_in_answer(auth: Auth, signed_in: SignedIn, carry: Carry) -> Answer:
+    """The user object, with the session as the client wants to carry it."""
+    body = users.to_json(signed_in.user, token=None if carry == "cookie" else signed_in.token)
+    lifetime = auth.section.session_lifetime
+    cookies = () if carry == "token" else (auth.cookie.put(signed_in.token, seconds=lifetime),)
+    return Answer(body, cookies=cookies)

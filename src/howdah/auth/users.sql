@@ -1,0 +1,58 @@
+-- create --
+with made as (
+  insert into howdah_auth.users (roles, password_hash, is_active, password_changed_at)
+  values (array(select json_array_elements_text($1::json)), $2::text, $3::boolean,
+    case when $2::text is not null then now() end)
+  returning id
+)
+select to_json(id) from made
+
+-- add_identity --
+with made as (
+  insert into howdah_auth.identities (user_id, kind, subject, shown, verified_at, profile)
+  values ($1::bigint, $2::text, $3::text, $4::text, case when $5::boolean then now() end, $6::jsonb)
+  returning id
+)
+select to_json(id) from made
+
+-- find --
+select coalesce((
+  select json_build_object(
+    'id', u.id, 'is_active', u.is_active, 'roles', u.roles, 'variables', u.variables, 'extra_info', u.extra_info,
+    'password_hash', u.password_hash,
+    'created', to_char(u.created_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+    'last_login', to_char(u.last_login_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+    'identities', coalesce((
+      select json_agg(json_build_object('kind', i.kind, 'subject', i.subject, 'shown', i.shown,
+        'verified', i.verified_at is not null) order by i.id)
+      from howdah_auth.identities i where i.user_id = u.id
+    ), '[]')
+  )
+  from howdah_auth.users u where u.id = $1::bigint
+), 'null')
+
+-- find_by_identity --
+select coalesce((
+  select json_build_object('id', i.user_id, 'verified', i.verified_at is not null)
+  from howdah_auth.identities i where i.kind = $1::text and i.subject = $2::text
+), 'null')
+
+-- lock --
+select to_json(exists (select from howdah_auth.users where id = $1::bigint for update))
+
+-- note_login --
+with done as (update howdah_auth.users set last_login_at = now() where id = $1::bigint returning id)
+select to_json(count(*)) from done
+
+-- set_password --
+with done as (
+  update howdah_auth.users set password_hash = $2::text, password_changed_at = now() where id = $1::bigint returning id
+)
+select to_json(count(*)) from done
+
+-- rehash --
+-- Only while the hash is still the one that was verified.
+with done as (
+  update howdah_auth.users set password_hash = $3::text where id = $1::bigint and password_hash = $2::text returning id
+)
+select to_json(count(*)) from done
