@@ -40,7 +40,7 @@ class Send(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """How people know this place: its name, and the URL that links lead to (R18)."""
+    """How people know this place: its name, and the URL that links lead to."""
 
     name: str
     url: str
