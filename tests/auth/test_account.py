@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from tests.auth.support import COOKIE, PASSWORD, Client, Platform, platform_on
+from tests.gateway.support import eventually
 from tests.serving import ADMIN
 
 from howdah.project.sections import AuthSection
@@ -184,7 +185,7 @@ def test_sessions_do_not_last_for_ever(platform: Platform, over: str) -> None:
     platform.rows(f"update howdah_auth.sessions set {over} where user_id = %s", user)
     if "seen_at" in over:  # nobody is told that time passes; what is remembered lasts for half a minute
         platform.served.loop.call_soon_threadsafe(platform.served.application.gateway._resolver.forget)
-    assert client.get("/auth/v1/user/info").status == 401
+    eventually(lambda: client.get("/auth/v1/user/info").status == 401)
 
 
 def test_a_banned_user_and_a_changed_role_are_noticed_at_once(platform: Platform) -> None:
@@ -193,11 +194,11 @@ def test_a_banned_user_and_a_changed_role_are_noticed_at_once(platform: Platform
     user = client.sign_up(a_name()).json["hasura_id"]
     assert client.get("/auth/v1/user/info").json["session"]["role"] == "user"
     platform.rows("update howdah_auth.users set roles = '{editor,user}' where id = %s", user)
-    assert client.get("/auth/v1/user/info").json["session"]["role"] == "editor"
+    eventually(lambda: client.get("/auth/v1/user/info").json["session"]["role"] == "editor")
     assert client.get("/auth/v1/user/info", **{"X-Hasura-Role": "user"}).json["session"]["role"] == "user"
     assert client.get("/auth/v1/user/info", **{"X-Hasura-Role": "admin"}).status == 403
     platform.rows("update howdah_auth.users set is_active = false where id = %s", user)
-    assert client.get("/auth/v1/user/info").status == 401
+    eventually(lambda: client.get("/auth/v1/user/info").status == 401)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
@@ -58,6 +59,8 @@ class Changes:
         self._heard = heard
         self._task: asyncio.Task[None] | None = None
         self._listening = asyncio.Event()
+        self._connection: Connection | None = None
+        self._asking = asyncio.Lock()
 
     async def start(self) -> None:
         """Begin to listen, in a task of its own; returns when it does, or after the first failure."""
@@ -71,6 +74,20 @@ class Changes:
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
 
+    async def heard_until_now(self) -> None:
+        """Whatever was committed before this call has been told; where nobody listens, that anything may have changed.
+
+        Postgres hands a connection what it was notified of before it answers it the next time.
+        """
+        connection = self._connection
+        if connection is not None:
+            with contextlib.suppress(PostgresError):  # then the loss of the connection is told
+                await self._ask(connection)
+
+    async def _ask(self, connection: Connection) -> None:
+        async with self._asking:
+            await connection.script("SELECT")
+
     async def _run(self) -> None:
         delay = FIRST_DELAY
         while True:
@@ -80,6 +97,7 @@ class Changes:
                 delay = FIRST_DELAY
             except PostgresError as error:
                 events.emit(ListeningInterrupted(CHANNEL, error.message))
+            self._connection = None
             self._listening.set()
             self._heard(ANYTHING)
             await asyncio.sleep(delay)
@@ -94,6 +112,7 @@ class Changes:
         connection.on_notification = notified
         connection.on_lost = lambda _: lost.set()
         await connection.script(f"LISTEN {CHANNEL}")
+        self._connection = connection
         self._heard(ANYTHING)
         self._listening.set()
         while not connection.closed:
@@ -101,4 +120,4 @@ class Changes:
                 async with asyncio.timeout(_LOOK_SECONDS):
                     await lost.wait()
             except TimeoutError:
-                await connection.script("SELECT")  # a half-dead network shows itself here
+                await self._ask(connection)  # a half-dead network shows itself here

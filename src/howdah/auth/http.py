@@ -138,7 +138,10 @@ def _endpoint(auth: Auth, call: Call[Any]) -> Callable[[Request], Awaitable[Resp
         _check_access(call.access, caller)
         body = await _read(request, call.body)
         asked = Asked(body, caller, origin_of(request), request.query_params, request.path_params, request.cookies)
-        return to_response(await call.handler(auth, asked))
+        answer = await call.handler(auth, asked)
+        if call.method != "GET":
+            await auth.settled()
+        return to_response(answer)
 
     endpoint.__name__ = call.handler.__name__
     endpoint.__doc__ = call.handler.__doc__

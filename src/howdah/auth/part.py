@@ -89,6 +89,11 @@ class Auth:
         """From now on ``heard`` is called when a session ends, or what a user may do changes (R37)."""
         self._heard.append(heard)
 
+    async def settled(self) -> None:
+        """What this process remembers is no older than this call: who is told that a session ended can rely on it."""
+        if self._changes is not None:
+            await self._changes.heard_until_now()
+
     def _tell(self, change: Change) -> None:
         for heard in self._heard:
             heard(change)
