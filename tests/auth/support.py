@@ -60,6 +60,8 @@ class Client:
         assert place.hostname is not None
         connection = http.client.HTTPConnection(place.hostname, place.port, timeout=20)
         sent = {**self.fields, **(fields or {})}
+        if self.cookies and method != "GET":
+            sent.setdefault("Origin", self.url)
         if self.cookies:
             sent.setdefault("Cookie", "; ".join(f"{name}={value}" for name, value in self.cookies.items()))
         content = raw if raw is not None else b"" if body is None else json.dumps(body).encode()
