@@ -164,9 +164,7 @@ class Pool:
         now = loop.time()
         for connection in tuple(self._owners):
             if connection.deadline is not None and connection.deadline <= now:
-                connection.fail(
-                    UpstreamTimeout(f"The service was silent for {self.limits.upstream_timeout:g} seconds.")
-                )
+                connection.fail(UpstreamTimeout(f"The service was silent for {connection.patience:g} seconds."))
         for lane in tuple(self._lanes.values()):
             while lane.idle and now - lane.idle[0].idle_since > self.limits.idle_timeout:
                 lane.idle.pop(0).close()

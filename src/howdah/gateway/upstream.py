@@ -56,7 +56,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._reading_paused = False
         self._busy = False
         self._error: GatewayError | None = None
-        self._patience: float | None = None
+        self.patience: float | None = None
         self.lost = False
         self.exchanges = 0
         self.idle_since = 0.0
@@ -94,13 +94,13 @@ class UpstreamConnection(asyncio.Protocol):
         self._begin_response(method)
         self._may_switch = may_switch
         self._busy = True
-        self._patience = patience
+        self.patience = patience
         self.exchanges += 1
         self.touch()
 
     def touch(self) -> None:
         """The exchange is getting on: the service has its whole time again."""
-        self.deadline = None if self._patience is None else self._loop.time() + self._patience
+        self.deadline = None if self.patience is None else self._loop.time() + self.patience
 
     def stop_clock(self) -> None:
         """The service is not to blame for what happens until the next touch."""
@@ -108,7 +108,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def be_patient(self) -> None:
         """From now on the service may be silent for as long as it likes (an event stream)."""
-        self._patience = self.deadline = None
+        self.patience = self.deadline = None
 
     def write(self, data: bytes) -> None:
         """Send bytes of the request. Raises what ended the exchange, if it has ended."""
