@@ -100,6 +100,39 @@ def test_who_has_no_session_is_anonymous(tables: str) -> None:
     assert respond(tables, b'{"type":"export_metadata","args":{}}').error["code"] == "access-denied"
 
 
+@pytest.mark.parametrize("sent_by_browsers", [b"origin", b"sec-fetch-site", b"cookie"])
+@pytest.mark.parametrize(
+    ("type_", "status"),
+    [
+        (b"application/json", 200),
+        (b"application/json; charset=utf-8", 200),
+        (b"Application/JSON ;charset=UTF-8", 200),
+        (b"application/x-www-form-urlencoded", 415),
+        (b"multipart/form-data; boundary=x", 415),
+        (b"text/plain", 415),
+        (b"text/plain; application/json", 415),
+        (b"application/jsonp", 415),
+        (b"application/json, text/plain", 415),
+        (b"", 415),
+        (None, 415),
+    ],
+)
+def test_what_a_browser_sends_says_that_it_is_json(
+    tables: str, sent_by_browsers: bytes, type_: bytes | None, status: int
+) -> None:
+    """No form and no text of another page is read, at any address that takes JSON; a program need not say it (R54)."""
+    body = b'{"type":"export_metadata","args":{}}'
+    fields = [(b"content-type", type_)] if type_ is not None else []
+    by_browser = [(sent_by_browsers, b"x"), *fields]
+    response = respond(tables, body, headers=by_browser, **{"howdah.session": ADMIN})
+    assert response.status == status
+    if status != 200:
+        assert response.error["code"] == "not-supported"
+        for path in ("/api/1/table/t/select", "/v1/template/t", "/v1/query/explain"):
+            assert respond(tables, body, path=path, headers=by_browser).status == status
+    assert respond(tables, body, headers=fields, **{"howdah.session": ADMIN}).status == 200
+
+
 def test_a_body_in_pieces_is_one_body(tables: str) -> None:
     """However the network cut a body, it is read whole."""
     response = respond(tables, b'{"type":"export', b'_metadata","ar', b'gs":{}}', **{"howdah.session": ADMIN})

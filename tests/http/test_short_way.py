@@ -248,6 +248,17 @@ REQUESTS = {
         post({"type": "insert", "args": {"table": "author", "objects": [{"id": 1, "name": "Mine"}]}}),
     ),
     "no JSON": (post(None, raw=b"{"),),
+    "a form of a page": tuple(
+        post(ROWS, {**USER, name: "x", **type_})
+        for name in ("Origin", "Sec-Fetch-Site", "Cookie")
+        for type_ in (
+            {},
+            {"Content-Type": "text/plain"},
+            {"Content-Type": "application/json"},
+            {"Content-Type": "APPLICATION/JSON"},
+            {"Content-Type": "application/json; charset=utf-8"},
+        )
+    ),
     "an empty body": (post(None, raw=b""),),
     "a body that is too large": (post(None, raw=b" " * 20_001),),
     "a body of the largest size": (post(None, raw=json.dumps(ROWS).encode().ljust(20_000)),),

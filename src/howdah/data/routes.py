@@ -23,7 +23,15 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from howdah import __version__
-from howdah.data.errors import AccessDenied, DataError, InvalidJson, MethodNotAllowed, ParseFailed, UnknownAddress
+from howdah.data.errors import (
+    AccessDenied,
+    DataError,
+    InvalidJson,
+    MethodNotAllowed,
+    NotSupported,
+    ParseFailed,
+    UnknownAddress,
+)
 from howdah.data.execute import Answer, Engine
 from howdah.data.query.address import Address, TemplateAddress, read_address, read_arguments, read_template_name
 from howdah.session import ANONYMOUS, Session
@@ -35,6 +43,7 @@ Header = tuple[bytes, bytes]
 Headers = tuple[Header, ...]
 
 _CALLER: Final = b"authorization, cookie, x-hasura-admin-secret, x-hasura-role"
+_BROWSERS_SEND: Final = frozenset((b"origin", b"sec-fetch-site", b"cookie"))
 _READ: Final = frozenset({"GET", "HEAD"})
 _JSON: Final = (b"content-type", b"application/json; charset=utf-8")
 _TEXT: Final = (b"content-type", b"text/plain; charset=utf-8")
@@ -45,6 +54,12 @@ class BodyTooLarge(DataError):
 
     code = "bad-request"
     status = 413
+
+
+class NotJson(NotSupported):
+    """What a page sends has the content type application/json."""
+
+    status = 415
 
 
 class DataRoutes:
@@ -89,7 +104,13 @@ class DataRoutes:
             # What is left of the body is not read: the connection cannot be used for another request.
             await _send(send, _refusal(error), ((b"connection", b"close"),))
             return
-        if body is not None:
+        if body is None:
+            return
+        try:
+            _check_type(scope)
+        except NotJson as error:
+            await _send(send, _refusal(error))
+        else:
             await self._answer(body, scope, send, address)
 
     async def _answer(self, body: bytes, scope: Scope, send: Send, address: Address | None) -> None:
@@ -160,6 +181,23 @@ def _has(scope: Scope, etag: bytes) -> bool:
     """Whether the caller says that it has what the tag stands for."""
     given = b",".join(value for name, value in scope["headers"] if name == b"if-none-match")
     return any(tag.strip().removeprefix(b"W/") in {etag, b"*"} for tag in given.split(b","))
+
+
+def _check_type(scope: Scope) -> None:
+    """Return if the body may be taken for JSON: what a browser sends says that it is JSON (R54). Raises NotJson.
+
+    A page can make a browser send a form, or nothing but text, to any address without asking first. What no browser
+    sends need not say what it is, for there is only one thing it can be: `curl -d` works as people type it.
+    """
+    by_browser = False
+    type_ = b""
+    for name, value in scope.get("headers", ()):
+        if name in _BROWSERS_SEND:
+            by_browser = True
+        elif name == b"content-type":
+            type_ = value
+    if by_browser and type_.partition(b";")[0].strip().lower() != b"application/json":
+        raise NotJson
 
 
 async def _body(receive: Receive, limit: int) -> bytes | None:

@@ -88,6 +88,7 @@ class Recognised:
     """The same, where a credential was shown."""
 
 
+_JSON_TYPES: Final = (b"application/json", b"application/json; charset=utf-8", b"application/json;charset=UTF-8")
 _NO_CORS: Final = Cors()
 _SITE: Final = Site()
 
@@ -118,6 +119,7 @@ class HotRoute:
         request_ids: list[bytes] = []
         sites: tuple[bytes, ...] = ()
         origin: str | None = None
+        has_cookie = is_json = False
         for name, value in headers:
             if name == b"host":
                 host = value
@@ -129,8 +131,14 @@ class HotRoute:
                 origin = value.decode("latin-1")
             elif name == b"sec-fetch-site":
                 sites += (value,)
+            elif name == b"cookie":
+                has_cookie = True
+            elif name == b"content-type":
+                is_json = value in _JSON_TYPES
             elif name == b"transfer-encoding":
                 return None
+        if not is_json and (has_cookie or sites or origin is not None):
+            return None  # a browser has to say that it is JSON, and in more ways than these
         # Beyond the high-water mark uvicorn stops reading until an application has taken what there is.
         if not 0 < length <= min(self.max_body, HIGH_WATER_LIMIT):
             return None
