@@ -27,7 +27,7 @@ from howdah.auth.changes import ANYTHING, Change
 from howdah.auth.part import Auth, Site, build_auth
 from howdah.auth.routes.calls import auth_routes
 from howdah.auth.routes.none import NoAccounts
-from howdah.auth.sealing import derive_key, make_keyring, open_sealed, seal
+from howdah.auth.sealing import Keyring, derive_key, make_keyring, open_sealed, seal
 from howdah.data.execute import Engine
 from howdah.data.routes import DataRoutes
 from howdah.errors import HowdahError
@@ -44,8 +44,8 @@ from howdah.gateway.serving import server_config
 from howdah.gateway.session import Resolver
 from howdah.gateway.site import transport_security
 from howdah.gateway.tunnel import TunnelLimits, Tunnels
-from howdah.mail import outbox
-from howdah.mail.rendering import Templates
+from howdah.mail.outbox import Seal
+from howdah.mail.part import MailPart, build_mail
 from howdah.observe import events, logs
 from howdah.observe.secret import Secret
 from howdah.project.load import default_project, load_project
@@ -63,9 +63,6 @@ _DESCRIPTORS = 65_536
 
 
 PARTS = ("auth", "data")
-
-MAIL_TEMPLATES = Path("mail", "templates")
-"""Where a project keeps its own texts of messages."""
 
 HOT_PATH = "/v1/query"
 """The path within the data part whose requests need no ASGI."""
@@ -108,26 +105,31 @@ class Application:
     proxy: Proxy
     hot: HotRoute
     auth: Auth | None
+    mail: MailPart | None
 
     async def start(self) -> None:
         """Every part is started. Raises CannotConnect and CannotInstall."""
         await self.engine.start()
         if self.auth is not None:
             await self.auth.start()
-            async with await self.auth.store.dial() as connection:
-                await outbox.install(connection)
-                if self.auth.store.role is not None:
-                    await outbox.allow(connection, self.auth.store.role)
+        if self.mail is not None:
+            role = None if self.auth is None else self.auth.store.role
+            await self.mail.start(writers=() if role is None else (role,))
 
     async def stop(self) -> None:
         """Every part is stopped, and nothing is connected any more."""
         if self.auth is not None:
             await self.auth.stop()
+        if self.mail is not None:
+            await self.mail.stop()
         await self.engine.stop()
 
 
 def build(project: Project, *, development: bool = False) -> Application:
-    """The application of a project, wired. Nothing is started and nothing connected yet. Raises NoDatabase."""
+    """The application of a project, wired. Nothing is started and nothing connected yet.
+
+    Raises NoDatabase and MailSettingsError.
+    """
     engine = Engine(database_url(project).reveal(), database=project.database, data=project.data)
     registry = Registry(
         fixed_endpoint(service.name, service.url)
@@ -137,7 +139,9 @@ def build(project: Project, *, development: bool = False) -> Application:
     )
     secrets = () if project.secrets.admin_secret is None else (project.secrets.admin_secret,)
     section = project.gateway
-    auth = accounts(project)
+    keyring = secret_keys(project)
+    mail = None if keyring is None else messages(project, keyring, development=development)
+    auth = None if keyring is None or mail is None else accounts(project, keyring, mail)
     site = _site(project, auth)
     table = route_table(project.server, section, project.services, PARTS)
     resolver = Resolver(
@@ -185,27 +189,41 @@ def build(project: Project, *, development: bool = False) -> Application:
         emit=events.emit,
         site=site,
     )
-    application.append(Application(gateway, engine, registry, proxy, hot, auth))
+    application.append(Application(gateway, engine, registry, proxy, hot, auth, mail))
     return application[0]
 
 
-def accounts(project: Project) -> Auth | None:
-    """The accounts of a project; None where they are switched off or there is no secret key. Raises NoDatabase."""
+def secret_keys(project: Project) -> Keyring | None:
+    """The keys of a project's accounts; None where those are switched off or there is no secret key."""
     key = project.secrets.secret_key
     if key is None or not project.auth.enabled:
         return None
     former = () if project.secrets.previous_secret_key is None else (project.secrets.previous_secret_key,)
-    keyring = make_keyring(key, *former)
-    folder = None if project.root is None else project.root / MAIL_TEMPLATES
-    letters = Templates(project.name, folder)
-    sealed = outbox.Seal(partial(seal, keyring, "mail"), partial(open_sealed, keyring, "mail"))
+    return make_keyring(key, *former)
+
+
+def messages(project: Project, keyring: Keyring, *, development: bool) -> MailPart:
+    """How a project's mails and text messages leave. Raises NoDatabase and MailSettingsError."""
+    return build_mail(
+        project.mail,
+        database_url(project),
+        app=project.name,
+        root=project.root,
+        database=project.database,
+        seal=Seal(partial(seal, keyring, "mail"), partial(open_sealed, keyring, "mail")),
+        development=development,
+    )
+
+
+def accounts(project: Project, keyring: Keyring, mail: MailPart) -> Auth:
+    """The accounts of a project, which send what they have to say by ``mail``. Raises NoDatabase."""
     return build_auth(
         project.auth,
         Site(project.name, public_url(project)),
         database_url(project).reveal(),
         database=project.database,
         keyring=keyring,
-        send=outbox.Outbox(letters, sealed).enqueue,
+        send=mail.outbox.enqueue,
     )
 
 

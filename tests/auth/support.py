@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import http.client
 import json
+import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,8 +17,9 @@ import psycopg
 from psycopg.rows import dict_row
 from tests.serving import ADMIN, SECRET, Served, project_of, served
 
+from howdah.mail.mailbox import Mailbox, Received
 from howdah.observe.secret import Secret
-from howdah.project.sections import AuthSection, Secrets
+from howdah.project.sections import AuthSection, MailSection, Secrets
 
 KEY = "Vq3-mR8z.Lk1w_Xn7t-Hs5yPd0-Bf2c_Gj4a-Tz6u.Ew9o"
 COOKIE = "howdah-session"
@@ -108,6 +112,7 @@ class Platform:
 
     served: Served
     dsn: str
+    mailbox: Mailbox
 
     @property
     def url(self) -> str:
@@ -125,6 +130,18 @@ class Platform:
             cursor = connection.execute(query.encode(), values)
             return cursor.fetchall() if cursor.description is not None else []
 
+    def mail(self, to: str, *, beyond: int = 0) -> Received:
+        """The newest message to this address or number, once there are more than ``beyond``; it waits for that."""
+        deadline = time.monotonic() + 20
+        while len(found := self.mails(to)) <= beyond:
+            assert time.monotonic() < deadline, f"no message to {to} within 20 s"
+            time.sleep(0.02)
+        return found[0]
+
+    def mails(self, to: str) -> list[Received]:
+        """The messages to this address or number that have arrived, the newest first."""
+        return [one for one in self.mailbox.messages() if one.to == to]
+
     def events(self, user_id: int | None = None) -> list[str]:
         """What the audit has noted, of a user or of all."""
         rows = self.rows("select event, user_id from howdah_auth.audit order by id")
@@ -138,5 +155,7 @@ def platform_on(dsn: str, **sections: Any) -> Iterator[Platform]:
         "auth": AuthSection(),
         "secrets": Secrets(Secret(SECRET), Secret(KEY)),
     }
-    with served(project_of(dsn, **(given | sections))) as running:
-        yield Platform(running, dsn)
+    with tempfile.TemporaryDirectory(prefix="mailbox-") as folder:
+        given["mail"] = MailSection(url=Secret(f"mailbox://{folder}"), sms_url=Secret(f"mailbox://{folder}"))
+        with served(project_of(dsn, **(given | sections))) as running:
+            yield Platform(running, dsn, Mailbox(Path(folder)))

@@ -86,6 +86,7 @@ def refusal(url: str, **more: object) -> MailSettingsError:
         ("geheim", "nothing is known"),
         ("twilio://me:geheim@default?from=+1", "nothing is known of twilio:"),
         ("mailbox:", "project's folder"),
+        ("mailbox://host/geheim", "takes a folder"),
         ("file:mail", "file:///"),
         ("file://host/geheim", "takes a folder"),
     ],

@@ -46,13 +46,12 @@ def list_(context: click.Context, outbox: bool, last: int) -> None:
       howdah mail list --outbox
       howdah mail list --json
     """
-    from howdah.mail.part import uses_mailbox
-
     console = console_of(context)
-    if outbox or not uses_mailbox(databases.project_of(console).mail):
+    mailbox = None if outbox else _mailbox(console)
+    if mailbox is None:
         _list_outbox(console, last)
         return
-    messages = _mailbox(console).messages()[:last]
+    messages = mailbox.messages()[:last]
     if console.json:
         console.data({"messages": [_described(message) for message in messages]}, "")
         return
@@ -80,7 +79,12 @@ def show(context: click.Context, name: str, html: bool) -> None:
       howdah mail show --json
     """
     console = console_of(context)
-    message = _mailbox(console).find(name)
+    mailbox = _mailbox(console)
+    if mailbox is None:
+        raise UnknownTarget(
+            "There is no mailbox: messages are sent.", hint="`howdah mail list` shows what became of them."
+        )
+    message = mailbox.find(name)
     if message is None:
         what = f'There is no message "{name}" in the mailbox.' if name else "The mailbox is empty."
         raise UnknownTarget(what, hint="`howdah mail list` shows what is there.")
@@ -143,11 +147,12 @@ def template(context: click.Context, name: str) -> None:
     console.data({"files": written}, "\n".join(written) or "They are in mail/templates already.")
 
 
-def _mailbox(console: Console) -> Mailbox:
-    from howdah.mail.mailbox import Mailbox
-    from howdah.mail.providers import MAILBOX
+def _mailbox(console: Console) -> Mailbox | None:
+    from howdah.mail.part import mailbox_of
 
-    return Mailbox(running.project_folder(console) / MAILBOX)
+    project = databases.project_of(console)
+    assert project.root is not None, "it is the project around here"
+    return mailbox_of(project.mail, app=project.name, root=project.root)
 
 
 def _described(message: Received) -> dict[str, Any]:

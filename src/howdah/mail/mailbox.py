@@ -82,11 +82,11 @@ class MailboxProvider:
     """Puts messages into a mailbox."""
 
     def __init__(self, mailbox: Mailbox) -> None:
-        self._mailbox = mailbox
+        self.mailbox = mailbox
 
     async def deliver(self, message: Message, envelope: Envelope) -> None:
         """It is there. Raises ProviderUnavailable."""
-        await asyncio.to_thread(self._mailbox.put, message, envelope)
+        await asyncio.to_thread(self.mailbox.put, message, envelope)
 
     async def rest(self) -> None:
         """There is nothing to close."""

@@ -13,6 +13,7 @@ from howdah.mail.compose import Envelope
 from howdah.mail.errors import MailSettingsError, UnknownMessage
 from howdah.mail.events import tell_broken
 from howdah.mail.letters import LETTERS
+from howdah.mail.mailbox import Mailbox, MailboxProvider
 from howdah.mail.message import usable_address
 from howdah.mail.outbox import Outbox, Seal
 from howdah.mail.providers import providers
@@ -113,9 +114,13 @@ def copy_template(name: str, root: Path) -> tuple[Path, ...]:
     return tuple(written)
 
 
-def uses_mailbox(section: MailSection) -> bool:
-    """Whether `howdah dev` puts messages into the mailbox."""
-    return any(url is None or url.reveal().startswith("mailbox:") for url in (section.url, section.sms_url))
+def mailbox_of(section: MailSection, *, app: str, root: Path) -> Mailbox | None:
+    """Where `howdah dev` puts messages, or one of the two kinds of them; None where all of them are sent.
+
+    Raises MailSettingsError.
+    """
+    found = providers(section, app=app, root=root, development=True)
+    return next((one.mailbox for one in (found.mail, found.text) if isinstance(one, MailboxProvider)), None)
 
 
 def template_folder(root: Path | None) -> Path | None:

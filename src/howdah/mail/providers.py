@@ -141,18 +141,17 @@ def _unusable(setting: str, what: str, channel: Channel) -> MailSettingsError:
 
 def _local(read: _Address, root: Path | None) -> Provider:
     read.options(())
-    if read.parts.scheme == "console":
+    scheme = read.parts.scheme
+    if scheme == "console":
         return ConsoleProvider()
-    if read.parts.scheme == "mailbox":
-        if root is None:
-            raise read.unusable("there is a mailbox only in a project's folder")
-        return MailboxProvider(Mailbox(root / MAILBOX))
     folder = Path(unquote(read.parts.path))
-    if read.parts.netloc or not folder.parts:
-        raise read.unusable("file: takes a folder, as file:mail or file:///var/spool/mail")
+    if read.parts.netloc or not (folder.parts or scheme == "mailbox"):
+        raise read.unusable(f"{scheme}: takes a folder, as {scheme}:mail or {scheme}:///var/spool/mail")
     if not folder.is_absolute() and root is None:
-        raise read.unusable("without a project's folder it has to be file:///…")
-    return FileProvider((root or Path()) / folder)
+        raise read.unusable(f"without a project's folder it has to be {scheme}:///…")
+    if scheme == "file":
+        return FileProvider((root or Path()) / folder)
+    return MailboxProvider(Mailbox((root or Path()) / (folder if folder.parts else MAILBOX)))
 
 
 def _smtp(read: _Address) -> SmtpServer:

@@ -356,8 +356,8 @@ class MailSection:
         Secret | None,
         Setting(
             "secret",
-            "Who takes mails: `smtp://user:password@host:587`, `smtps://…`, `file:FOLDER`, `console:`, `mailbox:`. "
-            "Without it, `howdah dev` puts them into the mailbox, and `howdah serve` sends none.",
+            "Who takes mails: `smtp://user:password@host:587`, `smtps://…`, `file:FOLDER`, `console:`, "
+            "`mailbox:FOLDER`. Without it, `howdah dev` puts them into the mailbox, and `howdah serve` sends none.",
         ),
     ] = None
     sms_url: Annotated[
