@@ -58,6 +58,7 @@ MAPPED = [
     ("23503", "violates foreign key ...", "constraint-violation", 400, "Foreign key violation. "),
     ("23502", "null value in column ...", "constraint-violation", 400, "Not-NULL violation. "),
     ("23514", "violates check ...", "constraint-violation", 400, "Check constraint violation. "),
+    ("0A000", "cannot convert NaN to integer", "postgres-error", 400, "a value is out of the range of its type"),
     ("23501", "...", "constraint-violation", 400, "Can not delete or update due to data being referred. "),
     ("23P01", "...", "constraint-violation", 400, "Exclusion constraint violation. "),
     ("22P02", f'invalid input syntax for type integer: "{SECRET}"', "postgres-error", 400, "invalid input syntax"),

@@ -312,6 +312,37 @@ def test_what_the_document_does_not_admit_is_refused(component: str, args: Any) 
         assert answer(component, args) is not None
 
 
+def reading(**more: Any) -> dict[str, Any]:
+    return {"type": "select", "args": {"table": "article", "columns": ["id"], **more}}
+
+
+WRITING = {"type": "insert", "args": {"table": "article", "objects": [{"title": "y", "author_id": {"$ref": "0.id"}}]}}
+TRANSACTIONS: list[tuple[Any, bool, bool]] = [
+    (WRITING, True, False),
+    (reading(where={"id": {"$eq": {"$ref": [0, "id"]}}}), True, False),
+    (reading(where={"id": {"$ref": [0, "id"]}}), True, False),
+    (reading(where={"id": {"$in": {"$ref": "0[*].id"}}}), True, False),
+    (reading(where={"id": {"$in": [1, {"$ref": "0.id"}]}}), True, False),
+    (reading(where={"id": 1}), True, True),
+    ({"type": "update", "args": {"table": "article", "where": {}, "$set": {"data": {"$ref": "0.a"}}}}, True, True),
+    (reading(limit={"$ref": "0.n"}), False, False),
+    (reading(columns=["nonsense"]), False, False),
+    ({"type": "bulk", "args": []}, False, True),
+    ({"type": "run_sql", "args": {"sql": "select 1"}}, False, True),
+]
+
+
+@pytest.mark.parametrize(("query", "in_transaction", "in_bulk"), TRANSACTIONS)
+def test_a_value_may_be_a_reference_in_a_transaction_alone(query: Any, in_transaction: bool, in_bulk: bool) -> None:
+    """Its queries are described as everywhere else but for that; elsewhere such an object is a value of json."""
+    for kind, admitted in (("transaction", in_transaction), ("bulk", in_bulk)):
+        assert validator("query", "admin").is_valid({"type": kind, "args": [query]}) is admitted
+
+
+def test_nothing_is_left_of_the_marks_in_a_document() -> None:
+    assert not any(isinstance(item, str) and "\0" in item for item in walk(document("admin")))
+
+
 def test_a_preset_is_neither_asked_for_nor_offered() -> None:
     """The role's own column is filled in; what has no default and may not be null is required."""
     assert "user_id" not in properties("rating.new", "guest")

@@ -136,6 +136,14 @@ def test_an_argument_for_equality_never_becomes_an_operator() -> None:
          '$.template.args["$default"][0]'),
         ({"type": "bulk", "args": hole("x")}, "$.template.args"),
         ({"type": "bulk", "args": [hole("x")]}, "$.template.args[0]"),
+        ({"type": "transaction", "args": [hole("x")]}, "$.template.args[0]"),
+        (select(page=hole("x")), "$.template.args.page"),
+        (select(search=hole("x")), "$.template.args.search"),
+        (select(search={"query": "x", "columns": hole("x")}), "$.template.args.search.columns"),
+        (select(search={"query": "x", "columns": ["a"], "rank": hole("x")}), "$.template.args.search.rank"),
+        (select(where={"a": {"$search": {"query": "x", "config": hole("x")}}}),
+         '$.template.args.where.a["$search"].config'),
+        (select(columns=[{"name": "f", "arguments": hole("x")}]), "$.template.args.columns[0].arguments"),
     ],
 )  # fmt: skip
 def test_a_parameter_is_no_name_no_operator_and_no_condition(template: dict[str, Any], path: str) -> None:
@@ -162,6 +170,8 @@ def test_a_parameter_is_no_name_no_operator_and_no_condition(template: dict[str,
             "unexpected-payload",
         ),
         ({"type": "bulk", "args": {}}, "parse-failed"),
+        ({"type": "transaction", "args": [{"type": "bulk", "args": []}]}, "unexpected-payload"),
+        ({"type": "transaction", "args": [{"type": "run_sql", "args": {"sql": "select 1"}}]}, "not-supported"),
     ],
 )
 def test_a_template_has_the_form_of_a_request_about_rows(template: dict[str, Any], code: str) -> None:
@@ -205,6 +215,52 @@ JSON = st.recursive(
     ),
     max_leaves=8,
 )
+
+
+def test_parameters_of_pages_searches_and_functions() -> None:
+    """Cursors, whether the total is wanted, words, and what a function is given."""
+    template = select(
+        page={"after": hole("after", None), "total": hole("total", False)},
+        search={"query": hole("words"), "columns": ["title"]},
+        where={"body": {"$search": hole("words")}, "title": {"$search": {"query": hole("words"), "config": "simple"}}},
+        columns=["id", {"name": "works", "arguments": [hole("least"), 2], "columns": ["id"]}],
+    )
+    assert filled(template, words="fox", least=3) == {
+        "table": "article",
+        "page": {"after": None, "total": False},
+        "search": {"query": "fox", "columns": ["title"]},
+        "where": {"body": {"$search": "fox"}, "title": {"$search": {"query": "fox", "config": "simple"}}},
+        "columns": ["id", {"name": "works", "arguments": [3, 2], "columns": ["id"]}],
+    }
+    assert filled(template, words="fox", least=3, after="abc", total=True)["page"] == {"after": "abc", "total": True}
+    by_values = select(page={"after": {"id": hole("id")}})
+    assert filled(by_values, id=4)["page"] == {"after": {"id": 4}}
+    called = {"type": "select", "args": {"function": "f", "arguments": {"x": hole("x")}, "columns": ["id"]}}
+    assert filled(called, x=[1])["arguments"] == {"x": [1]}
+
+
+@pytest.mark.parametrize("argument", [{"id": 1}, 7, True, ["x"]])
+@pytest.mark.parametrize("where", [{"page": {"after": hole("x")}}, {"search": {"query": hole("x"), "columns": ["a"]}}])
+def test_an_argument_for_a_cursor_or_for_words_is_text(where: dict[str, Any], argument: Any) -> None:
+    """Where an object would say more than the author let be said."""
+    assert filled(select(**where), x="text")
+    with pytest.raises(DataError, match="expected String"):
+        filled(select(**where), x=argument)
+
+
+def test_an_argument_is_never_a_reference() -> None:
+    """In a template that is a transaction the author's references are some; what is sent to it stays a value."""
+    insert = {"type": "insert", "args": {"table": "t", "objects": [{"a": hole("a"), "b": {"$ref": "0.id"}}]}}
+    look = select(where={"id": hole("a"), "title": {"$in": hole("list")}, "data": {"$contains": {"x": hole("a")}}})
+    reference = {"$ref": "0.secret"}
+    written, asked = filled({"type": "transaction", "args": [insert, look]}, a=reference, list=[reference, "x"])
+    assert written["args"]["objects"] == [{"a": {"$value": reference}, "b": {"$ref": "0.id"}}]
+    assert asked["args"]["where"] == {
+        "id": {"$eq": {"$value": reference}},
+        "title": {"$in": [{"$value": reference}, "x"]},
+        "data": {"$contains": {"x": reference}},
+    }
+    assert filled({"type": "transaction", "args": [insert]}, a=3)[0]["args"]["objects"][0]["a"] == 3
 
 
 @given(JSON)
@@ -358,6 +414,32 @@ def test_templates_in_bulk_and_transaction(changed: str) -> None:
             engine, "transaction", [select(where={"id": 4}), {"type": "execute_query_template", "args": by_reference}]
         )
         assert (status, answers[1]) == (200, [{"id": 4, "title": "100% juice"}])
+
+    with_engine(changed, scenario)
+
+
+def test_a_template_may_be_a_transaction(changed: str) -> None:
+    """Its references are the author's; it is in nobody's transaction, and what it names cannot be dropped."""
+    article = {"table": "article", "objects": [{"title": hole("title"), "published": True}], "returning": ["title"]}
+    comment = {"table": "comment", "objects": [{"article_id": {"$ref": "0.id"}, "text": hole("text")}]}
+    template = {
+        "type": "transaction",
+        "args": [{"type": "insert", "args": article}, {"type": "insert", "args": comment}],
+    }
+
+    async def scenario(engine: Engine) -> None:
+        await made(engine, {"name": "post", "template": template})
+        status, answers = await execute(engine, "post", ANN, title="T", text="first")
+        assert (status, answers[0]["returning"], answers[1]) == (200, [{"title": "T"}], {"affected_rows": 1})
+        status, error = await execute(engine, "post", ANN, title={"$ref": "0.secret"}, text="x")
+        assert (status, error["code"]) == (400, "parse-failed"), "a value, and no text"
+        inside = {"type": "execute_query_template", "args": {"name": "post", "args": {"title": "a", "text": "b"}}}
+        status, error = await ask(engine, "transaction", [inside], ANN)
+        assert (status, error["code"]) == (400, "unexpected-payload")
+        status, answers = await ask(engine, "bulk", [inside], ANN)
+        assert (status, len(answers[0])) == (200, 2)
+        status, error = await ask(engine, "run_sql", {"sql": "alter table comment drop column text"})
+        assert (status, error["code"]) == (400, "dependency-error")
 
     with_engine(changed, scenario)
 

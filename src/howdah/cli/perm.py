@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +151,7 @@ def explain(
     if console.json:
         console.data(told, "")
         return
-    for one in told if isinstance(told, list) else [told]:
+    for one in _explanations(told):
         _print_explanation(console, one)
 
 
@@ -291,10 +291,22 @@ def _json_of(context: click.Context, given: str) -> Any:
 # -- showing -----------------------------------------------------------------------------------------------------------
 
 
+def _explanations(told: Any) -> Iterator[Mapping[str, Any]]:
+    """Those of all statements, in the order they are carried out in."""
+    if isinstance(told, list):
+        for one in told:
+            yield from _explanations(one)
+    elif "statements" in told:
+        yield from told["statements"]
+    else:
+        yield told
+
+
 def _print_explanation(console: Console, told: Mapping[str, Any]) -> None:
     from howdah.data.sql.encode import to_json
 
-    console.line(console.paint("SQL", "bold", sys.stdout))
+    purpose = f"  {told['purpose']} at {told['path']}" if "purpose" in told else ""
+    console.line(f"{console.paint('SQL', 'bold', sys.stdout)}{purpose}")
     console.line(f"  {told['sql']}")
     for number, value in enumerate(told["parameters"], start=1):
         console.line(f"  ${number} = {'NULL' if value is None else value}")

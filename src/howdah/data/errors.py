@@ -292,6 +292,8 @@ def map_database_error(
     if state in _MESSAGE_IS_MEANT_FOR_CLIENTS:
         text = message if admin or state == "P0001" else _without_value(message)
         return DatabaseRefused(text, path=path, internal=internal)
+    if state == "0A000" and message.startswith("cannot convert "):
+        state = "22003"  # so Postgres says that NaN or infinity is no whole number
     error, plain_text = _BY_STATE.get(state) or _BY_CLASS.get(state[:2]) or (DatabaseFailed, None)
     return error(message if admin and error is DatabaseRefused else plain_text, path=path, internal=internal)
 

@@ -6,9 +6,9 @@ that the role may use.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import assert_never
+from typing import Any, assert_never
 
 from howdah.data.catalog.access import NO_PERMISSIONS, find_related
 from howdah.data.catalog.metadata import Operation
@@ -24,9 +24,11 @@ from howdah.data.query.ast import (
     ComputedName,
     Count,
     Delete,
+    Entry,
     Exists,
     Insert,
     Not,
+    OnConflict,
     Or,
     OrderBy,
     Query,
@@ -39,6 +41,9 @@ from howdah.data.query.ast import (
     Update,
     Wildcard,
 )
+from howdah.data.query.conflict import parse_nested
+from howdah.data.query.limits import DEFAULT_LIMITS
+from howdah.data.query.reading import Budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +97,42 @@ class _Walk:
                 assert_never(query)
 
     def _insert(self, query: Insert, table: Table) -> Iterator[Applied]:
-        yield Applied(table.name, "insert", query.path)
-        conflict = query.on_conflict
+        place: Path = (query.path, "objects")
+        objects = [(row, (place, index)) for index, row in enumerate(query.objects)]
+        yield from self._new_rows(objects, query.on_conflict, table, query.path)
+        if query.returning is not None:
+            yield Applied(table.name, "select", (query.path, "returning"))
+            yield from self._entries(query.returning, table)
+
+    def _new_rows(
+        self,
+        objects: Iterable[tuple[Mapping[str, Any], Path]],
+        conflict: OnConflict | None,
+        table: Table,
+        path: Path,
+    ) -> Iterator[Applied]:
+        """Of the rows, and of those nested in them."""
+        yield Applied(table.name, "insert", path)
         if conflict is not None and conflict.update:
             permissions = table.permissions.get(self._role, NO_PERMISSIONS)
             # The older rule: what may be inserted may be updated, by the insert permission itself.
             yield Applied(table.name, "insert" if permissions.update is None else "update", conflict.path)
-        if query.returning is not None:
-            yield Applied(table.name, "select", (query.path, "returning"))
+        for row, place in objects:
+            for name, value in row.items():
+                relationship = table.relationships.get(name)
+                if relationship is not None and value is not None:
+                    at: Path = (place, name)
+                    single = relationship.refers or relationship.kind == "object"
+                    nested, nested_conflict = parse_nested(value, at, Budget(DEFAULT_LIMITS), single=single)
+                    yield from self._new_rows(nested, nested_conflict, self._tables[relationship.target], at)
 
     def _rows(self, rows: Rows, table: Table) -> Iterator[Applied]:
-        for entry in rows.columns:
+        yield from self._entries(rows.columns, table)
+        yield from self._where(rows.where, table)
+        yield from self._order_by(rows.order_by, table)
+
+    def _entries(self, entries: Iterable[Entry], table: Table) -> Iterator[Applied]:
+        for entry in entries:
             match entry:
                 case ColumnName() | ComputedName():
                     pass
@@ -114,8 +144,6 @@ class _Walk:
                     yield from self._related(entry, table)
                 case _:
                     assert_never(entry)
-        yield from self._where(rows.where, table)
-        yield from self._order_by(rows.order_by, table)
 
     def _wildcard(self, wildcard: Wildcard, table: Table) -> Iterator[Applied]:
         if wildcard.depth == 1:

@@ -448,8 +448,9 @@ class Engine:
             rehearsal = Rehearsal(
                 connection,
                 known,
-                lambda query, asking: self._statement(query, asking, known.catalog),
+                lambda query, asking, kept: self._compiled(query, asking, known.catalog, kept),
                 lambda error, query: refused(error, query, session, known.catalog),
+                self._limits,
             )
             return await rehearsal.explain(request)
 

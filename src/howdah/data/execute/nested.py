@@ -5,20 +5,25 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from howdah.data.compile.nested import compile_check, compile_insert, compile_read
 from howdah.data.errors import NotSupported, Path
-from howdah.data.plan.values import NestedInsertPlan
+from howdah.data.plan.values import NestedInsertPlan, ReadStep
 from howdah.data.query.ast import TableName
+from howdah.data.sql import statement
 from howdah.data.sql.render import render
-from howdah.data.sql.statement import Literal, Statement, Value, Written
+from howdah.data.sql.statement import Statement, Value, Written
+
+Purpose: TypeAlias = Literal["insert", "check", "returning", "kept"]
+"""``kept`` is what later queries of a transaction need of the rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One statement of several, and what errors need to know of it."""
+    """One statement of several, what it is for, and what errors need to know of it."""
 
+    purpose: Purpose
     table: TableName
     path: Path
     statement: Statement
@@ -66,14 +71,18 @@ Submit: TypeAlias = Callable[[Part], Awaitable[bytes]]
 def render_nested(plan: NestedInsertPlan) -> Several:
     """The statements of the plan."""
     reads = [
-        None if step is None else Part(step.of.table, plan.path, render(compile_read(step)))
-        for step in (plan.returning, plan.kept)
+        None if step is None else Part(purpose, step.of.table, plan.path, render(compile_read(step)))
+        for purpose, step in _reads(plan)
     ]
     return Several(
-        tuple([Part(step.plan.table, step.path, render(compile_insert(step))) for step in plan.inserts]),
-        tuple([Part(step.of.table, step.path, render(compile_check(step))) for step in plan.checks]),
+        tuple([Part("insert", step.plan.table, step.path, render(compile_insert(step))) for step in plan.inserts]),
+        tuple([Part("check", step.of.table, step.path, render(compile_check(step))) for step in plan.checks]),
         *reads,
     )
+
+
+def _reads(plan: NestedInsertPlan) -> tuple[tuple[Purpose, ReadStep | None], ...]:
+    return ("returning", plan.returning), ("kept", plan.kept)
 
 
 async def insert_nested(several: Several, submit: Submit) -> bytes:
@@ -85,7 +94,7 @@ async def insert_nested(several: Several, submit: Submit) -> bytes:
     written: list[list[dict[str, str]]] = []
 
     def fill(parameter: Value) -> Value:
-        if not isinstance(parameter, Literal) or not isinstance(parameter.value, Written):
+        if not isinstance(parameter, statement.Literal) or not isinstance(parameter.value, Written):
             return parameter
         rows = [row for step in parameter.value.steps for row in written[step]]
         if parameter.many:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from howdah.data.catalog.model import Routine
 from howdah.data.openapi.draft import Draft
-from howdah.data.openapi.schema import NULL, any_of, closed, list_of, nullable
+from howdah.data.openapi.schema import NULL, any_of, closed, given, list_of, nullable
 from howdah.data.openapi.values import value
 
 
@@ -13,7 +13,7 @@ def write_arguments(key: str, routine: Routine, draft: Draft) -> bool:
     asked = [argument for argument in routine.arguments if argument.given_by == "request"]
     required = [argument.key for argument in asked if not argument.has_default]
     # Not by the names of their types: one may be a row of a table that the role does not know.
-    values = {argument.key: nullable(value(argument.type)) for argument in asked}
+    values = {argument.key: given(nullable(value(argument.type))) for argument in asked}
     by_name = closed(values, required)
     before: list[str] = []
     needs: dict[str, list[str]] = {}

@@ -9,7 +9,7 @@ from typing import Final
 from howdah.data.catalog.database import ColumnType
 from howdah.data.catalog.model import Column
 from howdah.data.openapi.draft import Draft
-from howdah.data.openapi.schema import Schema, any_of, closed, const, list_of, nullable, one_of_these, ref
+from howdah.data.openapi.schema import Schema, any_of, closed, const, given, list_of, nullable, one_of_these, ref
 from howdah.data.openapi.search import has_words
 from howdah.data.openapi.values import is_comparable, is_tree, shorthand
 from howdah.data.openapi.viewpoint import UsableTable
@@ -31,6 +31,7 @@ _ON_A_PLANE: Final = tuple(
         "3d_intersects",
     )
 )
+_PATTERNS: Final = ("$similar", "$nsimilar", "$regex", "$nregex", "$iregex", "$niregex")
 _NOT_NULL: Final[Schema] = {"type": ["string", "number", "boolean", "array", "object"], "items": {}}
 _TEXT: Final[Schema] = {"type": "string"}
 _PATTERN: Final[Schema] = {"type": "string", "maxLength": MAX_PATTERN}
@@ -103,29 +104,29 @@ def table_name(name: TableName) -> Schema:
 def _comparison(key: str, type_: ColumnType, between: Mapping[str, Schema], draft: Draft, *, made: bool) -> Schema:
     operators: dict[str, Schema] = {"$is_null": {"type": "boolean"}}
     if is_comparable(type_):
-        operand = draft.value(type_) or _NOT_NULL
-        many = list_of(operand, most=draft.longest_list)
+        operand = given(draft.value(type_) or _NOT_NULL)
+        many = given(list_of(operand, most=draft.longest_list))
         operators |= dict.fromkeys(("$eq", "$ne"), nullable(operand))
         operators |= {"$in": many, "$nin": many}
         if not type_.of_enum_table:
             operators |= {**dict.fromkeys(("$gt", "$gte", "$lt", "$lte"), operand), **between}
     if type_.category == "text" and not type_.of_enum_table:
-        operators |= dict.fromkeys(("$like", "$nlike", "$ilike", "$nilike"), _TEXT)
-        operators |= dict.fromkeys(("$similar", "$nsimilar", "$regex", "$nregex", "$iregex", "$niregex"), _PATTERN)
+        operators |= dict.fromkeys(("$like", "$nlike", "$ilike", "$nilike"), given(_TEXT))
+        operators |= dict.fromkeys(_PATTERNS, given(_PATTERN))
     if type_.category == "array":
-        operators |= dict.fromkeys(("$contains", "$contained_in"), draft.value(type_))
+        operators |= dict.fromkeys(("$contains", "$contained_in"), given(draft.value(type_)))
     if type_.sql == "jsonb":
-        names = list_of(_TEXT, most=draft.longest_list)
-        operators |= {"$contains": _NOT_NULL, "$contained_in": _NOT_NULL, "$has_key": _TEXT}
+        names = given(list_of(given(_TEXT), most=draft.longest_list))
+        operators |= {"$contains": given(_NOT_NULL), "$contained_in": given(_NOT_NULL), "$has_key": given(_TEXT)}
         operators |= {"$has_keys_any": names, "$has_keys_all": names}
     if type_.category in _SPACE:
         operators |= _spatial(type_, draft)
     if is_tree(type_):
-        several = list_of(_TEXT, most=draft.longest_list)
-        operators |= dict.fromkeys(("$ancestor", "$descendant"), _TEXT)
+        several = given(list_of(given(_TEXT), most=draft.longest_list))
+        operators |= dict.fromkeys(("$ancestor", "$descendant"), given(_TEXT))
         operators |= dict.fromkeys(("$ancestor_any", "$descendant_any"), several)
-        operators |= dict.fromkeys(("$matches", "$matches_fulltext"), _PATTERN)
-        operators["$matches_any"] = list_of(_PATTERN, most=draft.longest_list)
+        operators |= dict.fromkeys(("$matches", "$matches_fulltext"), given(_PATTERN))
+        operators["$matches_any"] = given(list_of(given(_PATTERN), most=draft.longest_list))
     if has_words(type_) and not made:
         operators["$search"] = ref("words")
     casts = {cast.name: ref(_about(cast, draft, made=True)) for cast in _casts(type_)}
@@ -135,7 +136,7 @@ def _comparison(key: str, type_: ColumnType, between: Mapping[str, Schema], draf
         return closed(operators)
     # A name of its own: some generators know no objects inside a choice.
     draft.components[f"{key}.operators"] = closed(operators)
-    return any_of([plain, ref(f"{key}.operators")])
+    return any_of([given(plain), ref(f"{key}.operators")])
 
 
 def _casts(type_: ColumnType) -> list[ColumnType]:
@@ -155,9 +156,9 @@ def _casts(type_: ColumnType) -> list[ColumnType]:
 
 def _spatial(type_: ColumnType, draft: Draft) -> dict[str, Schema]:
     """The operators of a type of PostGIS."""
-    shape, number, band = draft.value(type_), {"type": "number"}, {"type": "integer"}
+    shape, number, band = given(draft.value(type_)), given({"type": "number"}), given({"type": "integer"})
     if type_.category == "raster":
-        geometry = draft.value(ColumnType(type_.geometry, "geometry", "geometry"))
+        geometry = given(draft.value(ColumnType(type_.geometry, "geometry", "geometry")))
         return {
             "$st_intersects_rast": shape,
             "$st_intersects_geom_nband": closed({"geommin": geometry, "nband": nullable(band)}, ["geommin"]),
@@ -165,7 +166,7 @@ def _spatial(type_: ColumnType, draft: Draft) -> dict[str, Schema]:
         }
     near = {"from": shape, "distance": number}
     if type_.category == "geography":
-        near["use_spheroid"] = {"type": ["boolean", "null"]}
+        near["use_spheroid"] = given({"type": ["boolean", "null"]})
         return {"$st_intersects": shape, "$st_d_within": closed(near, ["from", "distance"])}
     within = closed(near, ["from", "distance"])
     return {**dict.fromkeys(_ON_A_PLANE, shape), "$st_d_within": within, "$st_3d_d_within": within}

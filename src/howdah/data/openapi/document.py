@@ -16,6 +16,7 @@ from howdah.data.openapi.draft import Draft
 from howdah.data.openapi.envelope import write_envelopes
 from howdah.data.openapi.exchange import answer_of, exchange
 from howdah.data.openapi.functions import write_function
+from howdah.data.openapi.references import without_marks
 from howdah.data.openapi.schema import ref
 from howdah.data.openapi.templates import path_of, permitted
 from howdah.data.openapi.viewpoint import UsableTable, look
@@ -56,6 +57,7 @@ def describe(
     """The document of a role: true to the catalog, and to how numbers leave."""
     viewpoint = look(catalog, standpoint, limits, stringify_numerics=stringify_numerics)
     draft = Draft(viewpoint)
+    draft.components |= {**reads.SHARED, **search.SHARED, **writes.SHARED}
     paths: dict[str, Any] = {}
     for usable in viewpoint.tables.values():
         if "select" in usable.operations:
@@ -77,7 +79,7 @@ def describe(
             paths[_PREFIX + found[0]] = found[1]
     if viewpoint.is_admin:
         paths[f"{_PREFIX}/v1/query/explain"] = {"post": _EXPLAIN}
-    return {
+    document = {
         "openapi": "3.1.0",
         "info": {
             "title": "Data API",
@@ -91,9 +93,6 @@ def describe(
         "components": {
             "schemas": {
                 **draft.components,
-                **reads.SHARED,
-                **search.SHARED,
-                **writes.SHARED,
                 **failures.schemas(admin=viewpoint.is_admin),
             },
             "responses": failures.responses(),
@@ -107,6 +106,8 @@ def describe(
             },
         },
     }
+    described: dict[str, Any] = without_marks(document)
+    return described
 
 
 def _operation(usable: UsableTable, operation: str, draft: Draft) -> dict[str, Any]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from howdah.data.openapi import metadata
 from howdah.data.openapi.draft import Draft
+from howdah.data.openapi.references import with_references
 from howdah.data.openapi.schema import ANY_OBJECT, Schema, any_of, closed, const, list_of, one_of_these, ref
 from howdah.data.query.address import OPERATIONS, PAGE
 
@@ -45,10 +46,11 @@ def write_envelopes(draft: Draft, templates: Sequence[str]) -> None:
             kinds[operation] = any_of(arguments)
     if templates:
         kinds["execute_query_template"] = closed({"name": one_of_these(templates), "args": ANY_OBJECT}, ["name"])
-    in_transaction = closed({"type": one_of_these(kinds), "args": ANY_OBJECT, "version": _VERSION}, ["type", "args"])
+    queries = [f"query.{kind}" for kind in kinds]
     kinds["bulk"] = list_of(ref("query"), most=draft.longest_list)
-    if len(kinds) > 1:
-        kinds["transaction"] = {**list_of(in_transaction, most=draft.longest_list), "description": _REFERENCES}
+    if queries:
+        members = list_of(ref("transaction.query"), most=draft.longest_list)
+        kinds["transaction"] = {**members, "description": _REFERENCES}
     if draft.viewpoint.is_admin:
         kinds |= metadata.CALLS
         draft.components |= metadata.SHARED
@@ -57,16 +59,22 @@ def write_envelopes(draft: Draft, templates: Sequence[str]) -> None:
     for kind, args in kinds.items():
         properties = {"type": const(kind), "args": args, "version": _VERSION}
         draft.components[f"query.{kind}"] = closed(properties, ["type", "args"])
-    draft.components["query"] = {
-        "oneOf": [ref(f"query.{kind}") for kind in kinds],
-        "discriminator": {
-            "propertyName": "type",
-            "mapping": {kind: f"#/components/schemas/query.{kind}" for kind in kinds},
-        },
-    }
+    draft.components["query"] = _one_of({kind: f"query.{kind}" for kind in kinds})
+    if queries:
+        within = with_references(queries, draft.components)
+        draft.components["transaction.query"] = _one_of({name.partition(".")[2]: within[name] for name in queries})
     draft.components["answer"] = {
         "type": ["array", "object"],
         "items": {},
         "additionalProperties": True,
         "description": "What the address of the operation answers; of a bulk, a list of the answers.",
+    }
+
+
+def _one_of(kinds: Mapping[str, str]) -> Schema:
+    """One of these components, told apart by ``type``."""
+    mapping = {kind: ref(name)["$ref"] for kind, name in kinds.items()}
+    return {
+        "oneOf": [ref(name) for name in kinds.values()],
+        "discriminator": {"propertyName": "type", "mapping": mapping},
     }

@@ -12,6 +12,15 @@ NULL: Final[Schema] = {"type": "null"}
 ANY_OBJECT: Final[Schema] = {"type": "object", "additionalProperties": True}
 
 
+GIVEN: Final = "\0given"
+"""Marks what stands for a value that a request gives. No name can be this, and no document has it."""
+
+
+def given(schema: Schema) -> Schema:
+    """The same, of a value that a request gives: inside a transaction it may be a reference."""
+    return {**schema, GIVEN: True}
+
+
 def ref(name: str) -> Schema:
     """The schema of that name among the components."""
     return {"$ref": f"#/components/schemas/{name}"}

@@ -19,7 +19,7 @@ from howdah.data.plan.scope import BACKEND_VARIABLE
 from howdah.data.query.address import is_sendable
 from howdah.data.query.ast import Query
 from howdah.data.query.parse import check_template
-from howdah.data.query.template import Slot, parameters
+from howdah.data.query.template import SEVERAL, Slot, parameters
 from howdah.session import Session
 
 _SLOTS: Final[dict[Slot | None, Schema]] = {
@@ -27,6 +27,8 @@ _SLOTS: Final[dict[Slot | None, Schema]] = {
     "number": nullable({"type": "integer", "minimum": 0}),
     "list": {"type": "array", "items": {}},
     "flag": {"type": "boolean"},
+    "words": {"type": "string"},
+    "cursor": {"type": ["string", "null"], "description": "The place out of an answer; null for the first page."},
     None: {},
 }
 
@@ -58,7 +60,7 @@ def path_of(
     arguments = {name: _argument(slot, hole) for name, (slot, hole) in written.items()}
     required = [name for name, (_, hole) in written.items() if "default" not in hole]
     answer: Schema = {"type": "array", "items": {}}
-    if template.query.get("type") != "bulk":
+    if template.query.get("type") not in SEVERAL:
         answer = answer_to(queries[0], draft)
     said = {"summary": template.comment or f"The query template {template.name}"}
     operations = {"post": {**said, **exchange(answer, closed(arguments, required))}}

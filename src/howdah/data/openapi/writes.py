@@ -16,6 +16,7 @@ from howdah.data.openapi.schema import (
     any_of,
     closed,
     const,
+    given,
     list_of,
     nullable,
     one_of_these,
@@ -55,9 +56,9 @@ def write_insert(usable: UsableTable, draft: Draft) -> None:
     draft.components[f"{usable.key}.insert"] = closed(args, ["objects"])
 
 
-def _new_row(usable: UsableTable, draft: Draft, given: frozenset[str]) -> Schema:
-    """A row to insert, with rows of other tables nested in it; without the columns ``given`` by a relationship."""
-    columns = {name: column for name, column in _insertable(usable).items() if name not in given}
+def _new_row(usable: UsableTable, draft: Draft, handed_on: frozenset[str]) -> Schema:
+    """A row to insert, with rows of other tables nested in it; without the columns that a relationship gives."""
+    columns = {name: column for name, column in _insertable(usable).items() if name not in handed_on}
     required = [name for name, column in columns.items() if not (column.nullable or column.has_default)]
     properties = {
         name: _given(column, draft.viewpoint.told(column.comment, usable), draft) for name, column in columns.items()
@@ -65,7 +66,7 @@ def _new_row(usable: UsableTable, draft: Draft, given: frozenset[str]) -> Schema
     choices = []
     for relationship, target in _nestable(usable, draft):
         ours, theirs = _exposed(relationship, usable, target)
-        if ours & given:
+        if ours & handed_on:
             continue
         one = ref(_write_nested(f"{target.key}.new", target, draft, frozenset() if relationship.refers else theirs))
         data = one if relationship.kind == "object" else list_of(one, most=draft.longest_list)
@@ -79,12 +80,12 @@ def _new_row(usable: UsableTable, draft: Draft, given: frozenset[str]) -> Schema
     return {**closed(properties, required), **({"allOf": choices} if choices else {})}
 
 
-def _write_nested(key: str, target: UsableTable, draft: Draft, given: frozenset[str]) -> str:
-    """The component of rows of the target, without the columns that are given."""
-    key = ".without-".join([key, *sorted(draft.name_key(name) for name in given)])
+def _write_nested(key: str, target: UsableTable, draft: Draft, handed_on: frozenset[str]) -> str:
+    """The component of rows of the target, without the columns that a relationship gives."""
+    key = ".without-".join([key, *sorted(draft.name_key(name) for name in handed_on)])
     if key not in draft.components:
         draft.components[key] = {}  # a place: tables refer to each other in circles
-        draft.components[key] = _new_row(target, draft, given)
+        draft.components[key] = _new_row(target, draft, handed_on)
     return key
 
 
@@ -128,10 +129,10 @@ def write_update(usable: UsableTable, draft: Draft) -> None:
         changes["$set"] = changes["values"] = ref(f"{usable.key}.set")
         changes["$default"] = list_of(one_of_these(columns), most=draft.longest_list)
     if numbers:
-        added = {name: draft.value(column.type) for name, column in numbers.items()}
+        added = {name: given(draft.value(column.type)) for name, column in numbers.items()}
         draft.components[f"{usable.key}.inc"] = closed(added)
         draft.components[f"{usable.key}.mul"] = closed(
-            {name: _factor(column, draft) for name, column in numbers.items()}
+            {name: given(_factor(column, draft)) for name, column in numbers.items()}
         )
         changes |= {"$inc": ref(f"{usable.key}.inc"), "$mul": ref(f"{usable.key}.mul")}
     args = {"table": table_name(usable.name), "where": ref(f"{usable.key}.where")}
@@ -209,8 +210,8 @@ def _columns_of(columns: tuple[str, ...]) -> Schema:
 
 
 def _given(column: Column, comment: str | None, draft: Draft) -> Schema:
-    given = nullable(draft.value(column.type)) if column.nullable else draft.value(column.type)
-    return given if comment is None else {**given, "description": comment}
+    value = nullable(draft.value(column.type)) if column.nullable else draft.value(column.type)
+    return given(value if comment is None else {**value, "description": comment})
 
 
 def _factor(column: Column, draft: Draft) -> Schema:

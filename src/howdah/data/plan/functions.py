@@ -24,6 +24,7 @@ from howdah.data.query.ast import (
     Request,
     Select,
     TableName,
+    Transaction,
 )
 
 
@@ -54,6 +55,8 @@ def changes_something(request: Request, functions: Mapping[TableName, Function])
     match request:
         case Bulk(requests=requests):
             return any(changes_something(one, functions) for one in requests)
+        case Transaction(queries=queries):
+            return any(changes_something(one, functions) for one in queries)
         case Select() | Count() | Aggregate():
             function = None if request.arguments is None else functions.get(request.table)
             return function is not None and function.routine.volatile

@@ -438,7 +438,7 @@ class MetadataCall:
 class Explain:
     """How a request is answered on behalf of ``session``; with ``analyze`` it is tried, and taken back."""
 
-    request: Query | Bulk
+    request: Query | Bulk | Transaction
     session: Session
     analyze: bool
     path: Path

@@ -22,7 +22,7 @@ def parse_explain(args: dict[str, Any], path: Path, read: Read) -> Explain:
     """
     refuse_other_keys(args, frozenset({"query", "user", "analyze"}), path)
     place = (path, "query")
-    request = _without_calls(read(require(args, "query", path), place), place)
+    request = _examined(read(require(args, "query", path), place), place)
     user = args.get("user")
     return Explain(request, _session(user, (path, "user")), _flag(args, "analyze", path), path)
 
@@ -41,8 +41,8 @@ def parse_permission_test(args: dict[str, Any], path: Path, read: Read) -> Permi
     if "query" in args:
         refuse_other_keys(args, _WHOLE_KEYS, path)
         place = (path, "query")
-        query = _without_calls(read(args["query"], place), place)
-        if isinstance(query, Bulk):
+        query = _examined(read(args["query"], place), place)
+        if isinstance(query, Bulk | Transaction):
             raise NotSupported("one query is tested at a time", path=(place, "type"))
         return PermissionTest(query, None, session, path)
     operation = require(args, "operation", path)
@@ -83,16 +83,13 @@ def _arguments(operation: str, args: dict[str, Any], path: Path) -> dict[str, An
             return {"where": {}}
 
 
-def _without_calls(request: Request, path: Path) -> Query | Bulk:
+def _examined(request: Request, path: Path) -> Query | Bulk | Transaction:
     """The request, in which nothing is a call that becomes no statement."""
     if isinstance(request, MetadataCall | Explain | PermissionTest):
         raise NotSupported("only requests that read or write rows can be examined", path=(path, "type"))
-    if isinstance(request, Transaction):
-        message = "a transaction cannot be examined: what it asks depends on what it is answered on the way"
-        raise NotSupported(message, path=(path, "type"))
     if isinstance(request, Bulk):
         for index, one in enumerate(request.requests):
-            _without_calls(one, ((path, "args"), index))
+            _examined(one, ((path, "args"), index))
     return request
 
 

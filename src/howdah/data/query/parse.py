@@ -140,6 +140,8 @@ def _queries(request: Request) -> Iterator[Query]:
     if isinstance(request, Bulk):
         for one in request.requests:
             yield from _queries(one)
+    elif isinstance(request, Transaction):
+        yield from request.queries
     else:
         yield cast("Query", request)  # a template is of no other type
 

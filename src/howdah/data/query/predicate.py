@@ -133,10 +133,10 @@ def _comparisons(value: dict[str, Any], path: Path, budget: Budget) -> tuple[Com
         for type_, below in operand.items():
             budget.spend(place)
             under = (place, type_)
-            if isinstance(below, dict):
-                found.append(CastIs(type_, _comparisons(below, under, budget), under))
-            else:
+            if not isinstance(below, dict) or (budget.references and stands_for_another(below)):
                 found.append(CastIs(type_, (Comparison("eq", below, under),), under))
+            else:
+                found.append(CastIs(type_, _comparisons(below, under, budget), under))
     return tuple(found)
 
 

@@ -1,8 +1,9 @@
 """Query templates: stored requests with parameters, ``{"param": name}`` or with a ``default`` beside it.
 
 A parameter stands where a value stands: what a column is compared with or set to, one member of a list, ``limit`` and
-``offset``. It is never a table, a column, an operator or a condition, and what an argument contains never becomes one:
-so a template does what its author wrote, whatever is sent to it.
+``offset``, what a function is given, the words of a search, the cursor of a page. It is never a table, a column, an
+operator or a condition, and what an argument contains never becomes one, nor a reference where the template is a
+transaction: so a template does what its author wrote, whatever is sent to it.
 """
 
 from __future__ import annotations
@@ -12,18 +13,20 @@ from typing import Any, Final, Literal, TypeAlias
 
 from howdah.data.errors import MethodNotAllowed, NotExists, NotSupported, ParseFailed, Path, UnexpectedPayload
 from howdah.data.query.predicate import is_comparison, is_connective
-from howdah.data.query.reading import read_name, read_object, refuse_other_keys, require
+from howdah.data.query.reading import expected, read_name, read_object, refuse_other_keys, require
+from howdah.data.query.references import stands_for_another
 
 EXECUTE: Final = "execute_query_template"
 
 READS: Final = frozenset({"select", "count", "aggregate"})
-TEMPLATE_TYPES: Final = READS | {"insert", "update", "delete", "bulk"}
+SEVERAL: Final = frozenset({"bulk", "transaction"})
+TEMPLATE_TYPES: Final = READS | SEVERAL | {"insert", "update", "delete"}
 
 Templates: TypeAlias = Mapping[str, Mapping[str, Any]]
 """Stored requests by name."""
 
-Slot: TypeAlias = Literal["value", "number", "list", "flag"]
-"""What stands in a place; a ``number`` is one of rows."""
+Slot: TypeAlias = Literal["value", "number", "list", "flag", "words", "cursor"]
+"""What stands in a place; a ``number`` is one of rows, and without a ``cursor`` a page is the first."""
 
 _Argument = Callable[[str, Mapping[str, Any], Slot], Any]
 
@@ -65,12 +68,14 @@ def fill(template: Mapping[str, Any], arguments: Mapping[str, Any], path: Path, 
             value = arguments[name]
             if textual and slot == "number" and isinstance(value, str) and value.isascii() and value.isdigit():
                 return int(value)
+            if slot in _TEXTS and not isinstance(value, str) and (value is not None or slot == "words"):
+                raise expected("String", value, (path, name))
             return _copied(value)
         if "default" in hole:
             return _copied(hole["default"])
         raise ParseFailed(f'the argument "{name}" is missing', path=path)
 
-    filled = _Filling(argument).request(template, None)
+    filled = _Filling(argument, escaped=template.get("type") == "transaction").request(template, None)
     for name in arguments:
         if name not in known:
             raise UnexpectedPayload(f'the template has no parameter "{name}"', path=(path, name))
@@ -82,7 +87,7 @@ def sample(template: Mapping[str, Any], path: Path) -> Any:
 
     Raises NotSupported for what cannot be a template, and UnexpectedPayload for a parameter where no value stands.
     """
-    samples: dict[Slot, Any] = {"value": "", "number": 0, "list": [], "flag": True}
+    samples: dict[Slot, Any] = {"value": "", "number": 0, "list": [], "flag": True, "words": "", "cursor": None}
     return _Filling(lambda _name, _hole, slot: samples[slot]).request(template, path)
 
 
@@ -106,13 +111,18 @@ def parameters(template: Mapping[str, Any]) -> dict[str, tuple[Slot | None, Mapp
 def only_reads(template: Mapping[str, Any]) -> bool:
     """Whether nothing in the template writes."""
     kind, args = template.get("type"), template.get("args")
-    if kind == "bulk" and isinstance(args, list):
+    if kind in SEVERAL and isinstance(args, list):
         return all(isinstance(one, Mapping) and only_reads(one) for one in args)
     return isinstance(kind, str) and kind in READS
 
 
 _WRITTEN: Final = frozenset({"$set", "values", "$inc", "$mul"})
 _NUMBERS: Final = frozenset({"limit", "offset"})
+_TEXTS: Final = frozenset({"words", "cursor"})
+_WITH_SLOTS: Final[Mapping[str, Mapping[str, Slot]]] = {
+    "search": {"query": "words"},
+    "page": {"after": "cursor", "before": "cursor", "total": "flag"},
+}
 _NAMING: Final = frozenset({"ceq", "cne", "cneq", "cgt", "clt", "cgte", "clte"})
 _LISTS: Final = frozenset(
     {"in", "nin", "has_keys_any", "has_keys_all", "ancestor_any", "descendant_any", "matches_any"}
@@ -120,10 +130,14 @@ _LISTS: Final = frozenset(
 
 
 class _Filling:
-    """One walk through a template, which makes a copy with ``argument``'s values in it."""
+    """One walk through a template, which makes a copy with ``argument``'s values in it.
 
-    def __init__(self, argument: _Argument) -> None:
+    Where they would be read as references they are ``escaped``.
+    """
+
+    def __init__(self, argument: _Argument, *, escaped: bool = False) -> None:
         self._argument = argument
+        self._escaped = escaped
 
     def request(self, value: Any, path: Path) -> Any:
         kind = value.get("type") if isinstance(value, Mapping) else None
@@ -131,7 +145,7 @@ class _Filling:
             kinds = ", ".join(sorted(TEMPLATE_TYPES))
             raise NotSupported(f"a template is a request of one of the types {kinds}", path=path)
         place, args = (path, "args"), value.get("args")
-        if kind == "bulk" and isinstance(args, list):
+        if kind in SEVERAL and isinstance(args, list):
             return {**value, "args": [self.request(one, (place, index)) for index, one in enumerate(args)]}
         return {**value, "args": self.arguments(args, place)}
 
@@ -151,7 +165,36 @@ class _Filling:
             return self.row(value, path)
         if key in _NUMBERS and _is_hole(value):
             return self._argument(value["param"], value, "number")
+        if key == "arguments" and isinstance(value, list):
+            return [self.whole(one) for one in value]
+        if key == "arguments" and isinstance(value, Mapping) and not _is_hole(value):
+            return {name: self.whole(item) for name, item in value.items()}
+        if key in _WITH_SLOTS and isinstance(value, Mapping) and not _is_hole(value):
+            return {inner: self.slotted(key, inner, item, (path, inner)) for inner, item in value.items()}
         return self.fixed(value, path)
+
+    def slotted(self, key: str, inner: str, value: Any, path: Path) -> Any:
+        """What is inside of a search or a page."""
+        slot = _WITH_SLOTS[key].get(inner)
+        if slot is None:
+            return self.fixed(value, path)
+        if _is_hole(value):
+            return self._argument(value["param"], value, slot)
+        # A place may also be told by values.
+        return {name: self.whole(item) for name, item in value.items()} if isinstance(value, Mapping) else value
+
+    def whole(self, value: Any) -> Any:
+        """A value by itself, which in a transaction may be a reference where the template says so."""
+        return self.given(value, "value") if _is_hole(value) else self.inside(value)
+
+    def given(self, hole: Mapping[str, Any], slot: Slot) -> Any:
+        """The argument, which is never a reference."""
+        value = self._argument(hole["param"], hole, slot)
+        if not self._escaped:
+            return value
+        if slot == "list" and isinstance(value, list):
+            return [_escaped(item) for item in value]
+        return _escaped(value)
 
     def condition(self, value: Any, path: Path) -> Any:
         if isinstance(value, list):
@@ -173,12 +216,15 @@ class _Filling:
             if not _is_hole(value):
                 return self.condition(value, path)
             # Spelt out, an argument that is an object stays a value and does not become operators.
-            return {"$eq": self._argument(value["param"], value, "value")}
+            return {"$eq": self.given(value, "value")}
         if name in _NAMING:
             return self.fixed(value, path)
+        if name == "search":
+            return self.slotted("search", "query", value, path) if _is_hole(value) else self.part("search", value, path)
+        if name in _LISTS and isinstance(value, list):
+            return [self.whole(one) for one in value]
         if _is_hole(value):
-            slot: Slot = "list" if name in _LISTS else "flag" if name == "is_null" else "value"
-            return self._argument(value["param"], value, slot)
+            return self.given(value, "list" if name in _LISTS else "flag" if name == "is_null" else "value")
         return self.inside(value)
 
     def row(self, value: Any, path: Path) -> Any:
@@ -189,7 +235,7 @@ class _Filling:
 
     def cell(self, value: Any, path: Path) -> Any:
         if not isinstance(value, Mapping) or "data" not in value or not value.keys() <= {"data", "on_conflict"}:
-            return self.inside(value)
+            return self.whole(value)
         place, data = (path, "data"), value["data"]
         rows = [self.row(one, (place, index)) for index, one in enumerate(data)] if isinstance(data, list) else None
         return {**self.fixed(value, path, but="data"), "data": self.row(data, place) if rows is None else rows}
@@ -211,6 +257,10 @@ class _Filling:
         if isinstance(value, list):
             return [self.fixed(item, (path, index)) for index, item in enumerate(value)]
         return value
+
+
+def _escaped(value: Any) -> Any:
+    return {"$value": value} if stands_for_another(value) else value
 
 
 def _copied(value: Any) -> Any:
