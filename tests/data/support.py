@@ -42,6 +42,7 @@ from howdah.data.catalog.model import Catalog
 from howdah.data.catalog.resolve import resolve
 from howdah.data.compile import compile_plan
 from howdah.data.errors import DataError
+from howdah.data.execute.answers import body_of
 from howdah.data.execute.nested import Several, render_nested
 from howdah.data.execute.transaction import Operation, prepare_transaction
 from howdah.data.plan import plan, plan_nested
@@ -296,7 +297,9 @@ def outcome_of(case: Case) -> dict[str, str]:
             "parameters.json": "".join([_shown(statement, case.session) for statement in flat]),
         }
     except DataError as error:
-        return {"error.json": json.dumps(error.to_body(), indent=2) + "\n"}
+        told = body_of(error, case.session, fixture_catalog())
+        told.pop("internal", None)
+        return {"error.json": json.dumps(told, indent=2) + "\n"}
 
 
 def _shown(statement: Statement, session: Session) -> str:

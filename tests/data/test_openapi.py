@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.data.support import database_table, fixture_catalog, fixture_metadata, read_metadata
 
-from howdah.data.catalog.database import ColumnType, Database
+from howdah.data.catalog.database import Database
 from howdah.data.catalog.metadata import QueryTemplate
 from howdah.data.catalog.model import Catalog
 from howdah.data.catalog.resolve import resolve
@@ -521,18 +521,27 @@ def test_comments_of_the_database_are_descriptions() -> None:
 
 def test_columns_that_refer_to_an_enum_table_have_its_values() -> None:
     """As what they leave as and are written with, and with the operators that such columns have."""
-    catalog = fixture_catalog()
-    name = next(name for name in catalog.tables if str(name) == "comment")
-    comment = catalog.tables[name]
-    text = replace(comment.columns["text"], type=ColumnType("text", "text", "text", labels=("yes", "no")))
-    select = comment.permissions["user"].select
-    assert select is not None
-    user = replace(comment.permissions["user"], select=replace(select, columns={**select.columns, "text": text}))
-    changed = replace(comment, permissions={**comment.permissions, "user": user})
-    written = schemas(catalog=replace(catalog, tables={**catalog.tables, name: changed}))
-    assert written["comment"]["properties"]["text"] == {"type": "string", "enum": ["yes", "no"]}
-    key = written["comment.where"]["properties"]["text"]["$ref"].removeprefix("#/components/schemas/")
-    assert set(written[f"{key}.operators"]["properties"]) == {"$is_null", "$eq", "$ne", "$in", "$nin", "$cast"}
+    written = schemas("user")
+    assert written["errand"]["properties"]["priority"]["enum"] == ["high", "low", "secret", None]
+    assert about_priority(written) == OF_AN_ENUM
+
+
+OF_AN_ENUM = {"$is_null", "$eq", "$ne", "$in", "$nin", "$cast"}
+
+
+def about_priority(written: dict[str, Any]) -> set[str]:
+    """The operators that an errand's priority has."""
+    key = written["errand.where"]["properties"]["priority"]["$ref"].removeprefix("#/components/schemas/")
+    return set(written[f"{key}.operators"]["properties"])
+
+
+def test_the_values_of_an_enum_are_told_to_who_may_read_their_table() -> None:
+    """A courier may not: the column is one of texts; the operators are those of an enum all the same (R62)."""
+    text = json.dumps(document("courier"))
+    assert '"priority"' in text
+    assert '"secret"' not in text
+    assert '"secret"' in json.dumps(document("user"))
+    assert about_priority(schemas("courier")) == OF_AN_ENUM
 
 
 def test_every_code_of_an_error_is_listed() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -474,3 +475,323 @@ def test_a_check_that_calls_a_function_sees_nested_rows(database: str) -> None:
         assert await ask(engine, ADMIN, "count", table="thing") == Answer(200, b'{"count":1}')
 
     with_engine(database, scenario)
+
+
+# -- a table of attacks ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Attack:
+    """A request of user 1 that is refused with the code, and its ``control``, which is like it and is answered."""
+
+    requirement: str
+    name: str
+    code: str
+    request: Any
+    control: Any
+
+    def __str__(self) -> str:
+        return f"{self.requirement}: {self.name}"
+
+
+def q(kind: str, table: str = "article", **args: Any) -> dict[str, Any]:
+    return {"type": kind, "args": {"table": table, **args}}
+
+
+def rows(**args: Any) -> dict[str, Any]:
+    return q("select", **{"columns": ["id"], **args})
+
+
+def nested(levels: int) -> dict[str, Any]:
+    """Articles of authors of articles, and so on."""
+    columns: list[Any] = ["id"]
+    for level in range(levels):
+        columns = [{"name": "author" if level % 2 else "articles", "columns": columns}]
+    return q("select", "author" if levels % 2 else "article", columns=columns)
+
+
+def deep(levels: int) -> dict[str, Any]:
+    where: dict[str, Any] = {"id": 1}
+    for _ in range(levels):
+        where = {"$not": where}
+    return rows(where=where)
+
+
+NEW = {"title": "New"}
+RATED = {"user_id": 1, "article_id": 2}
+ATTACKS = [
+    Attack("R58", "a table's name that ends the quotes", "permission-denied",
+           q("count", 'article"; drop table "comment'), q("count")),
+    Attack("R58", "a column's name with a query in it", "permission-denied",
+           rows(columns=['id", (select secret from author limit 1) as "x']), rows(columns=["id", "title"])),
+    Attack("R58", "an order with a statement behind it", "permission-denied",
+           rows(order_by="id; drop table comment --"), rows(order_by="-id")),
+    Attack("R58", "an operator that is none", "unexpected-payload",
+           rows(where={"id": {"$eq 1 or 1": 1}}), rows(where={"id": {"$eq": 1}})),
+    Attack("R58", "a type that ends the cast", "unexpected-payload",
+           rows(where={"id": {"$cast": {"text = '1' or true --": "x"}}}), rows(where={"id": {"$cast": {"text": "1"}}})),
+    Attack("R58", "a language that is none", "unexpected-payload",
+           rows(where={"title": {"$search": {"query": "x", "config": "english', 'x') or true --"}}}),
+           rows(where={"title": {"$search": {"query": "x", "config": "english"}}})),
+    Attack("R58", "an aggregate that is a function of Postgres", "unexpected-payload",
+           q("aggregate", aggregates={"n": {"pg_sleep": "id"}}), q("aggregate", aggregates={"n": {"sum": "id"}})),
+    Attack("R59", "a hidden column is returned", "permission-denied",
+           q("update", "author", where={}, **{"$set": {"name": "Ann"}}, returning=["secret"]),
+           q("update", "author", where={}, **{"$set": {"name": "Ann"}}, returning=["name"])),
+    Attack("R59", "a hidden column is written", "permission-denied",
+           q("update", "author", where={}, **{"$set": {"secret": "x"}}),
+           q("update", "author", where={}, **{"$set": {"email": "x"}})),
+    Attack("R59", "a hidden column beside a search", "permission-denied",
+           q("select", "author", columns=["id"], search={"query": "tea", "columns": ["name", "secret"]}),
+           q("select", "author", columns=["id"], search={"query": "tea", "columns": ["name"]})),
+    Attack("R59", "a computed field that is not granted", "permission-denied",
+           q("select", "author", columns=["whisper"]), q("select", "author", columns=["label"])),
+    Attack("R59", "a computed field by its arguments", "permission-denied",
+           q("select", "author", columns=[{"name": "whisper", "arguments": {}}]),
+           q("select", "author", columns=[{"name": "label", "arguments": {}}])),
+    Attack("R60", "rows of a table without permission", "permission-denied",
+           q("count", "audit"), q("count", "comment")),
+    Attack("R60", "a relationship to a table without permission", "permission-denied",
+           q("select", "author", columns=[{"name": "audits", "columns": ["id"]}]),
+           q("select", "author", columns=[{"name": "articles", "columns": ["id"]}])),
+    Attack("R60", "a table without permission in $exists", "permission-denied",
+           rows(where={"$exists": {"_table": "audit"}}), rows(where={"$exists": {"_table": "comment"}})),
+    Attack("R60", "aggregates without their permission", "permission-denied",
+           q("aggregate", "profile", aggregates={"n": {"count": "*"}}), q("count", "profile")),
+    Attack("R61", "a preset is given", "not-supported",
+           q("insert", objects=[{**NEW, "author_id": 2}]), q("insert", objects=[NEW])),
+    Attack("R61", "the last row of many fails its check", "permission-error",
+           q("insert", "comment", objects=[{"article_id": number, "text": "x"} for number in (1, 2, 3)]),
+           q("insert", "comment", objects=[{"article_id": number, "text": "x"} for number in (1, 2, 4)])),
+    Attack("R61", "a row of somebody else", "permission-error",
+           q("insert", "rating", objects=[{**RATED, "user_id": 2}]), q("insert", "rating", objects=[RATED])),
+    Attack("R61", "a row is given away", "permission-denied",
+           q("update", where={"id": 1}, **{"$set": {"author_id": 2}}),
+           q("update", where={"id": 1}, **{"$set": {"title": "Tea"}})),
+    Attack("R61", "an upsert without permission to update", "permission-denied",
+           q("insert", "comment", objects=[{"article_id": 1, "text": "x"}],
+             on_conflict={"action": "update", "constraint": "comment_pkey"}),
+           q("insert", "rating", objects=[RATED], on_conflict={"action": "update", "constraint": "rating_pkey"})),
+    Attack("R61", "a write that the role has no permission for", "permission-denied",
+           q("delete", "comment", where={"id": 1}), q("delete", where={"id": 1000})),
+    Attack("R63", "a session variable in a request", "postgres-error",
+           rows(where={"author_id": "X-Hasura-User-Id"}), rows(where={"author_id": "1"})),
+    Attack("R63", "a session variable for a list", "parse-failed",
+           rows(where={"author_id": {"$in": "X-Hasura-User-Id"}}), rows(where={"author_id": {"$in": [1]}})),
+    Attack("R64", "SQL", "access-denied", {"type": "run_sql", "args": {"sql": "select 1"}}, q("count")),
+    Attack("R64", "a permission for oneself, in a bulk in a bulk", "access-denied",
+           {"type": "bulk", "args": [
+               {"type": "bulk", "args": [permission("select", "audit", columns="*", filter={})]}]},
+           {"type": "bulk", "args": [{"type": "bulk", "args": [q("count")]}]}),
+    Attack("R64", "SQL in a transaction", "unexpected-payload",
+           {"type": "transaction", "args": [{"type": "run_sql", "args": {"sql": "select 1"}}]},
+           {"type": "transaction", "args": [q("count")]}),
+    Attack("R64", "what others may do", "access-denied",
+           {"type": "explain", "args": {"query": q("count"), "user": {"x-hasura-role": "admin"}}}, q("count")),
+    Attack("R64", "whether others may do it", "access-denied",
+           {"type": "test_permission", "args": {"role": "admin", "query": q("count")}}, q("count")),
+    Attack("R65", "conditions in conditions without end", "invalid-json", deep(70), deep(50)),
+    Attack("R65", "more parts than a request may have", "unexpected-payload",
+           rows(where={"$or": [{"id": 1}] * 2000}), rows(where={"$or": [{"id": 1}] * 200})),
+    Attack("R65", "a list beyond its length", "unexpected-payload",
+           rows(where={"id": {"$in": [1] * 10_001}}), rows(where={"id": {"$in": [1] * 10_000}})),
+    Attack("R65", "relationships in relationships", "unexpected-payload", nested(13), nested(12)),
+    Attack("R65", "a pattern beyond its length", "parse-failed",
+           rows(where={"title": {"$regex": "x" * 1001}}), rows(where={"title": {"$regex": "x" * 1000}})),
+    Attack("R65", "wildcards in wildcards", "unexpected-payload",
+           q("select", "author", columns=["*" + ".*" * 13]), q("select", "author", columns=["*.*"])),
+    Attack("R68", "a role in the envelope", "unexpected-payload", {**rows(), "role": "admin"}, rows()),
+    Attack("R68", "a session in the envelope", "unexpected-payload",
+           {**rows(), "session_variables": {"x-hasura-role": "admin"}}, {**rows(), "version": 1}),
+    Attack("R68", "a key of a select that means nothing", "unexpected-payload",
+           rows(filter={}), rows(where={})),
+    Attack("R68", "a key of a page that means nothing", "unexpected-payload",
+           rows(page={"filter": {}}), rows(page={"total": True})),
+    Attack("R68", "a key of on_conflict that means nothing", "unexpected-payload",
+           q("insert", "rating", objects=[RATED],
+             on_conflict={"action": "update", "constraint": "rating_pkey", "where": {}}),
+           q("insert", "rating", objects=[RATED], on_conflict={"action": "update", "constraint": "rating_pkey"})),
+    Attack("R68", "a generated column is given", "permission-denied",
+           q("insert", objects=[{**NEW, "size": 7}]), q("insert", objects=[NEW])),
+    Attack("R68", "the time of its making is given", "permission-denied",
+           q("insert", "comment", objects=[{"article_id": 1, "text": "x", "created": "2020-01-01"}]),
+           q("insert", "comment", objects=[{"article_id": 1, "text": "x"}])),
+]  # fmt: skip
+HIDDEN_TEXTS = (b"likes tea", b"owes Ann", b"Spam", b"signed in", b"hidden_note")
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=str)
+def test_an_attack_is_refused_and_does_nothing(changed: str, attack: Attack) -> None:
+    """R58, R59, R60, R61, R63, R64, R65, R68: each with its control, which differs in what is attacked alone."""
+
+    async def state(engine: Engine) -> list[bytes]:
+        counts = [
+            await ask(engine, ADMIN, "count", table=table) for table in ("author", "article", "comment", "rating")
+        ]
+        texts = await ask(engine, ADMIN, "select", table="author", columns="*", order_by="id")
+        return [*(answer.body for answer in counts), texts.body]
+
+    async def scenario(engine: Engine) -> None:
+        before = await state(engine)
+        for _ in range(2):  # what is remembered of the first makes no difference
+            answer = await engine.answer(json.dumps(attack.request).encode(), USER)
+            told = json.loads(answer.body)
+            assert (answer.status, told["code"]) == (400, attack.code), told
+            assert "internal" not in told
+            assert not any(text in answer.body for text in HIDDEN_TEXTS)
+            assert await state(engine) == before
+        control = await engine.answer(json.dumps(attack.control).encode(), USER)
+        assert control.status == 200, control.body
+
+    with_engine(changed, scenario)
+
+
+BODIES = {
+    "two keys alike": b'{"type": "count", "type": "count", "args": {"table": "article"}}',
+    "two keys alike inside": b'{"type": "count", "args": {"table": "article", "where": {"id": 1, "id": 2}}}',
+    "no number": b'{"type": "count", "args": {"table": "article", "where": {"id": NaN}}}',
+    "a number without end": b'{"type": "count", "args": {"table": "article", "where": {"price": 1e400}}}',
+    "beyond 64 bits": b'{"type": "count", "args": {"table": "article", "where": {"id": 18446744073709551616}}}',
+    "NUL": b'{"type": "count", "args": {"table": "article", "where": {"title": "a\\u0000b"}}}',
+    "half a character": b'{"type": "count", "args": {"table": "article", "where": {"title": "\\ud800"}}}',
+    "a mark of byte order": b'\xef\xbb\xbf{"type": "count", "args": {"table": "article"}}',
+    "another encoding": b'{"type": "count", "args": {"table": "article", "where": {"title": "\xe9"}}}',
+    "brackets without end": b"[" * 100_000,
+    "something behind it": b'{"type": "count", "args": {"table": "article"}} {}',
+}
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES.keys())
+def test_a_body_that_two_could_read_apart_is_refused(unchanged: str, body: bytes) -> None:
+    """R67: with 400 and never with 500, on the short way as on the long one; the same without it is answered."""
+
+    async def scenario(engine: Engine) -> None:
+        assert await ask(engine, USER, "count", table="article", where={"title": "é"}) == Answer(200, b'{"count":0}')
+        answer = await engine.answer(body, USER)
+        assert (answer.status, json.loads(answer.body)["code"]) == (400, "invalid-json")
+
+    with_engine(unchanged, scenario)
+
+
+def test_a_value_is_never_sql(unchanged: str) -> None:
+    """What would be a condition, a comment or a statement is looked for as the text it is (R58)."""
+
+    async def scenario(engine: Engine) -> None:
+        for text in ("' or '1'='1", "x'; drop table comment; --", "\\' or true --", "$1", "%(a)s", '") or ("1"="1'):
+            answer = await ask(engine, USER, "count", table="article", where={"title": text})
+            assert answer == Answer(200, b'{"count":0}'), text
+        assert await ask(engine, USER, "count", table="article", where={"title": "Tea"}) == Answer(200, b'{"count":1}')
+
+    with_engine(unchanged, scenario)
+
+
+def test_a_clash_with_a_hidden_row_looks_like_any_other(database: str) -> None:
+    """A key that a row has which the role may not see is refused as that of a visible one; so is what refers (R62)."""
+    calls = [*LETTER_CALLS, permission("insert", "letter", columns=["id", "person_id", "body"], check={})]
+
+    async def scenario(engine: Engine) -> None:
+        assert (await engine.answer(json.dumps({"type": "bulk", "args": calls}).encode(), ADMIN)).status == 200
+
+        async def inserted(**row: Any) -> Answer:
+            return await ask(engine, USER, "insert", table="letter", objects=[{"body": "x", "person_id": 1, **row}])
+
+        seen, hidden = await inserted(id=1), await inserted(id=HIDDEN)
+        assert seen == hidden
+        assert json.loads(seen.body)["code"] == "constraint-violation"
+        assert b"Key (" not in seen.body
+        assert (await inserted(id=3)).status == 200
+        nobody = await inserted(id=4, person_id=MISSING)
+        assert b"Foreign key violation" in nobody.body
+        assert b"person_id)=" not in nobody.body
+
+    with_engine(database, scenario)
+
+
+def test_arithmetic_reads_what_it_changes(database: str) -> None:
+    """Whether a sum is out of range would tell a value that the role may not select: so it must be one it may (R59)."""
+    sql = "create table purse (id int primary key, coins int not null); insert into purse values (1, 1000)"
+    calls = [
+        {"type": "run_sql", "args": {"sql": sql}},
+        {"type": "track_table", "args": "purse"},
+        permission("select", "purse", columns=["id"], filter={}),
+        permission("update", "purse", columns=["coins"], filter={}),
+        permission("select", "purse", role="owner", columns=["id", "coins"], filter={}),
+        permission("update", "purse", role="owner", columns=["coins"], filter={}),
+    ]
+
+    async def scenario(engine: Engine) -> None:
+        assert (await engine.answer(json.dumps({"type": "bulk", "args": calls}).encode(), ADMIN)).status == 200
+        largest = 2**31 - 1
+        answers = []
+        for operator, operand in (("$inc", largest - 1000), ("$inc", largest - 999), ("$mul", 2), ("$mul", largest)):
+            args = {"table": "purse", "where": {"id": 1}, operator: {"coins": operand}}
+            answers.append(await ask(engine, USER, "update", **args))
+            assert json.loads(answers[-1].body)["code"] == "permission-denied"
+        assert {answer.body.replace(b"$inc", b"$mul") for answer in answers} == {
+            answers[-1].body.replace(b"$inc", b"$mul")
+        }
+        assert (
+            await ask(engine, USER, "update", table="purse", where={"id": 1}, **{"$set": {"coins": 7}})
+        ).status == 200
+        owner = Session("owner", {})
+        assert (await ask(engine, owner, "update", table="purse", where={}, **{"$inc": {"coins": 3}})).status == 200
+        assert b'"coins":10' in (await ask(engine, owner, "select", table="purse", columns=["coins"])).body
+        refused = await ask(engine, owner, "update", table="purse", where={}, **{"$inc": {"coins": largest}})
+        assert (refused.status, json.loads(refused.body)["code"]) == (400, "postgres-error")
+
+    with_engine(database, scenario)
+
+
+def test_an_upsert_reaches_the_rows_that_the_update_permission_lets_it_reach(database: str) -> None:
+    """The update permission alone says which; what is returned is what the role may select (R61)."""
+    sql = """
+        create table page (id int primary key, owner int not null, text text not null, public boolean not null);
+        insert into page values (1, 1, 'mine', true), (2, 1, 'mine, hidden', false), (3, 2, 'of another', true);
+    """
+    calls = [
+        {"type": "run_sql", "args": {"sql": sql}},
+        {"type": "track_table", "args": "page"},
+        permission("select", "page", columns=["id", "text"], filter={"public": True}),
+        permission("insert", "page", columns=["id", "text", "public"], check={"text": {"$ne": "no"}},
+                   set={"owner": "X-Hasura-User-Id"}),
+        permission("update", "page", columns=["text"], filter={"owner": "X-Hasura-User-Id"},
+                   check={"text": {"$ne": "never"}}),
+    ]  # fmt: skip
+
+    async def scenario(engine: Engine) -> None:
+        assert (await engine.answer(json.dumps({"type": "bulk", "args": calls}).encode(), ADMIN)).status == 200
+
+        async def put(number: int, text: str) -> Any:
+            row = {"id": number, "text": text, "public": True}
+            conflict = {"action": "update", "constraint": "page_pkey"}
+            returning = {"returning": ["id", "text"]}
+            answer = await ask(engine, USER, "insert", table="page", objects=[row], on_conflict=conflict, **returning)
+            return json.loads(answer.body)
+
+        assert await put(1, "new") == {"affected_rows": 1, "returning": [{"id": 1, "text": "new"}]}
+        assert await put(2, "new") == {"affected_rows": 1, "returning": []}, "hidden before and after"
+        assert await put(3, "new") == {"affected_rows": 0, "returning": []}, "another's stays as it is"
+        assert await put(4, "new") == {"affected_rows": 1, "returning": [{"id": 4, "text": "new"}]}
+        for number, text in ((5, "no"), (1, "never"), (1, "no")):
+            assert (await put(number, text))["code"] == "permission-error", (number, text)
+        kept = await ask(engine, ADMIN, "select", table="page", columns=["id", "owner", "text"], order_by="id")
+        assert [tuple(row.values()) for row in json.loads(kept.body)] == [
+            (1, 1, "new"), (2, 1, "new"), (3, 2, "of another"), (4, 1, "new"),
+        ]  # fmt: skip
+
+    with_engine(database, scenario)
+
+
+def test_the_values_of_an_enum_are_told_to_who_may_read_them(unchanged: str) -> None:
+    """A refusal lists them to the administrator and to roles that may select the whole table, to nobody else (R62)."""
+
+    async def scenario(engine: Engine) -> None:
+        for session, listed in ((ADMIN, True), (USER, True), (Session("courier", {"x-hasura-priority": "low"}), False)):
+            where = {"priority": "none of these"}
+            for _ in range(2):
+                answer = await ask(engine, session, "count", table="errand", where=where)
+                assert (answer.status, json.loads(answer.body)["code"]) == (400, "parse-failed")
+                assert (b"secret" in answer.body) is listed
+            assert (await ask(engine, session, "count", table="errand", where={"priority": "low"})).status == 200
+
+    with_engine(unchanged, scenario)

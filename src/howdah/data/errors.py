@@ -20,6 +20,7 @@
     ├── NotSupported                not-supported
     │   └── MethodNotAllowed        not-supported        405
     ├── ParseFailed                 parse-failed
+    │   ├── NotInEnum               parse-failed
     │   └── Unreadable              parse-failed
     ├── PermissionDenied            permission-denied
     ├── ReferenceFailed             invalid-reference
@@ -214,6 +215,19 @@ class ParseFailed(DataError):
 
 class Unreadable(ParseFailed):
     """The request does not have the form of the query language."""
+
+
+class NotInEnum(ParseFailed):
+    """The value is none of its enum's, whose values are ``labels``. They are told to who may read their table (R62)."""
+
+    def __init__(self, message: str, *, labels: tuple[str, ...], path: Path) -> None:
+        super().__init__(message, path=path)
+        self.labels = labels
+
+    def to_body(self, *, admin: bool = False) -> dict[str, Any]:
+        """The error as the wire shows it; without ``admin`` not the values."""
+        body = super().to_body(admin=admin)
+        return body if admin else {**body, "error": "expected one of the values of an enum"}
 
 
 class PermissionDenied(DataError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeAlias
 
+from howdah.data.catalog.condition import TRUE
 from howdah.data.catalog.metadata import Operation
 from howdah.data.catalog.model import (
     Column,
@@ -78,6 +79,20 @@ def find_select_permission(table: Table, role: str, path: Path) -> SelectPermiss
     if permission is None:
         raise not_allowed("select", table.exposed_name, role, path)
     return permission
+
+
+def labels_of(table: Table) -> tuple[str, ...]:
+    """The values of an enum table, as the types of columns that refer to it have them."""
+    return tuple([value.value for value in table.enum_values])
+
+
+def may_read_values(table: Table, role: str) -> bool:
+    """Whether the role may read every row of an enum table, and in it the value."""
+    select = table.permissions.get(role, NO_PERMISSIONS).select
+    if not table.enum_values or select is None or select.filter != TRUE:
+        return False
+    readable = {column.name for column in select.columns.values()}
+    return any(readable.issuperset(key) for key in table.unique_constraints.values())
 
 
 def find_column(

@@ -6,8 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from howdah.data.catalog.access import labels_of, may_read_values
 from howdah.data.catalog.model import Catalog, Table
-from howdah.data.errors import DataError, map_database_error
+from howdah.data.errors import DataError, NotInEnum, map_database_error
 from howdah.data.execute.nested import Part
 from howdah.data.execute.remembered import Remembered
 from howdah.data.query.ast import Query, reads_function
@@ -73,6 +74,14 @@ def mapped_error(error: DatabaseError, *, admin: bool, **known: Any) -> DataErro
         routine=error.routine,
         **known,
     )
+
+
+def body_of(error: DataError, session: Session, catalog: Catalog) -> dict[str, Any]:
+    """What the caller is told: the values of an enum only if they may be read."""
+    if isinstance(error, NotInEnum) and not session.is_admin:
+        tables = (table for table in catalog.tables.values() if may_read_values(table, session.role))
+        return error.to_body(admin=any(labels_of(table) == error.labels for table in tables))
+    return error.to_body(admin=session.is_admin)
 
 
 def unavailable(error: DatabaseUnavailable | CannotConnect) -> Answer:

@@ -14,7 +14,7 @@ from howdah.data.catalog.model import Catalog
 from howdah.data.compile import compile_plan
 from howdah.data.errors import AccessDenied, DataError, MethodNotAllowed
 from howdah.data.execute.administration import Administration
-from howdah.data.execute.answers import Answer, mapped_error, refusal, refused, unavailable
+from howdah.data.execute.answers import Answer, body_of, mapped_error, refusal, refused, unavailable
 from howdah.data.execute.documents import Document, Documents
 from howdah.data.execute.enums import EnumsNotRefreshed, may_write, names_of_enums
 from howdah.data.execute.examination import Rehearsal
@@ -273,7 +273,7 @@ class Engine:
         try:
             return Answer(200, await self._answer(body, session, address))
         except DataError as error:
-            told = error.to_body(admin=session.is_admin)
+            told = body_of(error, session, self.catalog)
             return refusal(error, told if address is None else {**told, "path": place_in_args(told["path"], address)})
         except (DatabaseUnavailable, CannotConnect) as error:
             return unavailable(error)

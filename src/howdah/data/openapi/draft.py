@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from howdah.data.catalog.database import ColumnType
 from howdah.data.openapi.schema import Schema, ref
-from howdah.data.openapi.values import value
+from howdah.data.openapi.values import output, value
 from howdah.data.openapi.viewpoint import Viewpoint, unused_key
 
 
@@ -39,8 +39,20 @@ class Draft:
             self._types[type_] = key
         return key
 
+    def leaves(self, type_: ColumnType) -> Schema:
+        """What a value of the type that is not null leaves as."""
+        if self._hides(type_):
+            return ref("value_of_an_enum")
+        return output(type_, stringify=self.viewpoint.stringify_numerics)
+
+    def _hides(self, type_: ColumnType) -> bool:
+        """Whether the type's values are those of a table that the role may not read whole."""
+        return type_.of_enum_table and type_.labels not in self.viewpoint.labels
+
     def value(self, type_: ColumnType) -> Schema:
         """What a value of the type that is not null is written as; a component, if there is much to say."""
+        if self._hides(type_):
+            return ref("value_of_an_enum")
         schema = value(type_)
         if "anyOf" not in schema and "enum" not in schema:
             return schema

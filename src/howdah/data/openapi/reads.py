@@ -23,7 +23,7 @@ from howdah.data.openapi.schema import (
     ref,
 )
 from howdah.data.openapi.search import has_words, write_search
-from howdah.data.openapi.values import made_of, output
+from howdah.data.openapi.values import made_of
 from howdah.data.openapi.viewpoint import UsableTable
 from howdah.data.plan.aggregation import SORTED
 from howdah.data.query.names import MAX_ALIAS_BYTES
@@ -47,6 +47,7 @@ SHARED: Final[dict[str, Schema]] = {
         **nullable(_ALIAS),
         "description": "Another name in the answer. It takes the place of a column of the same name.",
     },
+    "value_of_an_enum": {"type": "string", "description": "One of the values of a table that is an enum."},
     "limit": {**_NATURAL, "description": "At most so many."},
     "offset": {**_NATURAL, "description": "So many are left out first."},
     "order_of_groups": any_of(
@@ -288,7 +289,7 @@ def _write_order(usable: UsableTable, draft: Draft) -> None:
 
 
 def _leaves(type_: ColumnType, draft: Draft, *, nullable_: bool) -> Schema:
-    leaves = output(type_, stringify=draft.viewpoint.stringify_numerics)
+    leaves = draft.leaves(type_)
     return nullable(leaves) if nullable_ else leaves
 
 

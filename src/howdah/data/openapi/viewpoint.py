@@ -7,7 +7,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from howdah.data.catalog.access import NO_PERMISSIONS, Tables, find_computed_rows, find_related, may_call
+from howdah.data.catalog.access import (
+    NO_PERMISSIONS,
+    Tables,
+    find_computed_rows,
+    find_related,
+    labels_of,
+    may_call,
+    may_read_values,
+)
 from howdah.data.catalog.model import (
     Catalog,
     Column,
@@ -28,7 +36,7 @@ _SHARED: Final = frozenset(
     {
         *("aggregated", "alias", "answer", "counted", "error", "exists", "explain", "function", "limit", "metadata"),
         *("offset", "order_of_groups", "page", "query", "refusal", "search_configuration", "some_columns"),
-        *("some_values", "table", "transaction", "value", "where", "words", "written"),
+        *("some_values", "table", "transaction", "value", "value_of_an_enum", "where", "words", "written"),
     }
 )
 """What components that are no table's begin with."""
@@ -91,6 +99,8 @@ class Viewpoint:
     hidden: frozenset[str]
     limits: Limits
     stringify_numerics: bool
+    labels: frozenset[tuple[str, ...]]
+    """The values of the enum tables that the role may read whole."""
 
     @property
     def is_admin(self) -> bool:
@@ -140,7 +150,8 @@ def look(catalog: Catalog, standpoint: Standpoint, limits: Limits, *, stringify_
     }
     names |= {name.name for name in catalog.functions}
     hidden = frozenset(names - {one.name.name for one in usable.values()} - {name.name for name in functions})
-    return Viewpoint(standpoint, usable, functions, catalog.tables, hidden, limits, stringify_numerics)
+    labels = frozenset(labels_of(table) for table in catalog.tables.values() if may_read_values(table, standpoint.role))
+    return Viewpoint(standpoint, usable, functions, catalog.tables, hidden, limits, stringify_numerics, labels)
 
 
 def _usable_function(function: Function, key: str, target: UsableTable) -> UsableFunction:

@@ -120,7 +120,9 @@ def write_update(usable: UsableTable, draft: Draft) -> None:
     permission = usable.permissions.update
     assert permission is not None, "the table is updatable"
     columns = {name: column for name, column in permission.columns.items() if column.name not in permission.presets}
-    numbers = {name: column for name, column in columns.items() if column.type.category == "number"}
+    numbers = {
+        name: column for name, column in columns.items() if column.type.category == "number" and name in usable.columns
+    }
     changes: dict[str, Schema] = {}
     if columns:
         draft.components[f"{usable.key}.set"] = closed(

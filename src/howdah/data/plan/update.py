@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from howdah.data.catalog.access import find_column
 from howdah.data.catalog.condition import Condition, both, visible
 from howdah.data.catalog.model import Column, SelectPermission, Table, UpdatePermission
 from howdah.data.catalog.values import value_of
@@ -29,7 +30,7 @@ def plan_update(query: Update, scope: Scope, kept: tuple[ColumnName, ...] = ()) 
     refuse_unwritable(table, "update", query.path)
     assignments: dict[str, AssignmentPlan] = {}
     for assignment in query.assignments:
-        planned = _assignment(assignment, table, permission, scope)
+        planned = _assignment(assignment, table, permission, readable, scope)
         if planned.column in assignments:
             raise UnexpectedPayload(f'column "{assignment.column}" is assigned twice', path=assignment.path)
         assignments[planned.column] = planned
@@ -69,13 +70,17 @@ def _condition(
     return visible(both(filter_, readable.filter), scope.condition(where, table, readable.comparable))
 
 
-def _assignment(assignment: Assignment, table: Table, permission: UpdatePermission, scope: Scope) -> AssignmentPlan:
+def _assignment(
+    assignment: Assignment, table: Table, permission: UpdatePermission, readable: SelectPermission, scope: Scope
+) -> AssignmentPlan:
     name, path = assignment.column, assignment.path
     column = writable_column(table, permission.columns, permission.presets, name, "update", scope.role, path)
     if assignment.operator == "default":
         return AssignmentPlan(column.name, "default", None)
     if assignment.operator != "set":
         _refuse_unless_number(column, assignment)
+        # It reads what is there, and whether a sum is out of range would tell it: Postgres wants SELECT for it, too.
+        find_column(readable.columns, name, role=scope.role, path=path)
     # A whole number may be multiplied by a fraction; Postgres rounds the product when it is stored.
     fraction = assignment.operator == "mul" and column.type.sql in _WHOLE_NUMBERS
     value = value_of(assignment.value, column.type, path, stored=False)

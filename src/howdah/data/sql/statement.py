@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from howdah.data.errors import MissingSessionVariable, ParseFailed, Path
+from howdah.data.errors import MissingSessionVariable, NotInEnum, Path
 from howdah.data.sql.encode import Encoding, encode, encode_list, to_json
 from howdah.session import ROLE_HEADER, Session
 
@@ -32,13 +32,14 @@ class Choice(Literal):
     labels: tuple[str, ...] = ()
 
     def check(self, value: Any) -> None:
-        """Raises ParseFailed for a text that is none of the labels; what is no text is refused where it is encoded."""
+        """Raises NotInEnum for a text that is none of the labels; what is no text is refused where it is encoded."""
         for index, item in enumerate(value if self.many else (value,)):
             if isinstance(item, str) and item not in self.labels:
                 path: Path = (self.path, index) if self.many else self.path
                 shown = ", ".join(f'"{label}"' for label in self.labels[:MOST_SHOWN])
                 more = f" and {len(self.labels) - MOST_SHOWN} more" if len(self.labels) > MOST_SHOWN else ""
-                raise ParseFailed(f"expected one of the values {shown}{more}", path=path)
+                message = f"expected one of the values {shown}{more}"
+                raise NotInEnum(message, labels=self.labels, path=path)
 
 
 @dataclass(frozen=True, slots=True)
