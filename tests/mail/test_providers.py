@@ -153,6 +153,9 @@ def test_a_mail_has_text_first_and_no_header_that_was_not_meant() -> None:
     assert "Message-ID: <11111111-2222-3333-4444-555555555555@shop.example>" in text
     assert "Auto-Submitted: auto-generated" in text
     assert text.index("text/plain") < text.index("text/html")
+    long = compose(Mail("b@example.com", "ä" * 300, "x" * 2000, "<p>" + "ü" * 2000 + "</p>"), ENVELOPE)
+    assert long.isascii()
+    assert max(len(line) for line in long.splitlines()) <= 998
     for mail in (
         Mail("b@example.com", "x\r\nBcc: eve@example.com", "x"),
         Mail("b@example.com", "x", "x", None, (("X-A", "x\nBcc: eve@example.com"),)),

@@ -213,7 +213,7 @@ def _mail(project: Project) -> Check:
         return Check("mail", "failed", error.message, error.hint)
     problems = Templates(project.name, template_folder(project.root)).problems()
     if problems:
-        found = "; ".join(problem.message for problem in problems)
+        found = "; ".join(problem.message.removeprefix(f"{project.root}/") for problem in problems)
         return Check("mail", "failed", found, "Until they are mended, howdah's own are sent. See docs/mail.md.")
     if section.url is None:
         return Check("mail", "ok", "goes to the mailbox of `howdah mail list`; a server needs mail.url")

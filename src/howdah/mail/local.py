@@ -22,12 +22,14 @@ class FileProvider:
 
     async def deliver(self, message: Message, envelope: Envelope) -> None:
         """The file is there, whole. Raises ProviderUnavailable."""
+        await asyncio.to_thread(self._write, message, envelope)
+
+    def _write(self, message: Message, envelope: Envelope) -> None:
         name = f"{envelope.at:%Y%m%dT%H%M%S}-{envelope.id}"
         if isinstance(message, Mail):
-            path, content = self._folder / f"{name}.eml", compose(message, envelope)
+            write_whole(self._folder / f"{name}.eml", compose(message, envelope))
         else:
-            path, content = self._folder / f"{name}.txt", f"To: {message.to}\n\n{message.text}\n".encode()
-        await asyncio.to_thread(write_whole, path, content)
+            write_whole(self._folder / f"{name}.txt", f"To: {message.to}\n\n{message.text}\n".encode())
 
     async def rest(self) -> None:
         """There is nothing to close."""

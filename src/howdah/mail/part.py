@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ class MailPart:
 
     async def start(self, writers: Sequence[str] = ()) -> None:
         """The roles ``writers`` may put messages in, and they are sent. Raises CannotConnect and DatabaseError."""
-        for problem in self.templates.problems():
+        for problem in await asyncio.to_thread(self.templates.problems):
             tell_broken(problem)
         await self.relay.start(writers)
 

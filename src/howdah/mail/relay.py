@@ -14,6 +14,7 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -182,7 +183,9 @@ class Relay:
         if provider is None:
             raise NotDelivered("Nobody takes such messages: mail.url or mail.sms_url is not set.")
         values, locale = read_body(message.body, self._seal)
-        written = self._templates.render(message.template, message.to, values, locale)
+        # In a thread: to read a template for the first time takes long enough to be noticed by a request.
+        render = partial(self._templates.render, message.template, message.to, values, locale)
+        written = await asyncio.to_thread(render)
         envelope = Envelope(message.id, message.at.astimezone(UTC), self._providers.sender, self._providers.reply_to)
         await provider.deliver(written, envelope)
 

@@ -54,7 +54,7 @@ class SmtpProvider:
     async def deliver(self, message: Message, envelope: Envelope) -> None:
         """The server has taken the mail. Raises NotDelivered, NotYetDelivered and ProviderUnavailable."""
         assert isinstance(message, Mail), "SMTP takes mails"
-        content = compose(message, envelope)
+        content = await asyncio.to_thread(compose, message, envelope)
         options = () if message.to.isascii() else ("SMTPUTF8", "BODY=8BITMIME")
         client: SMTP | None = None
         try:
