@@ -13,11 +13,14 @@
     │   └── UnknownTokenKey         invalid-access-token    401
     ├── InvalidBody                 bad-request
     ├── InvalidIdentifier           bad-request
+    │   ├── ExpectedIdentifier      bad-request
     │   ├── ExpectedEmail           expected-email
     │   ├── ExpectedMobile          expected-mobile
     │   └── ExpectedUsername        expected-username
+    ├── InvalidLink                 invalid-link
     ├── InvalidUser                 invalid-user            401
     ├── NoAccountsHere              no-accounts             503
+    ├── NoSuchUser                  no-such-user            404
     ├── NotAllowed                  access-denied           403
     ├── NotSignedIn                 not-signed-in           401
     ├── ProviderOff                 provider-off
@@ -100,6 +103,13 @@ class NoAccountsHere(AuthError):
     status = 503
 
 
+class NoSuchUser(AuthError):
+    """There is no such user."""
+
+    code = "no-such-user"
+    status = 404
+
+
 class NotAllowed(AuthError):
     """Only an administrator may do this."""
 
@@ -169,6 +179,10 @@ class InvalidIdentifier(AuthError):
     """A username, an e-mail address or a telephone number is expected here."""
 
 
+class ExpectedIdentifier(InvalidIdentifier):
+    """One of username, email and mobile is expected here."""
+
+
 class ExpectedEmail(InvalidIdentifier):
     """An e-mail address is expected here."""
 
@@ -185,6 +199,12 @@ class ExpectedUsername(InvalidIdentifier):
     """A username is expected here."""
 
     code = "expected-username"
+
+
+class InvalidLink(AuthError):
+    """The link was used already, is too old, or was never made."""
+
+    code = "invalid-link"
 
 
 class InvalidUser(AuthError):

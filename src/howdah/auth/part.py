@@ -6,11 +6,13 @@ remembers what they return.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from howdah.auth.changes import Change, Changes
+from howdah.auth.cleanup import keep_clean
 from howdah.auth.cookies import Cookie, cookie_of
 from howdah.auth.passwords import Hasher
 from howdah.auth.sealing import Keyring
@@ -66,6 +68,7 @@ class Auth:
     send: Send
     _heard: list[Callable[[Change], None]] = field(default_factory=list)
     _changes: Changes | None = None
+    _cleaning: asyncio.Task[None] | None = None
 
     @property
     def cookie(self) -> Cookie:
@@ -77,9 +80,17 @@ class Auth:
         await self.store.start()
         self._changes = Changes(self.store.dial, self._tell)
         await self._changes.start()
+        self._cleaning = asyncio.create_task(keep_clean(self.store, idle=self.section.session_idle))
+
+    async def connect(self) -> None:
+        """Connected and installed, and nothing more: for a command. Raises CannotConnect and CannotInstall."""
+        await self.store.start()
 
     async def stop(self) -> None:
         """Nothing of it runs any more."""
+        if self._cleaning is not None:
+            self._cleaning.cancel()
+            await asyncio.gather(self._cleaning, return_exceptions=True)
         if self._changes is not None:
             await self._changes.stop()
         self.hasher.close()

@@ -131,3 +131,32 @@ def to_json(user: User, *, token: str | None = None, administrator: bool = False
             "extra_info": dict(user.extra_info),
         }
     return shown
+
+
+async def set_active(where: Submitter, user_id: int, *, active: bool) -> None:
+    """The user may sign in, or may not and has no session that is believed."""
+    await ask(where, _QUERIES["set_active"], user_id, active)
+
+
+async def set_roles(where: Submitter, user_id: int, roles: Sequence[str]) -> None:
+    """The user has these roles, the first of which is theirs unless a request asks for another."""
+    await ask(where, _QUERIES["set_roles"], user_id, list(roles))
+
+
+async def set_variables(where: Submitter, user_id: int, variables: Mapping[str, str]) -> None:
+    """The user's sessions have these variables, by lower-case header name."""
+    await ask(where, _QUERIES["set_variables"], user_id, dict(variables))
+
+
+async def remove_user(where: Submitter, user_id: int) -> bool:
+    """The user is gone, with everything but what the audit says; whether there was one."""
+    return bool(await ask(where, _QUERIES["remove"], user_id))
+
+
+async def search_users(
+    where: Submitter, *, text: str | None = None, role: str | None = None, after: int = 0, limit: int = 100
+) -> list[User]:
+    """Users in the order of their numbers; ``text`` is part of something canonical that they can be found by."""
+    ids = await ask(where, _QUERIES["search"], text, after, limit, role)
+    found = [await find_user(where, user_id) for user_id in ids]
+    return [user for user in found if user is not None]

@@ -56,3 +56,41 @@ with done as (
   update howdah_auth.users set password_hash = $3::text where id = $1::bigint and password_hash = $2::text returning id
 )
 select to_json(count(*)) from done
+
+-- set_active --
+with done as (
+  update howdah_auth.users set is_active = $2::boolean where id = $1::bigint returning id
+)
+select to_json(count(*)) from done
+
+-- set_roles --
+with done as (
+  update howdah_auth.users set roles = array(select json_array_elements_text($2::json)) where id = $1::bigint returning id
+)
+select to_json(count(*)) from done
+
+-- set_variables --
+with done as (
+  update howdah_auth.users set variables = $2::jsonb where id = $1::bigint returning id
+)
+select to_json(count(*)) from done
+
+-- remove --
+with done as (delete from howdah_auth.users where id = $1::bigint returning id)
+select to_json(count(*)) from done
+
+-- search --
+-- Users in the order of their numbers, after $2; of whom something that they can be found by has $1 in it.
+select coalesce(json_agg(id order by id), '[]')
+from (
+  select u.id
+  from howdah_auth.users u
+  where u.id > $2::bigint and ($4::text is null or $4::text = any (u.roles)) and ($1::text is null or exists (
+    select from howdah_auth.identities i where i.user_id = u.id and strpos(i.subject, $1::text) > 0
+  ))
+  order by u.id
+  limit $3::int
+) as page
+
+-- count_with_role --
+select to_json(count(*)) from howdah_auth.users where $1::text = any (roles) and is_active

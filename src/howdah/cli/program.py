@@ -24,7 +24,7 @@ from howdah.errors import HowdahError
 
 INTERRUPTED = 130
 
-DAILY, LOOK, DATABASE, OTHER = "Every day", "When you want to know", "The database", "And"
+DAILY, LOOK, DATABASE, PEOPLE, OTHER = "Every day", "When you want to know", "The database", "People and secrets", "And"
 COMMANDS = {
     "quickstart": Lazy("howdah.cli.quickstart", "Make a project: folder, database, sample rows, a service.", DAILY),
     "dev": Lazy("howdah.cli.dev", "Start everything here and show what it says.", DAILY),
@@ -40,6 +40,8 @@ COMMANDS = {
     "perm": Lazy("howdah.cli.perm", "Permissions: list, show, copy, test, explain.", DATABASE),
     "metadata": Lazy("howdah.cli.metadata", "Files and database: diff, pull, apply.", DATABASE),
     "db": Lazy("howdah.cli.db", "The database itself: shell, dump, restore, reset…", DATABASE),
+    "user": Lazy("howdah.cli.user", "Accounts: list, add, set, disable, reset, token, rm.", PEOPLE),
+    "secret": Lazy("howdah.cli.secret", "Variables that nobody else may read: list, set, rm.", PEOPLE),
     "serve": Lazy("howdah.cli.serve", "The platform alone, for servers and containers.", OTHER),
     "completion": Lazy("howdah.cli.completion", "The script that completes commands in your shell.", OTHER),
     "version": Lazy("howdah.cli.version", "The version of howdah.", OTHER),

@@ -13,7 +13,9 @@
     ├── MetadataDiverged       E235  files and database were both changed
     ├── PermissionExists       E236  a permission would be replaced
     ├── RequestRefused         E237  the Data API does not answer the request
-    └── CaseExists             E238  a permission test of this name is there
+    ├── CaseExists             E238  a permission test of this name is there
+    ├── NoAccounts             E260  the project has no accounts
+    └── UnknownUser            E261  there is no such user (exit code 4)
 """
 
 from __future__ import annotations
@@ -133,3 +135,16 @@ _SAY = {"files": "say", "database": "has"}
 
 def _count(number: int, word: str) -> str:
     return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+class NoAccounts(MaintenanceError):
+    """The project has no accounts."""
+
+    code = "E260"
+
+
+class UnknownUser(MaintenanceError):
+    """There is no such user."""
+
+    code = "E261"
+    exit_code = 4

@@ -9,7 +9,7 @@ from pathlib import Path
 from howdah.project.dotenv import parse_dotenv
 from howdah.project.errors import InvalidSettings, Problem, ProjectNotFound, UnreadableFile
 from howdah.project.parse import Sources, parse_project
-from howdah.project.secret_file import read_secrets
+from howdah.project.secret_file import read_secret_variables, read_secrets
 from howdah.project.sections import Project
 
 PROJECT_FILE = "howdah.toml"
@@ -38,7 +38,10 @@ def load_project(folder: Path, environment: Mapping[str, str], *, overrides: Seq
     toml = _read(root / PROJECT_FILE)
     if toml is None:
         raise ProjectNotFound(f"There is no howdah.toml in {root}.", path=str(root))
-    dotenv = parse_dotenv(_read(root / DOTENV_FILE) or "", place=DOTENV_FILE)
+    dotenv = {
+        **parse_dotenv(_read(root / DOTENV_FILE) or "", place=DOTENV_FILE),
+        **read_secret_variables(root),
+    }
     sources = Sources(toml, PROJECT_FILE, dotenv, environment, overrides)
     project = parse_project(sources, root=root, secrets=read_secrets(root, {**dotenv, **environment}))
     _check_folders(project)

@@ -12,6 +12,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+
 from howdah.observe.secret import Secret
 from howdah.project.errors import BrokenToml, ExposedSecrets, UnreadableFile, UnusableSecret, UnwritableFile
 from howdah.project.sections import Secrets
@@ -21,6 +24,9 @@ SECRETS_FILE = "secrets.toml"
 ADMIN_SECRET_VARIABLE = "HOWDAH_ADMIN_SECRET"  # noqa: S105 - the name of a variable
 SECRET_KEY_VARIABLE = "HOWDAH_SECRET_KEY"  # noqa: S105 - the name of a variable
 PREVIOUS_SECRET_KEY_VARIABLE = "HOWDAH_PREVIOUS_SECRET_KEY"  # noqa: S105 - the name of a variable
+
+VARIABLES = "variables"
+"""The table of the file in which variables for settings and services are."""
 
 SHORTEST_SECRET = 16
 SHORTEST_KEY = 43
@@ -34,6 +40,7 @@ _SAMPLE_WORDS = re.compile(
     re.IGNORECASE,
 )
 _LEAST_VARIETY = 8
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
 
 def ensure_secrets(root: Path) -> bool:
@@ -140,6 +147,47 @@ def _stored(file: Path) -> Mapping[str, object]:
         raise BrokenToml(
             f"{file} is not TOML.", path=str(file), hint="Delete it: `howdah dev` makes another."
         ) from None
+
+
+def read_secret_variables(root: Path) -> Mapping[str, str]:
+    """The variables that ``howdah secret set`` keeps: like those of ``.env``, where only their owner can read them.
+
+    Raises ExposedSecrets, BrokenToml, UnreadableFile.
+    """
+    file = root / STATE_FOLDER / SECRETS_FILE
+    if not file.exists():
+        return {}
+    table = _stored(file).get(VARIABLES)
+    return {name: value for name, value in table.items() if isinstance(value, str)} if isinstance(table, dict) else {}
+
+
+def set_secret_variable(root: Path, name: str, value: str | None) -> bool:
+    """The variable has this value from now on, or is gone where there is none; whether there was one before.
+
+    Raises UnusableSecret, UnwritableFile, ExposedSecrets, BrokenToml, UnreadableFile.
+    """
+    if not _VARIABLE.fullmatch(name):
+        raise UnusableSecret(f"{name!r} cannot be a variable's name.", hint="STRIPE_KEY")
+    if value is not None and (not value or "\0" in value):
+        raise UnusableSecret(f"The value of {name} is empty or cannot be a variable's.")
+    ensure_secrets(root)
+    folder, file = root / STATE_FOLDER, root / STATE_FOLDER / SECRETS_FILE
+    try:
+        with _alone(folder):
+            document = tomlkit.parse(read_private_file(file))
+            variables = document.setdefault(VARIABLES, tomlkit.table())
+            was_there = name in variables
+            if value is not None:
+                variables[name] = value
+            elif was_there:
+                del variables[name]
+            with _draft(folder, tomlkit.dumps(document)) as draft:
+                draft.replace(file)
+    except TOMLKitError:
+        raise BrokenToml(f"{file} is not TOML.", path=str(file)) from None
+    except OSError as error:
+        raise UnwritableFile(f"{file} cannot be written: {error.strerror}.", path=str(file)) from error
+    return was_there
 
 
 def read_secret_file(file: Path) -> Secret:
