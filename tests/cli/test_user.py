@@ -28,7 +28,7 @@ def typed(here: Here, text: str) -> None:
 
 
 def test_the_first_administrator_is_made_by_hand(home: Here) -> None:
-    """R7: there is nobody to begin with; a link that opens once lets the first one choose a password."""
+    """R7, R18: there is nobody to begin with; a link that opens once lets the first one choose a password."""
     assert home.howdah("user", "list").err == "There are no users.\n"
     told = home.howdah("user", "add", "ann", "--role", "admin")
     assert told.code == 0, told.err

@@ -1,6 +1,6 @@
 """One-time links that an administrator hands to somebody: to choose a password, and so to enter for the first time.
 
-The token is what follows ``#`` in the link: no server is told it, and no log has it (R18).
+The token is what follows ``#`` in the link: no server is told it, and no log has it.
 """
 
 from __future__ import annotations
