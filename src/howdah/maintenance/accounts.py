@@ -16,7 +16,7 @@ from howdah.auth.users import User
 from howdah.maintenance.errors import NoAccounts, UnknownUser
 from howdah.observe.secret import Secret
 from howdah.project.sections import Project
-from howdah.server import accounts
+from howdah.server import accounts, messages, secret_keys
 
 COMMAND: Final = Administrator("cli", Origin(request_id="cli"))
 """Who it was, as the audit names them: whoever can read the project's secrets."""
@@ -24,10 +24,12 @@ COMMAND: Final = Administrator("cli", Origin(request_id="cli"))
 
 @asynccontextmanager
 async def accounts_of(project: Project, dsn: Secret) -> AsyncIterator[Auth]:
-    """The accounts in the database at ``dsn``, for as long as the block lasts. Raises NoAccounts and CannotConnect."""
-    auth = accounts(replace(project, database=replace(project.database, url=dsn)))
-    if auth is None:
+    """The accounts in the database at ``dsn``, for as long as the block lasts. Raises NoAccounts, CannotConnect."""
+    project = replace(project, database=replace(project.database, url=dsn))
+    keyring = secret_keys(project)
+    if keyring is None:
         raise NoAccounts(hint="Set auth.enabled, and HOWDAH_SECRET_KEY; `howdah dev` makes a key.")
+    auth = accounts(project, keyring, messages(project, keyring, development=False))
     await auth.connect()
     try:
         yield auth
