@@ -45,10 +45,13 @@ def test_a_service_is_at_the_subdomain_of_its_name() -> None:
     ['restrict_to_roles = ["admin"]', "allow_anonymous = false", 'cors = "allow_all"', "websockets = false"],
 )
 def test_nothing_that_was_not_written_leads_past_a_policy(policy: str) -> None:
-    """A service with a policy at one of its routes is at those alone; its twin without is at its name as well."""
-    with pytest.raises(UnknownHost):
-        find(table(f'routes = [{{ path = "/office", {policy} }}]\n', "office"), "office.localhost")
-    assert find(table('routes = [{ path = "/office" }]\n', "office"), "office.localhost").name == "office"
+    """The subdomain of its name is under the one policy a service has, and there is none where it has several."""
+    one = table(f'routes = [{{ path = "/office", {policy} }}, {{ path = "/bureau", {policy} }}]\n', "office")
+    written = find(one, "localhost", "/office").policy
+    assert find(one, "office.localhost").policy == written != find(table("", "open"), "open.localhost").policy
+    for several in (f'["/", {{ path = "/office", {policy} }}]', f'[{{ path = "/office", {policy} }}, "/open"]'):
+        with pytest.raises(UnknownHost):
+            find(table(f"routes = {several}\n", "office"), "office.localhost")
 
 
 def test_what_a_policy_leaves_open_is_as_the_gateways() -> None:

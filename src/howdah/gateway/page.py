@@ -17,6 +17,8 @@ from textwrap import dedent
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from howdah.errors import HowdahError
     from howdah.gateway.errors import UpstreamError
 
@@ -112,13 +114,17 @@ def unavailable_page(service: str, error: UpstreamError, detail: tuple[str, ...]
 
 
 _TITLES: Final = {401: "Please sign in", 403: "This is not for you", 404: "There is nothing here"}
+_SAID_TO_PEOPLE: Final[Mapping[str, str]] = {
+    "session-required": "Only people who are signed in may see this page.",
+    "access-restricted": "Your account does not have a role that may see this page.",
+}
 
 
 def refused_page(error: HowdahError, request_id: str) -> Page:
     """The page that tells a person, not a program, why there is nothing to see."""
     return _REFUSED.fill(
         title=_TITLES.get(error.status, "This cannot be shown"),
-        message=escape(error.message),
+        message=escape(_SAID_TO_PEOPLE.get(error.code, error.message)),
         hint=escape(error.hint or ""),
         status=error.status,
         code=escape(error.code),

@@ -19,9 +19,9 @@ def route_table(
 ) -> RouteTable:
     """Each part, and each service at its own routes and at the subdomain of its name.
 
-    The subdomain of a service's name is its own unless another service's route or a part has taken it, or one of its
-    routes has a policy: then only what is written leads to it, so that nothing leads past the policy. What a policy
-    leaves open is as the gateway's section says.
+    The subdomain of a service's name is its own, under the policy of its routes, unless another service's route or a
+    part has taken it. Where its routes have different policies only what is written leads to it, so that nothing leads
+    past any of them. What a policy leaves open is as the gateway's section says.
     """
     routes = (*_of_parts(gateway, parts), *_of_services(gateway, services, parts))
     return RouteTable(server.domain, routes, server.domains)
@@ -46,8 +46,9 @@ def _of_services(
         for route in service.routes:
             policy = _complete(route.policy, gateway)
             yield Route(route.subdomain, route.path, "service", service.name, route.strip_prefix, route.host, policy)
-        if service.name not in taken and all(route.policy == Policy() for route in service.routes):
-            yield Route(service.name, "/", "service", service.name, policy=_complete(Policy(), gateway))
+        policies = [route.policy for route in service.routes] or [Policy()]
+        if service.name not in taken and all(policy == policies[0] for policy in policies):
+            yield Route(service.name, "/", "service", service.name, policy=_complete(policies[0], gateway))
 
 
 def _complete(policy: Policy, gateway: GatewaySection) -> Policy:
