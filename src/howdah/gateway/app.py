@@ -17,7 +17,7 @@ from howdah.errors import HowdahError
 from howdah.gateway import answer
 from howdah.gateway.access import check_access, redirect_target
 from howdah.gateway.client import client_of
-from howdah.gateway.cors import answer_fields, preflight_fields
+from howdah.gateway.cors import answer_fields, preflight_fields, unasked_fields
 from howdah.gateway.csrf import SAFE_METHODS, check_page
 from howdah.gateway.errors import (
     AccessRestricted,
@@ -167,19 +167,18 @@ class Gateway:
 
     def _place_client(self, scope: Scope) -> None:
         """The scope's client and scheme are those on which decisions are made, for us and for every part (R11)."""
+        scheme, trusted = self._site.public_scheme or scope["scheme"], self._site.trusted_proxies
+        if not trusted:
+            scope["scheme"] = scheme
+            return
         peer = scope.get("client")
-        client = client_of(
-            peer[0] if peer else "",
-            self._site.public_scheme or scope["scheme"],
-            scope["headers"],
-            self._site.trusted_proxies,
-        )
+        client = client_of(peer[0] if peer else "", scheme, scope["headers"], trusted)
         if peer is None or client.address != peer[0]:
             scope["client"] = (client.address, 0) if client.address else None
         scope["scheme"] = client.scheme
 
     async def _dispatch(self, scope: Scope, request: Request, receive: Receive, reply: Reply) -> None:
-        """Resolve, match, and hand over. Raises every HowdahError that is an answer."""
+        """Match, see who asks and from where, and hand over. Raises every HowdahError that is an answer."""
         path = scope["path"]
         if path.startswith("/-/"):
             await self._answer_own(scope, request, reply)
@@ -190,15 +189,17 @@ class Gateway:
         target = self._routes.match(head)
         request.target = target.name
         request.to_part = target.kind == "part"
-        pages = Pages(target.policy.cors or _NO_CORS, scope["scheme"], head.host, self._routes.serves)
+        cors = target.policy.cors or _NO_CORS
         origin = request.origin
         if origin is not None and request.is_preflight(head.method):
-            if pages.cors.mode != "upstream":
-                await reply.whole(204, b"", preflight_fields(pages, origin, request.asked_fields))
+            if cors.mode != "upstream":
+                fields = preflight_fields(self._pages(scope, head, cors), origin, request.asked_fields)
+                await reply.whole(204, b"", fields)
                 return
             caller = NOBODY  # a browser asks before it shows for whom
         else:
-            reply.speak_to_page(answer_fields(pages, origin))
+            told = unasked_fields(cors) if origin is None else answer_fields(self._pages(scope, head, cors), origin)
+            reply.speak_to_page(told)
             caller = await self._identify(head, request, reply)
             try:
                 check_access(target.policy, caller)
@@ -208,14 +209,18 @@ class Gateway:
                 await self._send_elsewhere(scope, head, error.redirect_url, reply)
                 return
             if "howdah.websocket" in scope:
-                check_origin(request.evidence.origins, pages, caller)
+                check_origin(request.evidence.origins, self._pages(scope, head, cors), caller)
             if head.method not in SAFE_METHODS:
                 signing_in = request.to_part and target.name in self._site.signing_in
+                pages = self._pages(scope, head, cors)
                 check_page(request.evidence, caller, pages, self._site.tokens, signing_in=signing_in)
         if request.to_part:
             await self._hand_over(scope, request, head, caller, target, receive, reply)
         else:
             await self._forward(scope, request, head, caller, target, receive, reply)
+
+    def _pages(self, scope: Scope, head: RequestHead, cors: Cors) -> Pages:
+        return Pages(cors, scope["scheme"], head.host, self._routes.serves)
 
     async def _identify(self, head: RequestHead, request: Request, reply: Reply) -> Caller:
         """Who calls; what is answered to whoever shows a credential is theirs alone. Raises SessionRefused."""

@@ -14,6 +14,7 @@ from howdah.gateway.origins import shown
 
 if TYPE_CHECKING:
     from howdah.gateway.origins import Pages
+    from howdah.project.sections import Cors
 
 Fields = tuple[tuple[bytes, bytes], ...]
 
@@ -34,18 +35,17 @@ SPOKEN_FOR: Final = frozenset(
 )
 
 
-def answer_fields(pages: Pages, origin: str | None) -> Fields:
-    """What an answer says to a page of the origin, or to nobody in particular when there is none.
-
-    It says so also to requests without an origin where a page could be given the same answer out of a cache.
-    """
-    cors = pages.cors
+def unasked_fields(cors: Cors) -> Fields:
+    """What an answer says where no page is known to have asked: caches may give it to one."""
     if cors.mode == "allow_all":
         return (_ANY, _EXPOSED)
-    if cors.mode == "upstream" or not (cors.origins or cors.own):
-        return ()
-    if origin is None or not pages.include(origin):
-        return (_VARY,)
+    return (_VARY,) if cors.mode == "origins" and (cors.origins or cors.own) else ()
+
+
+def answer_fields(pages: Pages, origin: str) -> Fields:
+    """What an answer says to a page of the origin."""
+    if not pages.include(origin):
+        return unasked_fields(pages.cors)
     return ((b"access-control-allow-origin", origin.encode("ascii")), _WITH_COOKIES, _EXPOSED, _VARY)
 
 

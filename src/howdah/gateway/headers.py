@@ -15,9 +15,10 @@ from howdah.gateway.errors import InternalError
 from howdah.session import ALLOWED_ROLES_HEADER, BASE_DOMAIN_HEADER, Session, is_identity_header, to_headers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
 Headers = list[tuple[bytes, bytes]]
+Fields = tuple[tuple[bytes, bytes], ...]
 
 # RFC 9110 section 7.6.1: fields that speak about one connection. HTTP2-Settings belongs to an h2c upgrade.
 _HOP_BY_HOP: Final = frozenset(
@@ -37,6 +38,10 @@ _CONSUMED: Final = frozenset(b"authorization content-length expect host".split()
 METHOD_OVERRIDES: Final = frozenset(b"x-http-method x-http-method-override x-method-override".split())
 # The server in front says its own; an upstream's version is nobody's business (R56).
 _SERVER_FIELDS: Final = frozenset(b"date server x-powered-by x-request-id".split())
+
+_COOKIE_LENGTH: Final = len(b"cookie")
+_CONNECTION_LENGTH: Final = len(b"connection")
+_REMEMBERED_IDENTITIES: Final = 4096
 
 _SENDABLE: Final = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
 _SIGN: Final = re.compile(rb"[^a-z0-9]")
@@ -85,7 +90,7 @@ def _claims_identity(name: bytes) -> bool:
 def _named_by_connection(headers: Iterable[tuple[bytes, bytes]]) -> frozenset[bytes]:
     named: set[bytes] = set()
     for name, value in headers:
-        if name.lower() == b"connection":
+        if len(name) == _CONNECTION_LENGTH and name.lower() == b"connection":
             named.update(option.strip().lower() for option in value.split(b","))
     return frozenset(named)
 
@@ -112,7 +117,7 @@ def upstream_headers(
     named = _named_by_connection(headers)
     passed = [field for field in headers if _passes_up(field[0]) and not (named and field[0].lower() in named)]
     if session_cookie:
-        passed = list(_without_cookie(passed, session_cookie))
+        passed = _without_cookie(passed, session_cookie)
     passed.append((b"host", host))
     passed.extend(identity_headers(session, roles, domain))
     passed.append((b"x-forwarded-for", client.encode("ascii", "replace")))
@@ -122,29 +127,43 @@ def upstream_headers(
     return passed
 
 
-def _without_cookie(headers: Headers, cookie: bytes) -> Iterator[tuple[bytes, bytes]]:
+def _without_cookie(headers: Headers, cookie: bytes) -> Headers:
     """The fields without the cookies of this name (RFC 6265, section 5.4)."""
-    for name, value in headers:
-        if name.lower() != b"cookie" or cookie.lower() not in value.lower():
-            yield name, value
+    kept: Headers = []
+    for field in headers:
+        name, value = field
+        if len(name) != _COOKIE_LENGTH or name.lower() != b"cookie" or cookie.lower() not in value.lower():
+            kept.append(field)
             continue
         pairs = [pair.strip() for pair in value.split(b";")]
-        kept = [pair for pair in pairs if pair and pair.partition(b"=")[0].strip().lower() != cookie.lower()]
-        if kept:
-            yield name, b"; ".join(kept)
+        others = [pair for pair in pairs if pair and pair.partition(b"=")[0].rstrip().lower() != cookie.lower()]
+        if others:
+            kept.append((name, b"; ".join(others)))
+    return kept
 
 
-def identity_headers(
-    session: Session, roles: tuple[str, ...] = (), domain: str = ""
-) -> tuple[tuple[bytes, bytes], ...]:
-    """The session as header fields in bytes. Raises SessionNotSendable rather than let a value end its line."""
+def identity_headers(session: Session, roles: tuple[str, ...] = (), domain: str = "") -> Fields:
+    """The session as header fields in bytes. Raises SessionNotSendable rather than let a value end its line.
+
+    A resolver gives the very same Session for the same caller, so what was made of one is remembered.
+    """
     if not session.variables:
         return _role_alone(session.role, roles, domain)
-    return _encode(_whole(session, roles, domain))
+    known = _identities.get((id(session), domain))
+    if known is not None and known[0] is session and known[1] == roles:
+        return known[2]
+    fields = _encode(_whole(session, roles, domain))
+    if len(_identities) >= _REMEMBERED_IDENTITIES:
+        _identities.clear()
+    _identities[id(session), domain] = (session, roles, fields)
+    return fields
+
+
+_identities: Final[dict[tuple[int, str], tuple[Session, tuple[str, ...], Fields]]] = {}
 
 
 @functools.lru_cache(maxsize=256)
-def _role_alone(role: str, roles: tuple[str, ...], domain: str) -> tuple[tuple[bytes, bytes], ...]:
+def _role_alone(role: str, roles: tuple[str, ...], domain: str) -> Fields:
     return _encode(_whole(Session(role), roles, domain))
 
 
@@ -158,7 +177,7 @@ def _whole(session: Session, roles: tuple[str, ...], domain: str) -> Session:
     return Session(session.role, {**session.variables, **told}) if told else session
 
 
-def _encode(session: Session) -> tuple[tuple[bytes, bytes], ...]:
+def _encode(session: Session) -> Fields:
     fields = tuple((name.encode(), value.encode()) for name, value in to_headers(session))
     names = [name for name, _ in fields]
     for name, value in fields:
@@ -167,6 +186,10 @@ def _encode(session: Session) -> tuple[tuple[bytes, bytes], ...]:
     if len(set(names)) != len(names):
         raise SessionNotSendable("The session has a variable that is spelled like its role.")
     return fields
+
+
+OURS_TO_SAY: Final = SPOKEN_FOR | {b"set-cookie"}
+"""Fields of a service's answer that are looked at before they pass."""
 
 
 def service_fields(headers: Headers, session_cookie: bytes, *, leaves_cors: bool) -> Headers:

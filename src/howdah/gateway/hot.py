@@ -22,12 +22,11 @@ from howdah.errors import HowdahError
 from howdah.gateway import answer
 from howdah.gateway.access import check_access
 from howdah.gateway.client import client_of
-from howdah.gateway.cors import answer_fields
+from howdah.gateway.cors import unasked_fields
 from howdah.gateway.csrf import Evidence, comes_from_here
 from howdah.gateway.errors import InternalError
 from howdah.gateway.events import RequestFailed, RequestServed
 from howdah.gateway.match import RequestHead, RouteTable, strip_prefix
-from howdah.gateway.origins import Pages
 from howdah.gateway.site import Site
 from howdah.project.sections import Cors
 
@@ -153,7 +152,7 @@ class HotRoute:
         cors = target.policy.cors or _NO_CORS
         if origin is not None and (cors.own or origin in cors.origins):
             return None  # what a page of it is told depends on more than the head
-        fields = (*answer_fields(Pages(cors, "", "", self.routes.serves), None), *self._over_tls(headers))
+        fields = (*unasked_fields(cors), *self._over_tls(headers))
         said = b"".join([b"%s: %s\r\n" % each for each in fields])
         policy = target.policy
         return Recognised(

@@ -142,6 +142,7 @@ class RouteTable:
         self._tables = _build([route for route in routes if route.host is None])
         self._hosts = {host: self._host_table(host, routes) for host in {route.host for route in routes} if host}
         self._remembered: dict[str, _Table] = {}
+        self._domains: dict[str, str] = {}
 
     def _host_table(self, host: str, routes: tuple[Route, ...]) -> _Table:
         if any(host == domain or host.endswith("." + domain) for domain in (*self.domains, "localhost")):
@@ -188,8 +189,15 @@ class RouteTable:
 
     def domain_of(self, host: str) -> str:
         """The domain a Host header field belongs to; the first where it belongs to none."""
-        name = (host_name_of(host) if host else None) or ""
-        return next((each for each in self.domains if name == each or name.endswith("." + each)), self.domains[0])
+        domain = self._domains.get(host)
+        if domain is None:
+            name = (host_name_of(host) if host else None) or ""
+            ours = (each for each in self.domains if name == each or name.endswith("." + each))
+            domain = next(ours, self.domains[0])
+            if len(self._domains) >= _REMEMBERED_HOSTS:
+                self._domains.clear()
+            self._domains[host] = domain
+        return domain
 
 
 def _known(tables: Iterable[str | None]) -> str:

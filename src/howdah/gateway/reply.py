@@ -7,7 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
 from howdah.gateway import answer
-from howdah.gateway.headers import service_fields
+from howdah.gateway.headers import OURS_TO_SAY, service_fields
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -91,12 +91,13 @@ class Reply:
             return
         self.status = message["status"]
         headers = list(message.get("headers", ()))
+        said = {field[0] for field in headers}
         if self._from_service:
-            headers = service_fields(headers, self._session_cookie, leaves_cors=self._leaves_cors)
+            if not said.isdisjoint(OURS_TO_SAY):
+                headers = service_fields(headers, self._session_cookie, leaves_cors=self._leaves_cors)
         else:
-            said = {name for name, _ in headers}
             headers += [field for field in answer.SECURITY_HEADERS if field[0] not in said]
-        if self._private and not any(name == b"cache-control" for name, _ in headers):
+        if self._private and b"cache-control" not in said:
             headers.append(answer.PRIVATE)
         headers += (*self._cors, *self._transport, self._request_id, *self._cookies)
         await self._send({"type": "http.response.start", "status": self.status, "headers": headers})
