@@ -54,6 +54,39 @@ def test_nothing_that_was_not_written_leads_past_a_policy(policy: str) -> None:
             find(table(f"routes = {several}\n", "office"), "office.localhost")
 
 
+@pytest.mark.parametrize(
+    ("route", "url"),
+    [
+        # a path of the same host that asks for a session too, or is not there
+        ('path = "/"', "/login"),
+        ('subdomain = "app"', "/auth/ui/login"),
+        ('host = "shop.example"', "/auth/ui/login"),
+        ('host = "shop.example", path = "/shop"', "/login"),
+    ],
+)
+def test_nobody_is_sent_in_circles(route: str, url: str) -> None:
+    """A policy that sends browsers where they are sent away again does not start; where they may pass it does."""
+    closed = f'routes = [{{ {route}, allow_anonymous = false, no_session_redirect_url = "URL" }}]\n'
+    with pytest.raises(RouteInvalid, match="no_session_redirect_url of service 'web' leads to"):
+        table(closed.replace("URL", url), "web")
+    assert table(closed.replace("URL", "https://login.example/"), "web")
+    for address in ('subdomain = "app"', 'host = "shop.example"'):
+        if route.startswith(address):
+            page = f'[gateway.parts.data]\nroutes = [{{ {address}, path = "/auth" }}]'
+            assert table(closed.replace("URL", "/auth/x") + page, "web")
+    restricted = 'routes = [{ path = "/", restrict_to_roles = ["a"], no_access_redirect_url = "URL" }]\n'
+    with pytest.raises(RouteInvalid):
+        table(restricted.replace("URL", "/sorry"), "web")
+    assert table(restricted.replace("URL", "/data/sorry"), "web")
+
+
+def test_the_subdomain_of_a_name_sends_nobody_to_a_page_it_has_not() -> None:
+    """A policy with a path for signing in holds at the routes that were written, and nowhere else."""
+    written = 'routes = [{ path = "/x", allow_anonymous = false, no_session_redirect_url = "/data/login" }]\n'
+    with pytest.raises(UnknownHost):
+        find(table(written, "web"), "web.localhost")
+
+
 def test_what_a_policy_leaves_open_is_as_the_gateways() -> None:
     """``gateway.cors`` holds where nothing else is written, for parts too; a part leaves CORS to the gateway."""
     routes = table(
