@@ -143,6 +143,17 @@ def test_only_one_address_is_an_address(address: str) -> None:
     assert usable_address("mail", "Bob.O'Neil+x@Example.com") == "Bob.O'Neil+x@example.com"
 
 
+@pytest.mark.parametrize(
+    "address", ["bob@localhost", "bob@mail.local", "bob@shop.test", "bob@corp", "bob@straße.example"]
+)
+def test_addresses_of_ones_own_network_are_addresses(address: str) -> None:
+    """A server in the cellar is one, too; what looks like it and is none is refused as ever."""
+    assert usable_address("mail", address) == address.replace("straße", "xn--strae-oqa")
+    for worse in (address.replace("bob", "b ob"), address.replace("@", "@-."), address.replace("@", "@@")):
+        with pytest.raises(UnusableAddress):
+            usable_address("mail", worse)
+
+
 @pytest.mark.parametrize("number", ["49170123456", "+0170123456", "+49 170 123456", "+49170", "+٤٩١٧٠١٢٣٤٥٦", "+1" * 9])
 def test_only_e164_is_a_number(number: str) -> None:
     """Digits after a plus, in ASCII."""
