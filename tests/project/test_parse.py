@@ -346,3 +346,24 @@ def test_every_setting_has_a_variable_of_its_own() -> None:
     """No two settings, also of a service, share an environment variable."""
     paths = [*SETTINGS, *(("services", "app", *key) for key in SERVICE_SETTINGS)]
     assert len({"_".join(path).upper() for path in paths}) == len(paths)
+
+
+def test_sections_with_names_of_their_own() -> None:
+    """As many as are written, each with its own variables; mistakes name the line."""
+    toml = """
+[auth]
+signup = false
+
+[auth.oauth.google]
+client_id = "here"
+
+[auth.oauth.our-own]
+preset = "oidc"
+issuer = "https://id.example"
+"""
+    project = parse(toml, environment={"HOWDAH_AUTH_OAUTH_GOOGLE_CLIENT_SECRET": "s3cret"})
+    google, own = project.auth.oauth
+    assert (google.name, google.client_id, google.client_secret) == ("google", "here", Secret("s3cret"))
+    assert (own.name, own.preset, own.issuer, project.auth.signup) == ("our-own", "oidc", "https://id.example", False)
+    wrong = problems("[auth.oauth.google]\nclient-id = 'x'\n[auth.oauth.'A B']\n[auth.custom]\nx = 1\n")
+    assert sorted(place for place, _ in wrong) == ["howdah.toml:2", "howdah.toml:3", "howdah.toml:5"]

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from howdah.project.reference import markdown, references
-from howdah.project.schema import SERVICE_SETTINGS, SETTINGS
+from howdah.project.schema import NAMED, SERVICE_SETTINGS, SETTINGS, settings_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 
@@ -24,6 +24,7 @@ def test_every_setting_is_on_the_page_and_back() -> None:
         if found:
             documented |= {f"{found[1]}.{key}" for key in re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)}
     known = {".".join(path) for path in SETTINGS} | {f"services.<name>.{'.'.join(key)}" for key in SERVICE_SETTINGS}
+    known |= {f"{'.'.join(path)}.<name>.{key}" for path, section in NAMED.items() for key in settings_of(section)}
     assert documented == known == {reference.key for reference in references()}
 
 

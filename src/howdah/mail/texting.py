@@ -16,10 +16,11 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from howdah.mail.compose import Envelope
 from howdah.mail.errors import MailError, MailSettingsError, NotDelivered, NotYetDelivered, ProviderUnavailable
-from howdah.mail.http import HttpAnswer, HttpRequest, send
 from howdah.mail.message import Message, TextMessage, cleaned
 from howdah.observe.secret import Secret
 from howdah.project.sections import MailSection
+from howdah.services.errors import ServiceUnreachable
+from howdah.services.http import HttpAnswer, HttpRequest, send
 
 _LATER = frozenset({408, 425, 429})
 _OURS_TO_MEND = frozenset({401, 402, 403, 404, 405})  # credentials, money, address: wrong for every message
@@ -175,6 +176,8 @@ class TextingProvider:
         try:
             async with asyncio.timeout(self._timeout):
                 answer = await send(self._service.request(message), self._timeout)
+        except ServiceUnreachable as error:
+            raise ProviderUnavailable(error.message) from error
         except TimeoutError as error:
             raise ProviderUnavailable("The service took too long.", hint="mail.timeout is how long it may.") from error
         error_of = _meaning(answer, self._service, message.to)

@@ -6,7 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from howdah.project.errors import Problem
 from howdah.project.scalars import Written
-from howdah.project.schema import SECTIONS, SERVICE_NAME, SERVICE_SETTINGS, SETTINGS, SettingPath, nearest
+from howdah.project.schema import (
+    NAMED,
+    SECTIONS,
+    SERVICE_NAME,
+    SERVICE_SETTINGS,
+    SETTINGS,
+    SettingPath,
+    nearest,
+    settings_of,
+)
 
 PREFIX = "HOWDAH_"
 NOT_SETTINGS = frozenset({"HOWDAH_DATA_URL", "HOWDAH_DATA_TIMEOUT"})
@@ -18,13 +27,18 @@ Override = tuple[SettingPath, Written]
 
 
 def from_environment(
-    environment: Mapping[str, str], services: Sequence[str], *, place: str = "", new_services: bool = False
+    environment: Mapping[str, str],
+    services: Sequence[str],
+    named: Sequence[SettingPath] = (),
+    *,
+    place: str = "",
+    new_services: bool = False,
 ) -> Iterator[Override | Problem]:
     """What the variables override, the weaker first; a Problem for each that looks like a setting and is none.
 
     ``DATABASE_URL`` is what hosting platforms set; ``HOWDAH_DATABASE_URL`` is stronger.
     """
-    known = {_variable(path): path for path in _paths(services)}
+    known = {_variable(path): path for path in _paths(services, named)}
     if environment.get(DATABASE_URL):
         yield ("database", "url"), Written(environment[DATABASE_URL], place + DATABASE_URL, is_text=True)
     for variable in sorted(environment):
@@ -40,10 +54,14 @@ def from_environment(
 
 
 def from_texts(
-    texts: Sequence[str], services: Sequence[str], *, new_services: bool = False
+    texts: Sequence[str],
+    services: Sequence[str],
+    named: Sequence[SettingPath] = (),
+    *,
+    new_services: bool = False,
 ) -> Iterator[Override | Problem]:
     """What ``section.key=value`` texts override; a Problem for each that is not one."""
-    known = {".".join(path): path for path in _paths(services)}
+    known = {".".join(path): path for path in _paths(services, named)}
     for text in texts:
         name, equals, value = text.partition("=")
         name = name.strip()
@@ -63,11 +81,14 @@ def from_texts(
 _OURS = tuple(f"{PREFIX}{section.upper()}_" for section in ("project", "services", *SECTIONS))
 
 
-def _paths(services: Sequence[str]) -> Iterator[SettingPath]:
+def _paths(services: Sequence[str], named: Sequence[SettingPath]) -> Iterator[SettingPath]:
     yield from SETTINGS
+    for section in named:
+        for key in settings_of(NAMED[section[:-1]]):
+            yield (*section, key)
     for name in services:
-        for key in SERVICE_SETTINGS:
-            yield ("services", name, *key)
+        for path in SERVICE_SETTINGS:
+            yield ("services", name, *path)
 
 
 def _variable(path: SettingPath) -> str:

@@ -10,7 +10,7 @@ import itertools
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -19,7 +19,16 @@ from howdah.project.lines import Key, key_lines
 from howdah.project.overrides import PREFIX, from_environment, from_texts
 from howdah.project.routes import RESERVED_NAMES
 from howdah.project.scalars import Unusable, Written
-from howdah.project.schema import NAME, SECTIONS, SERVICE_NAME, SERVICE_SETTINGS, SettingPath, nearest, settings_of
+from howdah.project.schema import (
+    NAME,
+    NAMED,
+    SECTIONS,
+    SERVICE_NAME,
+    SERVICE_SETTINGS,
+    SettingPath,
+    nearest,
+    settings_of,
+)
 from howdah.project.sections import Project, Ready, Route, Secrets, ServiceSection, Setting
 from howdah.project.values import convert
 
@@ -54,6 +63,10 @@ def parse_project(sources: Sources, *, root: Path | None, secrets: Secrets) -> P
     written = reader.document()
     written.update(reader.overrides(new_services=root is None))
     values = {name: reader.section(section, (name,), written) for name, section in SECTIONS.items()}
+    for (section_name, field_name), names in reader.named.items():
+        kind = NAMED[section_name, field_name]
+        several = tuple(reader.section(kind, (section_name, field_name, name), written, name=name) for name in names)
+        values[section_name] = replace(values[section_name], **{field_name: several})
     name = reader.value(NAME, ("project", "name"), written)
     services = tuple(reader.service(service, written, root) for service in reader.services)
     reader.check_routes(services, written)
@@ -72,12 +85,13 @@ def parse_project(sources: Sources, *, root: Path | None, secrets: Secrets) -> P
 class _Reader:
     """One reading: the problems and services found so far, and the lines to name in them."""
 
-    __slots__ = ("lines", "problems", "services", "sources")
+    __slots__ = ("lines", "named", "problems", "services", "sources")
 
     def __init__(self, sources: Sources) -> None:
         self.sources = sources
         self.problems: list[Problem] = []
         self.services: dict[str, str] = {}  # its name → where it was written
+        self.named: dict[SettingPath, list[str]] = {path: [] for path in NAMED}
         self.lines: Mapping[Key, int] = {}
 
     def document(self) -> dict[SettingPath, Written]:
@@ -93,7 +107,11 @@ class _Reader:
                 written.update(self._services(table))
             else:
                 known = settings_of(SECTIONS[name]) if name in SECTIONS else {"name": NAME}
-                written.update(self._known((name,), table, known))
+                several = {path[1]: path for path in NAMED if path[0] == name}
+                for key, path in several.items():
+                    written.update(self._several(path, table.get(key, {})))
+                rest = {key: value for key, value in table.items() if key not in several}
+                written.update(self._known((name,), rest, known, also=tuple(several)))
         return written
 
     def _toml(self) -> Mapping[str, Any]:
@@ -137,6 +155,23 @@ class _Reader:
             written.update(self._known(path, rest, settings_of(ServiceSection), also=("ready",)))
         return written
 
+    def _several(self, path: SettingPath, tables: object) -> dict[SettingPath, Written]:
+        """What is written in sections that have names of their own."""
+        written: dict[SettingPath, Written] = {}
+        shown = ".".join(path)
+        if not isinstance(tables, dict):
+            self._problem(path, f"{shown} has sections: write [{shown}.<name>] and the keys below it")
+            return written
+        for name, table in tables.items():
+            if not isinstance(table, dict):
+                self._problem((*path, name), f"this is a section: write [{shown}.{name}] and its keys below it")
+            elif not SERVICE_NAME.fullmatch(name):
+                self._problem((*path, name), f'"{name}" cannot be a name', "Use lower-case letters, digits and dashes.")
+            else:
+                self.named[path].append(name)
+                written.update(self._known((*path, name), table, settings_of(NAMED[path])))
+        return written
+
     def _known(
         self, path: SettingPath, table: Mapping[str, Any], known: Mapping[str, Setting], *, also: Sequence[str] = ()
     ) -> dict[SettingPath, Written]:
@@ -152,10 +187,11 @@ class _Reader:
         """What ``.env``, the environment and ``--set`` say, the stronger last."""
         written: dict[SettingPath, Written] = {}
         services = tuple(self.services)
+        named = [(*path, name) for path, names in self.named.items() for name in names]
         for override in itertools.chain(
-            from_environment(self.sources.dotenv, services, place=".env: ", new_services=new_services),
-            from_environment(self.sources.environment, services, new_services=new_services),
-            from_texts(self.sources.overrides, services, new_services=new_services),
+            from_environment(self.sources.dotenv, services, named, place=".env: ", new_services=new_services),
+            from_environment(self.sources.environment, services, named, new_services=new_services),
+            from_texts(self.sources.overrides, services, named, new_services=new_services),
         ):
             if isinstance(override, Problem):
                 self.problems.append(override)
@@ -166,9 +202,10 @@ class _Reader:
                     self.services.setdefault(path[1], value.place)
         return written
 
-    def section(self, section: type[Section], path: SettingPath, written: Mapping[SettingPath, Written]) -> Section:
+    def section(
+        self, section: type[Section], path: SettingPath, written: Mapping[SettingPath, Written], **given: Any
+    ) -> Section:
         """The section below ``path``; a value that cannot be used becomes a problem and the default stays."""
-        given: dict[str, Any] = {}
         for key, setting in settings_of(section).items():
             value = self.value(setting, (*path, key), written)
             if value is not None:

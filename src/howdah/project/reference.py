@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from howdah.project.schema import NAME, SECTIONS, SERVICE_SETTINGS, settings_of
+from howdah.project.schema import NAME, NAMED, SECTIONS, SERVICE_SETTINGS, settings_of
 from howdah.project.sections import GIB, KIB, MIB, Policy, Ready, ServiceSection, Setting
 
 
@@ -35,6 +35,11 @@ def _references() -> Iterator[Reference]:
         defaults = section()
         for key, setting in settings_of(section).items():
             yield Reference(f"{name}.{key}", _kind(setting), _shown(getattr(defaults, key), setting), setting.doc)
+    for path, section in NAMED.items():
+        defaults = section("name")
+        for key, setting in settings_of(section).items():
+            place = f"{'.'.join(path)}.<name>.{key}"
+            yield Reference(place, _kind(setting), _shown(getattr(defaults, key), setting), setting.doc)
     service, ready = ServiceSection("name"), Ready()
     for path, setting in SERVICE_SETTINGS.items():
         default = getattr(ready if path[0] == "ready" else service, path[-1])
@@ -157,13 +162,16 @@ def markdown() -> str:
     section = ""
     for reference in references():
         name, _, rest = reference.key.partition(".")
+        if "<name>" in reference.key:
+            name, _, rest = reference.key.partition(".<name>.")
         if name != section:
             section = name
-            heading = "[services.<name>]" if name == "services" else f"[{name}]"
-            text = _TITLES.get(name) or " ".join(str(SECTIONS[name].__doc__).split())
+            path = tuple(name.split("."))
+            several = NAMED.get(path)
+            heading = f"[{name}.<name>]" if several or name == "services" else f"[{name}]"
+            text = _TITLES.get(name) or " ".join(str((several or SECTIONS[name]).__doc__).split())
             lines += [f"## `{heading}`", "", text, "", "| key | kind | default | |", "|---|---|---|---|"]
-        key = rest.removeprefix("<name>.")
-        cells = [cell.replace("|", "\\|") for cell in (f"`{key}`", reference.kind, reference.default, reference.doc)]
+        cells = [cell.replace("|", "\\|") for cell in (f"`{rest}`", reference.kind, reference.default, reference.doc)]
         lines.append(f"| {' | '.join(cells)} |")
     lines += [_ROUTES, "", "| key | kind | default | |", "|---|---|---|---|", *_ROUTE_ADDRESS]
     policy = Policy()

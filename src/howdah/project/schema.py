@@ -37,6 +37,12 @@ def settings_of(section: type[Any]) -> Mapping[str, Setting]:
     }
 
 
+NAMED: Mapping[SettingPath, type[Any]] = {
+    ("auth", "oauth"): sections.OAuthSection,
+    ("auth", "custom"): sections.HooksSection,
+}
+"""Sections of which there may be several, each under a name of its own: ``[auth.oauth.google]``."""
+
 SETTINGS: Mapping[SettingPath, Setting] = {
     ("project", "name"): NAME,
     **{(name, key): setting for name, section in SECTIONS.items() for key, setting in settings_of(section).items()},

@@ -300,6 +300,56 @@ DAY = 24 * HOUR
 PROVIDERS = ("username", "email", "mobile", "mobile-password")
 
 
+OAUTH_PRESETS = ("google", "github", "facebook", "linkedin", "oidc", "oauth2")
+
+
+@dataclass(frozen=True, slots=True)
+class OAuthSection:
+    """One place whose accounts people may sign in with; its name is the provider's."""
+
+    name: str
+    preset: Annotated[
+        str | None,
+        Setting(
+            "text",
+            "What is known of it already. The section's own name when that is one of them; `oidc` needs `issuer`, "
+            "`oauth2` the three URLs.",
+            choices=OAUTH_PRESETS,
+        ),
+    ] = None
+    client_id: Annotated[str, Setting("text", "What it calls this project.")] = ""
+    client_secret: Annotated[
+        Secret | None,
+        Setting("secret", "What it knows this project by. Better set by `howdah secret` than written here."),
+    ] = None
+    issuer: Annotated[str | None, Setting("text", "OpenID Connect: where its configuration is found.")] = None
+    authorize_url: Annotated[str | None, Setting("text", "Where people are sent to agree.")] = None
+    token_url: Annotated[str | None, Setting("text", "Where a code is changed for a token.")] = None
+    userinfo_url: Annotated[str | None, Setting("text", "Where a token is changed for who it is.")] = None
+    scopes: Annotated[tuple[str, ...], Setting("texts", "What is asked for, instead of the preset's.")] = ()
+    audiences: Annotated[
+        tuple[str, ...], Setting("texts", "Other client ids whose ID tokens are taken, such as those of apps.")
+    ] = ()
+    roles: Annotated[
+        tuple[str, ...], Setting("texts", "The roles of new accounts, instead of `auth.default_roles`.")
+    ] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HooksSection:
+    """One way to sign in that a service of yours answers for: its name is the provider's."""
+
+    name: str
+    signup: Annotated[str, Setting("text", "URL that is sent `data` and answers who it is, for a new account.")] = ""
+    login: Annotated[str, Setting("text", "URL that is sent `data` and answers who it is.")] = ""
+    secret: Annotated[
+        Secret | None, Setting("secret", "What the request is signed with: `X-Howdah-Signature`, an HMAC of the body.")
+    ] = None
+    roles: Annotated[
+        tuple[str, ...], Setting("texts", "The roles of new accounts, instead of `auth.default_roles`.")
+    ] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class AuthSection:
     """Accounts: who may have one, and how long a session lasts."""
@@ -345,7 +395,24 @@ class AuthSection:
             "where not all are yours.",
         ),
     ] = None
+    pre_signup_hook: Annotated[
+        str | None,
+        Setting(
+            "text",
+            "URL that is sent `{provider, data}` before an account is made, without passwords. 2xx goes on, with "
+            '`{"roles": […]}` to add; anything else is what the client is told.',
+        ),
+    ] = None
+    pre_login_hook: Annotated[str | None, Setting("text", "The same before somebody signs in.")] = None
+    hook_secret: Annotated[
+        Secret | None, Setting("secret", "What both are signed with: `X-Howdah-Signature`, an HMAC of the body.")
+    ] = None
+    hook_timeout: Annotated[
+        float, Setting("number", "Seconds that hooks and other issuers have to answer.", minimum=0.1, maximum=60.0)
+    ] = 5.0
     pool_size: Annotated[int, Setting("integer", "Connections that accounts use.", minimum=1, maximum=1000)] = 4
+    oauth: tuple[OAuthSection, ...] = ()
+    custom: tuple[HooksSection, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 ```
 ServiceError
 ├── UnknownService
-└── InvalidServiceUrl
+├── InvalidServiceUrl
+└── ServiceUnreachable
 ```
 """
 
@@ -31,3 +32,9 @@ class InvalidServiceUrl(ServiceError):
     """A service's url is not of the form http://host:port."""
 
     code = "invalid-service-url"
+
+
+class ServiceUnreachable(ServiceError):
+    """What is at the configured address cannot be asked."""
+
+    code = "service-unreachable"

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from howdah.mail.errors import ProviderUnavailable
+from howdah.services.errors import ServiceUnreachable
 
 MOST = 64 * 1024
-"""Bytes of an answer that are read."""
+"""Bytes of an answer that are read, unless it is said otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +35,12 @@ class HttpAnswer:
     body: bytes
 
 
-async def send(request: HttpRequest, timeout: float) -> HttpAnswer:  # noqa: ASYNC109 - of each step; see below
-    """The answer. ``timeout`` bounds each step of it; who wants to bound the whole cancels this, which ends it.
+async def send(request: HttpRequest, timeout: float, *, most: int = MOST) -> HttpAnswer:  # noqa: ASYNC109 - see below
+    """The answer, with at most so many bytes of its body.
 
-    Raises ProviderUnavailable.
+    ``timeout`` bounds each step of it; who wants to bound the whole cancels this, which ends it.
+
+    Raises ServiceUnreachable.
     """
     parts = urlsplit(request.url)
     assert parts.hostname is not None, "settings without a host are refused"
@@ -53,12 +55,12 @@ async def send(request: HttpRequest, timeout: float) -> HttpAnswer:  # noqa: ASY
     def exchange() -> HttpAnswer:
         connection.request(request.method, path, request.body, {**request.headers, "Connection": "close"})
         answer = connection.getresponse()
-        return HttpAnswer(answer.status, answer.read(MOST))
+        return HttpAnswer(answer.status, answer.read(most))
 
     try:
         return await asyncio.to_thread(exchange)
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise ProviderUnavailable(f"{parts.hostname} cannot be asked: {_reason(error)}.") from error
+        raise ServiceUnreachable(f"{parts.hostname} cannot be asked: {_reason(error)}.") from error
     finally:
         _end(connection)
 
