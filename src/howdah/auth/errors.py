@@ -18,6 +18,7 @@
     │   ├── ExpectedMobile          expected-mobile
     │   └── ExpectedUsername        expected-username
     ├── InvalidLink                 invalid-link
+    ├── InvalidRefreshToken         invalid-refresh-token   401
     ├── InvalidUser                 invalid-user            401
     ├── NoAccountsHere              no-accounts             503
     ├── NoSuchUser                  no-such-user            404
@@ -33,6 +34,7 @@
     │   ├── CommonPassword          common-password
     │   ├── LongPassword            long-password
     │   └── ShortPassword           short-password
+    ├── UnknownSigningKey           unknown-signing-key     404
     ├── UnreadableSeal              unreadable-seal         500
     ├── UnusableClaimsMapping       unusable-claims-mapping
     ├── UnusableKey                 unusable-key
@@ -214,6 +216,13 @@ class InvalidUser(AuthError):
     status = 401
 
 
+class InvalidRefreshToken(AuthError):
+    """The refresh token is not valid: it was used before, or its session has ended. Sign in again."""
+
+    code = "invalid-refresh-token"
+    status = 401
+
+
 class RedirectNotAllowed(AuthError):
     """The browser may not be sent there."""
 
@@ -265,6 +274,13 @@ class ShortPassword(UnacceptablePassword):
     """The password is too short."""
 
     code = "short-password"
+
+
+class UnknownSigningKey(AuthError):
+    """There is no such signing key, or it is retired already."""
+
+    code = "unknown-signing-key"
+    status = 404
 
 
 class UnreadableSeal(AuthError):

@@ -7,16 +7,21 @@ remembers what they return.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
+from howdah.auth.access_tokens import AccessClaims, verify_access_token
 from howdah.auth.changes import Change, Changes
 from howdah.auth.cleanup import keep_clean
 from howdah.auth.cookies import Cookie, cookie_of
+from howdah.auth.errors import InvalidAccessToken, UnknownTokenKey
+from howdah.auth.keys import VerifyingKey
 from howdah.auth.passwords import Hasher
 from howdah.auth.sealing import Keyring
 from howdah.auth.sessions import TOKEN_BYTES, FoundSession, find_session
+from howdah.auth.signing_keys import SigningKeys
 from howdah.auth.store import Store
 from howdah.postgres.connection import Connection
 from howdah.project.sections import AuthSection, DatabaseSection
@@ -66,6 +71,7 @@ class Auth:
     hasher: Hasher
     keyring: Keyring
     send: Send
+    signing: SigningKeys
     _heard: list[Callable[[Change], None]] = field(default_factory=list)
     _changes: Changes | None = None
     _cleaning: asyncio.Task[None] | None = None
@@ -75,11 +81,20 @@ class Auth:
         """The cookie of a session."""
         return cookie_of(self.section.cookie_name, secure=self.site.is_secure, domain=self.section.cookie_domain)
 
+    @property
+    def issuer(self) -> str:
+        """Who signs our tokens: the URL below which the keys are published."""
+        return f"{self.site.url}/auth"
+
     async def start(self) -> None:
-        """Connected, installed, and listening for changes. Raises CannotConnect and CannotInstall."""
+        """Connected, installed, and listening for changes; there is a key to sign with.
+
+        Raises CannotConnect and CannotInstall.
+        """
         await self.store.start()
         self._changes = Changes(self.store.dial, self._tell)
         await self._changes.start()
+        await self.signing.signing()
         self._cleaning = asyncio.create_task(keep_clean(self.store, idle=self.section.session_idle))
 
     async def connect(self) -> None:
@@ -106,6 +121,8 @@ class Auth:
             await self._changes.heard_until_now()
 
     def _tell(self, change: Change) -> None:
+        if change.keys:
+            self.signing.forget()
         for heard in self._heard:
             heard(change)
 
@@ -116,8 +133,33 @@ class Auth:
         return await self._find_opaque(value, "cookie")
 
     async def find_by_token(self, token: str) -> Identity | None:
-        """To whom a bearer token belongs: that of a session, as sign-in returns it. None where it is not valid."""
+        """To whom a bearer token of any kind belongs; None where it is not valid. Raises PostgresError."""
+        if "." in token:
+            return await self._find_by_access_token(token)
         return await self._find_opaque(token, "token")
+
+    async def _find_by_access_token(self, token: str) -> Identity | None:
+        """A token of ours says which session; what its user may do is asked of the session (R37)."""
+        try:
+            claims = await self._verify(token)
+        except InvalidAccessToken:
+            return None
+        found = await find_session(self.store.pool, session_id=claims.session, idle=self.section.session_idle)
+        if found is None or str(found.user_id) != claims.subject:
+            return None
+        identity = identity_of(found, "token")
+        return replace(identity, expires_at=min(found.expires_at, float(claims.expires_at)))
+
+    async def _verify(self, token: str) -> AccessClaims:
+        keys = await self.signing.verifying()
+        try:
+            return self._check(token, keys)
+        except UnknownTokenKey:  # another process may have made it a moment ago
+            return self._check(token, await self.signing.verifying_anew())
+
+    def _check(self, token: str, keys: Iterable[VerifyingKey]) -> AccessClaims:
+        now = datetime.now(UTC)
+        return verify_access_token(token, keys, issuer=self.issuer, audience=self.site.url, now=now)
 
     async def _find_opaque(self, token: str, credential: Credential) -> Identity | None:
         if len(token) != 2 * TOKEN_BYTES or not _OPAQUE.issuperset(token):
@@ -145,4 +187,10 @@ def build_auth(
 ) -> Auth:
     """The accounts of a project. Nothing is started and nothing connected yet."""
     store = Store(dsn, database=database, size=section.pool_size)
-    return Auth(section, site, store, Hasher(), keyring, send)
+    signing = SigningKeys(
+        store,
+        keyring,
+        algorithm=section.token_algorithm,
+        longest_life=timedelta(seconds=section.access_token_lifetime),
+    )
+    return Auth(section, site, store, Hasher(), keyring, send, signing)

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from howdah.auth import audit, sessions, users
 from howdah.auth.errors import InvalidUser
-from howdah.auth.http import Answer
+from howdah.auth.http import Answer, Asked
 from howdah.auth.part import Auth
 from howdah.auth.sessions import Origin
+from howdah.auth.tokens import TokenPair, begin_family, renew_family
 from howdah.auth.users import User
 from howdah.observe.secret import Secret
 from howdah.postgres.connection import Connection
 from howdah.session import Caller
 
-Carry = Literal["both", "cookie", "token"]
-"""How the client wants its session: as a cookie, as a token in the answer, or as both, which older clients expect."""
+Carry = Literal["both", "cookie", "token", "tokens"]
+"""How the client wants its session: as a cookie, as an opaque token in the answer, as both (which older clients
+expect), or as a pair of access and refresh token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +33,17 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A user with a new session; ``token`` is what shows it."""
+    """A user with a new session, and what shows it: an opaque token, or a pair."""
 
     user: User
     session_id: str
-    token: str
+    token: str | None
+    tokens: TokenPair | None = None
 
 
-async def sign_in(auth: Auth, connection: Connection, proof: Proof, origin: Origin, *, caller: Caller) -> SignedIn:
+async def sign_in(
+    auth: Auth, connection: Connection, proof: Proof, origin: Origin, *, caller: Caller, carry: Carry
+) -> SignedIn:
     """The user has a new session; one that the same browser showed before is over (R31).
 
     Raises InvalidUser: the user is gone or not active, or the password was changed while it was being compared.
@@ -46,16 +51,26 @@ async def sign_in(auth: Auth, connection: Connection, proof: Proof, origin: Orig
     user = await active_user(connection, proof)
     if caller.credential == "cookie" and caller.identity is not None and caller.identity.session_id is not None:
         await sessions.end_session(connection, caller.identity.session_id)
-    begun = await sessions.begin_session(
-        connection,
-        user.id,
-        methods=proof.methods,
-        lifetime=auth.section.session_lifetime,
-        origin=origin,
-        level=level_of(proof.methods),
-    )
+    signed_in = await _begin(auth, connection, user, proof.methods, origin, carry)
     await users.note_login(connection, user.id)
-    await audit.note(connection, "login", origin, user_id=user.id, session_id=begun.id, methods=list(proof.methods))
+    await audit.note(
+        connection, "login", origin, user_id=user.id, session_id=signed_in.session_id, methods=list(proof.methods)
+    )
+    return signed_in
+
+
+async def _begin(
+    auth: Auth, connection: Connection, user: User, methods: Sequence[str], origin: Origin, carry: Carry
+) -> SignedIn:
+    lifetime, level = auth.section.session_lifetime, level_of(methods)
+    if carry == "tokens":
+        session_id = await sessions.begin_tokenless_session(
+            connection, user.id, methods=methods, lifetime=lifetime, origin=origin, level=level
+        )
+        return SignedIn(user, session_id, None, await begin_family(auth, connection, session_id))
+    begun = await sessions.begin_session(
+        connection, user.id, methods=methods, lifetime=lifetime, origin=origin, level=level
+    )
     return SignedIn(user, begun.id, begun.token)
 
 
@@ -77,7 +92,25 @@ def level_of(methods: Sequence[str]) -> int:
 
 def signed_in_answer(auth: Auth, signed_in: SignedIn, carry: Carry) -> Answer:
     """The user object, with the session as the client wants to carry it."""
+    if signed_in.tokens is not None:
+        return Answer(users.to_json(signed_in.user) | signed_in.tokens.to_json())
+    assert signed_in.token is not None
     body = users.to_json(signed_in.user, token=None if carry == "cookie" else signed_in.token)
     lifetime = auth.section.session_lifetime
     cookies = () if carry == "token" else (auth.cookie.put(signed_in.token, seconds=lifetime),)
     return Answer(body, cookies=cookies)
+
+
+async def renew(auth: Auth, connection: Connection, asked: Asked[Any], *, methods: Sequence[str], level: int) -> Answer:
+    """The caller's session goes on at this level, shown by something new, which the answer hands out (R31).
+
+    What showed it before shows nothing any more. Of a session with tokens it is a new family, under another id.
+    """
+    body = {"message": "success"}
+    token = await sessions.renew_session(connection, asked.session_id, methods=methods, level=level)
+    if token is None:
+        tokens = await renew_family(auth, connection, asked.session_id, methods=methods, level=level)
+        return Answer(body | tokens.to_json())
+    if asked.caller.credential == "cookie":
+        return Answer(body, cookies=(auth.cookie.put(token, seconds=auth.section.session_lifetime),))
+    return Answer(body | {"auth_token": token})

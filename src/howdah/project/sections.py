@@ -381,6 +381,24 @@ class AuthSection:
         float,
         Setting("number", "Seconds without a request after which a session is over.", minimum=60.0, maximum=365 * DAY),
     ] = 14 * DAY
+    access_token_lifetime: Annotated[
+        float,
+        Setting("number", 'Seconds an access token is good for (`"session": "tokens"`).', minimum=300.0, maximum=900.0),
+    ] = 600.0
+    refresh_grace: Annotated[
+        float,
+        Setting(
+            "number",
+            "Seconds in which a refresh token that was just used gets the same successor again: for two tabs, or an "
+            "answer that was lost. Later, its session is over.",
+            minimum=0.0,
+            maximum=60.0,
+        ),
+    ] = 10.0
+    token_algorithm: Annotated[
+        Literal["EdDSA", "ES256"],
+        Setting("text", "What new signing keys sign access tokens with.", choices=("EdDSA", "ES256")),
+    ] = "EdDSA"  # noqa: S105 - an algorithm
     cookie_name: Annotated[
         str,
         Setting(

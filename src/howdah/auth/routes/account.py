@@ -15,7 +15,7 @@ from howdah.auth.http import Answer, Asked, Call, NoBody
 from howdah.auth.part import Auth
 from howdah.auth.providers.provider import Provider
 from howdah.auth.providers.username import UsernameProvider
-from howdah.auth.sign_in import Carry, active_user, sign_in, signed_in_answer
+from howdah.auth.sign_in import Carry, active_user, renew, sign_in, signed_in_answer
 
 PROVIDERS: Final[Mapping[str, Provider]] = {"username": UsernameProvider()}
 """Every way to sign in that is built in."""
@@ -52,7 +52,9 @@ async def sign_up(auth: Auth, asked: Asked[Credentials]) -> Answer:
         registered = await write(connection)
         if registered.proof is None:
             return Answer(registered.answer)
-        signed_in = await sign_in(auth, connection, registered.proof, asked.origin, caller=asked.caller)
+        signed_in = await sign_in(
+            auth, connection, registered.proof, asked.origin, caller=asked.caller, carry=asked.body.session
+        )
     return signed_in_answer(auth, signed_in, asked.body.session)
 
 
@@ -61,7 +63,7 @@ async def log_in(auth: Auth, asked: Asked[Credentials]) -> Answer:
     provider = _provider(auth, asked.body.provider)
     proof = await provider.log_in(auth, asked.body.data, asked.origin)
     async with auth.store.transaction() as connection:
-        signed_in = await sign_in(auth, connection, proof, asked.origin, caller=asked.caller)
+        signed_in = await sign_in(auth, connection, proof, asked.origin, caller=asked.caller, carry=asked.body.session)
     return signed_in_answer(auth, signed_in, asked.body.session)
 
 
@@ -82,7 +84,7 @@ async def tell_user(auth: Auth, asked: Asked[NoBody]) -> Answer:
 
 
 async def change_password(auth: Auth, asked: Asked[PasswordChange]) -> Answer:
-    """The password is another one; every other session is over, and this one has a new cookie (R6)."""
+    """The password is another one; every other session is over, and this one is shown by something new (R6)."""
     user = await users.find_user(auth.store.pool, asked.user_id)
     proof = await check_password_of(auth, user, asked.body.old_password)
     assert user is not None
@@ -94,9 +96,9 @@ async def change_password(auth: Auth, asked: Asked[PasswordChange]) -> Answer:
         await active_user(connection, proof)
         await users.set_password(connection, user.id, hashed)
         await sessions.end_sessions(connection, user.id, but=asked.session_id)
-        token = await sessions.renew_session(connection, asked.session_id, methods=proof.methods, level=asked.level)
+        answer = await renew(auth, connection, asked, methods=proof.methods, level=asked.level)
         await audit.note(connection, "password-changed", asked.origin, user_id=user.id, session_id=asked.session_id)
-    return renewed_answer(auth, asked, token)
+    return answer
 
 
 async def list_sessions(auth: Auth, asked: Asked[NoBody]) -> Answer:
@@ -114,15 +116,6 @@ async def end_session(auth: Auth, asked: Asked[SessionChoice]) -> Answer:
             ended = int(await sessions.end_session(connection, str(asked.body.session_id), user_id=asked.user_id))
         await audit.note(connection, "sessions-ended", asked.origin, user_id=asked.user_id, ended=ended)
     return Answer({"message": "success", "ended": ended})
-
-
-def renewed_answer(auth: Auth, asked: Asked[Any], token: str | None) -> Answer:
-    """The session goes on under another token: carried as the one before was (R31)."""
-    if token is None:
-        return Answer({"message": "success"})
-    if asked.caller.credential == "cookie":
-        return Answer({"message": "success"}, cookies=(auth.cookie.put(token, seconds=auth.section.session_lifetime),))
-    return Answer({"message": "success", "auth_token": token})
 
 
 def _shown_session(asked: Asked[NoBody]) -> dict[str, Any]:

@@ -8,9 +8,9 @@ from starlette.applications import Starlette
 
 from howdah.auth.http import Call, application
 from howdah.auth.part import Auth
-from howdah.auth.routes import account, admin
+from howdah.auth.routes import account, admin, tokens
 
-CALLS: Final[tuple[Call[Any], ...]] = (*account.CALLS, *admin.CALLS)
+CALLS: Final[tuple[Call[Any], ...]] = (*account.CALLS, *admin.CALLS, *tokens.CALLS)
 
 
 def auth_routes(auth: Auth) -> Starlette:
