@@ -125,10 +125,13 @@ class Platform:
         return Client(self.url, dict(ADMIN))
 
     def rows(self, query: str, *values: Any) -> list[dict[str, Any]]:
-        """What the owner of the database sees."""
+        """What the owner of the database sees. Of what is changed the platform has heard."""
         with psycopg.connect(self.dsn, autocommit=True, row_factory=dict_row) as connection:
             cursor = connection.execute(query.encode(), values)
-            return cursor.fetchall() if cursor.description is not None else []
+            found = cursor.fetchall() if cursor.description is not None else []
+        if self.served.application.auth is not None:
+            self.served.run(self.served.application.auth.settled())
+        return found
 
     def mail(self, to: str, *, beyond: int = 0) -> Received:
         """The newest message to this address or number, once there are more than ``beyond``; it waits for that."""

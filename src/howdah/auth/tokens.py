@@ -103,6 +103,7 @@ async def refresh(auth: Auth, token: str, origin: Origin) -> TokenPair:
             actor="stranger",
             session_id=session_id,
         )
+    await auth.settled()
     raise InvalidRefreshToken
 
 
