@@ -46,7 +46,7 @@ def forget(platform: Platform) -> None:
 
 
 def test_a_session_is_carried_by_a_pair_of_tokens(platform: Platform) -> None:
-    """R34: no cookie; the access token says who, for whom, until when; the refresh token is opaque and stored hashed."""
+    """R34: no cookie; the access token says who, for whom, until when; the refresh token is opaque, stored hashed."""
     name = a_name()
     reply = platform.client().sign_up(name, session="tokens")
     assert reply.values("set-cookie") == []
