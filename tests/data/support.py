@@ -152,7 +152,13 @@ def database_table(number: int, table: dict[str, Any]) -> DatabaseTable:
             DatabaseColumn(
                 column["name"],
                 position,
-                ColumnType(column["type"], column["type"], column["category"], labels=tuple(column.get("labels", ()))),
+                ColumnType(
+                    column["type"],
+                    column["type"],
+                    column["category"],
+                    labels=tuple(column.get("labels", ())),
+                    operators=column.get("operators", ""),
+                ),
                 nullable=column.get("nullable", True),
                 has_default=column.get("has_default", False),
                 generated=column.get("generated", False),

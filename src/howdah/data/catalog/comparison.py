@@ -84,7 +84,7 @@ def compare(
             if stored and operator == "eq" and isinstance(operand, bool) and subject.type.category == "boolean":
                 return Flagged(subject.operand, operand)
             value = value_of(operand, subject.type, path, stored=stored)
-            return Compared(subject.operand, operator, value, subject.type.sql)
+            return Compared(subject.operand, operator, value, subject.type.sql, subject.type.operators or None)
         case "in" | "nin" as operator:
             return _among(subject, operand, path, negated=operator == "nin", stored=stored)
         case "ceq" | "cne" | "cgt" | "clt" | "cgte" | "clte" as operator:
@@ -92,7 +92,7 @@ def compare(
             if other.type.sql != subject.type.sql:
                 message = f'columns "{subject.name}" and "{other.name}" are of different types'
                 raise UnexpectedPayload(message, path=path)
-            return ColumnsCompared(subject.operand, operator, other.operand)
+            return ColumnsCompared(subject.operand, operator, other.operand, subject.type.operators or None)
         case "contains" | "contained_in" | "has_key" | "has_keys_any" | "has_keys_all" as operator:
             return _about_json(subject, operator, operand, path, stored=stored)
         case (
@@ -129,7 +129,8 @@ def compare(
                 raise _not_for(subject, operator, "text", path)
             encoding: Encoding = "text" if operator in _LIKE else "pattern"
             # A pattern is text and not of the column's type: a domain's check need not hold for it.
-            return Compared(subject.operand, operator, encoded(operand, encoding, path, stored=stored), "text")
+            value = encoded(operand, encoding, path, stored=stored)
+            return Compared(subject.operand, operator, value, "text", _schema_of_patterns(subject.type))
 
 
 def searched(
@@ -187,6 +188,12 @@ def _cast(cast: CastIs, subject: Subject) -> Subject:
         message = f'column "{subject.name}" is {type_.sql}, which cannot be cast to "{cast.type}"'
         raise UnexpectedPayload(message, path=cast.path)
     return Subject(Cast(subject.operand, target.sql), target, subject.name)
+
+
+def _schema_of_patterns(type_: ColumnType) -> str | None:
+    """Where citext has its own operators of patterns; any other type of texts is matched as the text it is."""
+    name = (type_.base or type_.sql).rpartition(".")[2]
+    return type_.operators or None if name == "citext" else None
 
 
 def _schema(type_: ColumnType) -> str:
@@ -290,11 +297,11 @@ def _among(subject: Subject, operand: Any, path: Path, *, negated: bool, stored:
         variable = session_variable(operand) if stored else None
         if variable is None or is_array:
             raise ParseFailed("expected Array, but encountered String", path=path)
-        return AmongArray(subject.operand, negated, variable, type_.sql + "[]")
+        return AmongArray(subject.operand, negated, variable, type_.sql + "[]", type_.operators or None)
     if is_array or (stored and any(session_variable(item) is not None for item in operand)):
         values: list[Value] = [
             value_of(item, type_, (path, index), stored=stored) for index, item in enumerate(operand)
         ]
-        return Among(subject.operand, negated, tuple(values), type_.sql)
+        return Among(subject.operand, negated, tuple(values), type_.sql, type_.operators or None)
     among = values_of(operand, type_, path, stored=stored)
-    return AmongArray(subject.operand, negated, among, type_.sql + "[]")
+    return AmongArray(subject.operand, negated, among, type_.sql + "[]", type_.operators or None)

@@ -96,6 +96,7 @@ class Among:
     negated: bool
     values: tuple[Value, ...]
     type: str
+    schema: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,7 @@ class AmongArray:
     negated: bool
     value: Value
     type: str
+    schema: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,7 @@ class ColumnsCompared:
     left: Operand
     operator: ColumnOperator
     right: Operand
+    schema: str | None = None
 
 
 SpatialFunction = Literal[

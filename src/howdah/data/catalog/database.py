@@ -34,6 +34,9 @@ class ColumnType:
     A column of text that refers to an enum table has those of the table.
     """
 
+    operators: str = ""
+    """The schema, quoted, of the operators of an extension's type, where that is not one that Postgres searches."""
+
     @property
     def of_enum_table(self) -> bool:
         """Whether the labels are those of a table, so that nobody but us refuses other values."""

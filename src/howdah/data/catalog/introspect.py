@@ -87,8 +87,8 @@ async def _read_types(connection: Submitter, oids: Iterable[int]) -> dict[int, C
         return {}
     found = json.loads(await connection.submit(_QUERIES["types"], [listed])) or ()
     return {
-        oid: ColumnType(sql, name, category, base, tuple(labels or ()))
-        for oid, sql, name, category, base, labels in found
+        oid: ColumnType(sql, name, category, base, tuple(labels or ()), operators)
+        for oid, sql, name, category, base, labels, operators in found
     }
 
 

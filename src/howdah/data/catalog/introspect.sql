@@ -234,13 +234,19 @@ types as (
       select json_agg(l.enumlabel order by l.enumsortorder)
       from pg_enum l
       where l.enumtypid in (base.oid, e.oid)
-    ) as labels
+    ) as labels,
+    -- Types that users make out of others have the operators of those, or of all types of their kind.
+    case
+      when base.typtype = 'b' and base.typcategory <> 'A' and bn.nspname not in ('pg_catalog', 'public')
+      then quote_ident(bn.nspname) else ''
+    end as operators
   from bases b
   join pg_type t on t.oid = b.oid
   join pg_namespace tn on tn.oid = t.typnamespace
   join pg_type base on base.oid = b.base
+  join pg_namespace bn on bn.oid = base.typnamespace
   left join pg_type e on e.oid = t.typelem and t.typcategory = 'A' and t.typlen = -1
   left join pg_namespace en on en.oid = e.typnamespace
   where b.next = 0
 )
-select json_agg(json_build_array(oid::bigint, sql, name, category, base, labels)) from types
+select json_agg(json_build_array(oid::bigint, sql, name, category, base, labels, operators)) from types

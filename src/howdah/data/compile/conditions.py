@@ -81,6 +81,15 @@ _VALUE_OPERATORS: dict[ValueOperator, BinaryOperator] = {
     "matches_any": "?",
     "matches_fulltext": "@",
 }
+_SIGNS: dict[ValueOperator, BinaryOperator] = {
+    "like": "~~",
+    "nlike": "!~~",
+    "ilike": "~~*",
+    "nilike": "!~~*",
+    "similar": "~",
+    "nsimilar": "!~",
+}
+"""What stands behind operators that are words."""
 _COLUMN_OPERATORS: dict[ColumnOperator, BinaryOperator] = {
     "ceq": "=",
     "cne": "<>",
@@ -125,9 +134,7 @@ def all_of(expressions: list[Expression]) -> Expression:
 def condition_of(condition: Condition, alias: str, aliases: Aliases) -> Expression:
     """What the condition says of the row of the alias."""
     if isinstance(condition, Compared):
-        operator = _VALUE_OPERATORS[condition.operator]
-        operand = Parameter(condition.value, condition.type)
-        return Binary(operand_of(condition.column, alias), operator, operand, condition.schema)
+        return _compared(condition, alias)
     match condition:
         case Flagged(column, flag):
             return Binary(operand_of(column, alias), "=", Word("true" if flag else "false"))
@@ -146,14 +153,20 @@ def condition_of(condition: Condition, alias: str, aliases: Aliases) -> Expressi
             return Not(condition_of(inner, alias, aliases))
         case IsNull(column, negated):
             return NullTest(operand_of(column, alias), negated)
-        case AmongArray(column, negated, value, type_):
-            return AnyElement(operand_of(column, alias), negated, Parameter(value, type_))
-        case Among(column, negated, values, type_):
+        case AmongArray(column, negated, value, type_, schema):
+            return AnyElement(operand_of(column, alias), negated, Parameter(value, type_), schema)
+        case Among(column, negated, values, type_, schema):
             if not values:
                 return TRUE if negated else Word("false")
+            if schema is not None:
+                operand = operand_of(column, alias)
+                equal = tuple([Binary(operand, "=", Parameter(value, type_), schema) for value in values])
+                found = Connected("OR", equal) if len(equal) > 1 else equal[0]
+                return Not(found) if negated else found
             return AnyOfList(operand_of(column, alias), negated, tuple([Parameter(value, type_) for value in values]))
-        case ColumnsCompared(left, column_operator, right):
-            return Binary(operand_of(left, alias), _COLUMN_OPERATORS[column_operator], operand_of(right, alias))
+        case ColumnsCompared(left, column_operator, right, schema):
+            compared = _COLUMN_OPERATORS[column_operator]
+            return Binary(operand_of(left, alias), compared, operand_of(right, alias), schema)
         case Spatial(column, function, schema, arguments):
             parameters = tuple([(None, Parameter(value, type_)) for value, type_ in arguments])
             return Invoke(schema, function, ((None, operand_of(column, alias)), *parameters))
@@ -165,6 +178,20 @@ def condition_of(condition: Condition, alias: str, aliases: Aliases) -> Expressi
             joins = tuple([Binary(ColumnOf(target, theirs), "=", ColumnOf(alias, ours)) for ours, theirs in mapping])
             return Exists(Select((ONE,), table_source(table, target), where_of(inner, target, aliases, joins)))
     assert_never(condition)
+
+
+def _compared(condition: Compared, alias: str) -> Expression:
+    """The column against the value; by the operator of a schema it is written with signs, which alone can have one."""
+    left, schema = operand_of(condition.column, alias), condition.schema
+    right: Expression = Parameter(condition.value, condition.type)
+    if schema is None:
+        return Binary(left, _VALUE_OPERATORS[condition.operator], right)
+    if condition.operator == "ne":
+        return Not(Call("coalesce", (Binary(left, "=", right, schema), Word("false"))))
+    if condition.operator in ("similar", "nsimilar"):
+        right = Call("similar_to_escape", (right,))
+    operator = _SIGNS.get(condition.operator, _VALUE_OPERATORS[condition.operator])
+    return Binary(left, operator, right, schema)
 
 
 def search_of(condition: Searched, alias: str) -> tuple[Expression, Expression]:

@@ -39,6 +39,10 @@ BinaryOperator = Literal[
     "||",
     "+",
     "*",
+    "~~",
+    "!~~",
+    "~~*",
+    "!~~*",
 ]
 FunctionName = Literal[
     "avg",
@@ -53,6 +57,7 @@ FunctionName = Literal[
     "max",
     "min",
     "row_to_json",
+    "similar_to_escape",
     "sum",
     "to_json",
     "to_tsvector",
@@ -138,11 +143,12 @@ class NullTest:
 
 @dataclass(frozen=True, slots=True)
 class AnyElement:
-    """``operand = ANY (array)``, or ``<> ALL`` when negated."""
+    """``operand = ANY (array)``, or ``<> ALL`` when negated; the operator is that of ``schema`` as in Binary."""
 
     operand: Expression
     negated: bool
     array: Expression
+    schema: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -358,10 +358,11 @@ def _expression(expression: Expression, writer: _Writer) -> None:
             writer.syntax("(")
             _expression(operand, writer)
             writer.syntax(" IS NOT NULL)" if negated else " IS NULL)")
-        case AnyElement(operand, negated, array):
+        case AnyElement(operand, negated, array, schema):
             writer.syntax("(")
             _expression(operand, writer)
-            writer.syntax(" <> ALL (" if negated else " = ANY (")
+            sign, which = ("<>", "ALL") if negated else ("=", "ANY")
+            writer.syntax(f" {sign if schema is None else f'OPERATOR({schema}.{sign})'} {which} (")
             _expression(array, writer)
             writer.syntax("))")
         case AnyOfList(operand, negated, elements):
