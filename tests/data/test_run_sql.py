@@ -324,20 +324,166 @@ def test_a_new_type_under_a_written_value_is_named(dsn: str) -> None:
 
 
 def test_a_query_template_that_would_break_is_named(dsn: str) -> None:
-    """A template is a request, and keeps its names: what it names cannot go or be renamed unless it goes, too."""
+    """What a template names cannot be dropped unless the template goes, too."""
     query = {
         "type": "select",
-        "args": {"table": "article", "columns": ["title"], "where": {"id": {"param": "id", "default": 1}}},
+        "args": {"table": "article", "columns": ["done"], "where": {"id": {"param": "id", "default": 1}}},
     }
 
     async def scenario(engine: Engine) -> None:
         await ask(engine, "create_query_template", {"name": "one", "template": query})
-        await sql(engine, "alter table article rename column views to seen")
-        for statement in ("alter table article rename to text", "alter table article rename column title to t"):
-            error = await sql(engine, statement, status=400)
-            assert error["error"] == "cannot drop due to the following dependent objects: query-template one"
-        await sql(engine, "alter table article rename to text", cascade=True)
+        error = await sql(engine, "alter table article drop column done cascade", status=400)
+        assert error["error"].startswith("cannot drop due to the following dependent objects: ")
+        await sql(engine, "alter table article drop column done cascade", cascade=True)
         assert "query_templates" not in await exported(engine)
+
+    with_engine(dsn, scenario)
+
+
+# -- new names reach query templates and functions ---------------------------------------------------------------------
+
+
+def reading(table: str, columns: list[Any], **more: Any) -> dict[str, Any]:
+    return {"type": "select", "args": {"table": table, "columns": columns, **more}}
+
+
+# Every place of a request that has a name of a table, a column or a relationship.
+TEMPLATES: dict[str, Any] = {
+    "read": reading(
+        "author",
+        ["id", {"name": "articles", "columns": ["title"], "where": {"title": {"$ne": "x"}}, "order_by": ["-title"]}],
+        where={
+            "$or": [
+                {"articles": {"title": {"$in": ["Tea", {"param": "t", "default": "Coffee"}]}}},
+                {"$not": {"$exists": {"_table": "article", "_where": {"title": {"$cast": {"text": "Tea"}}}}}},
+            ]
+        },
+        order_by={"column": "id", "type": "desc"},
+    ),
+    "through": reading(
+        "article",
+        ["title", {"name": "author", "columns": ["id", {"name": "boss", "columns": ["id"]}]}],
+        where={"author": {"articles": {"title": {"$ceq": "title"}}}, "$not": {"title": {"$cne": "title"}}},
+        order_by=["author.boss.id", "+title"],
+    ),
+    "found": reading(
+        "article", ["title"], order_by="title", search={"query": "tea", "columns": ["title"]}, distinct_on="title"
+    ),
+    "page": reading("article", ["title"], order_by="title", page={"after": {"title": {"param": "t"}, "id": 1}}),
+    "amounts": {
+        "type": "aggregate",
+        "args": {
+            "table": "article",
+            "group_by": ["title"],
+            "order_by": ["title", "-titles"],
+            "aggregates": {"titles": {"count": "title"}, "all": {"count": {"distinct": ["title"]}}},
+        },
+    },
+    "count": {"type": "count", "args": {"table": "article", "distinct": ["title"]}},
+    "write": {
+        "type": "transaction",
+        "args": [
+            {
+                "type": "insert",
+                "args": {
+                    "table": "author",
+                    "objects": [{"id": 7, "articles": {"data": [{"id": 7, "title": "New"}]}}],
+                    "on_conflict": {"action": "update", "constraint_on": "id"},
+                    "returning": ["id", {"name": "articles", "columns": ["title"]}],
+                },
+            },
+            {
+                "type": "update",
+                "args": {
+                    "table": "article",
+                    "where": {"author_id": {"$ref": "0.id"}},
+                    "$set": {"title": "Newer"},
+                    "returning": ["title"],
+                },
+            },
+            reading("article", ["id"], where={"title": {"$ref": [1, "title"]}}),
+            {"type": "update", "args": {"table": "article", "where": {"id": 7}, "$default": ["title"]}},
+            {"type": "delete", "args": {"table": "article", "where": {"author_id": 7}}},
+            {"type": "delete", "args": {"table": "author", "where": {"id": 7}}},
+        ],
+    },
+}
+
+RENAMING: list[tuple[str, Any]] = [
+    ("run_sql", {"sql": "alter table article rename title to headline"}),
+    ("run_sql", {"sql": "alter table article rename to piece"}),
+    ("run_sql", {"sql": "alter table article rename to piece; alter table piece rename title to id2"}),
+    ("run_sql", {"sql": "alter table article set schema app"}),
+    ("run_sql", {"sql": "alter table author rename id to key; alter table article rename author_id to writer_id"}),
+    ("run_sql", {"sql": "alter table author rename name to label"}),  # which requests call something else in any case
+    ("rename_relationship", {"table": "author", "name": "articles", "new_name": "pieces"}),
+    ("rename_relationship", {"table": "article", "name": "author", "new_name": "writer"}),
+    (
+        "set_table_customization",
+        {"table": "article", "configuration": {"custom_name": "piece", "custom_column_names": {"title": "headline"}}},
+    ),
+    ("set_table_custom_fields", {"table": "author", "custom_column_names": {"id": "number"}}),
+]
+
+
+@pytest.mark.parametrize(("kind", "args"), RENAMING)
+def test_templates_follow_new_names(dsn: str, kind: str, args: Any) -> None:
+    """Each answers as it did, but for the names of columns in the answer; where nothing it names is new it stays."""
+
+    async def answers(engine: Engine) -> dict[str, Any]:
+        given = {"read": {"t": "Coffee"}, "page": {"t": "A"}}
+        return {
+            name: await ask(engine, "execute_query_template", {"name": name, "args": given.get(name, {})})
+            for name in TEMPLATES
+        }
+
+    def values(answer: Any) -> Any:
+        """The answer without the names of its columns, and without cursors, which are marked with those."""
+        if isinstance(answer, dict):
+            return sorted(json.dumps(values(item)) for key, item in answer.items() if key != "page")
+        return [values(item) for item in answer] if isinstance(answer, list) else answer
+
+    async def scenario(engine: Engine) -> None:
+        for name, template in TEMPLATES.items():
+            await ask(engine, "create_query_template", {"name": name, "template": template})
+        before = values(await answers(engine))
+        old = (await exported(engine))["query_templates"]
+        await ask(engine, kind, args)
+        assert values(await answers(engine)) == before
+        new = (await exported(engine))["query_templates"]
+        assert (new == old) is ("rename name to" in str(args))
+
+    with_engine(dsn, scenario)
+
+
+def test_functions_follow_new_names(dsn: str) -> None:
+    """Tracked ones with their permissions, computed fields, and templates; one that is dropped is a dependent."""
+    functions = """
+        create function best(lowest integer default 0) returns setof article stable language sql
+          as 'select * from article where views >= lowest';
+        create function shout(author) returns text stable language sql as 'select upper($1.name)';
+    """
+    arguments = {"lowest": {"param": "n"}}
+    template = {"type": "select", "args": {"function": "best", "arguments": arguments, "columns": ["id"]}}
+
+    async def scenario(engine: Engine) -> None:
+        await sql(engine, functions)
+        await ask(engine, "track_function", "best")
+        field = {"table": "author", "name": "loud", "definition": {"function": "shout"}}
+        await ask(engine, "add_computed_field", field)
+        await ask(engine, "create_query_template", {"name": "best", "template": template})
+        await sql(engine, "alter function best rename to finest; alter function shout(author) set schema app")
+        document = await exported(engine)
+        assert [one["function"] for one in document["functions"]] == ["finest"]
+        (author,) = [one for one in document["tables"] if one["table"] == "author"]
+        assert author["computed_fields"][0]["definition"]["function"] == {"schema": "app", "name": "shout"}
+        assert document["query_templates"][0]["template"]["args"]["function"] == "finest"
+        found = await ask(engine, "execute_query_template", {"name": "best", "args": {"n": 6}})
+        assert found == [{"id": 2}]
+        loud = await ask(engine, "select", {"table": "author", "columns": ["loud"], "where": {"id": 1}})
+        assert loud == [{"loud": "ANN"}]
+        error = await sql(engine, "drop function finest", status=400)
+        assert "function finest" in error["error"]
 
     with_engine(dsn, scenario)
 

@@ -72,7 +72,18 @@ def compare(before: Database, after: Database) -> Alteration:
                 columns[table.name, column.name] = found.name
             if found.type.sql != types.get(column.type.sql, column.type.sql):  # a type, too, may have a new name
                 retyped.add((table.name, column.name))
-    return Alteration(Renames(tables, columns, {}), frozenset(retyped), frozenset(dropped))
+    return Alteration(
+        Renames(tables, columns, {}, _renamed_functions(before, after)), frozenset(retyped), frozenset(dropped)
+    )
+
+
+def _renamed_functions(before: Database, after: Database) -> dict[TableName, TableName]:
+    """Functions that are called something else now; of several with one name nobody can say which is meant."""
+    if before.functions is after.functions:
+        return {}
+    now = {one.oid: name for name, functions in after.functions.items() for one in functions}
+    alone = {name: functions[0] for name, functions in before.functions.items() if len(functions) == 1}
+    return {name: now[one.oid] for name, one in alone.items() if now.get(one.oid, name) != name}
 
 
 def without_columns(metadata: Metadata, columns: frozenset[Named]) -> Metadata:

@@ -54,6 +54,11 @@ def proposed(call: MetadataCall, metadata: Metadata) -> Metadata:
     return CALLS[call.type](call.args, metadata, call.path).metadata
 
 
+def renames_of(call: MetadataCall, metadata: Metadata) -> Renames:
+    """What the call gives another name. Raises as `apply_call`."""
+    return CALLS[call.type](call.args, metadata, call.path).renames or Renames({}, {}, {})
+
+
 def apply_call(call: MetadataCall, metadata: Metadata, database: Database, catalog: Catalog) -> Metadata:
     """The metadata after the call; ``catalog`` is what ``metadata`` resolves to now.
 

@@ -8,19 +8,21 @@ from dataclasses import replace
 from typing import Any
 
 from howdah.data.catalog import store
-from howdah.data.catalog.calls import apply_call, may_tolerate, proposed
+from howdah.data.catalog.alteration import compare
+from howdah.data.catalog.calls import apply_call, may_tolerate, proposed, renames_of
 from howdah.data.catalog.document import to_document
 from howdah.data.catalog.inconsistency import consistency
 from howdah.data.catalog.introspect import introspect
 from howdah.data.catalog.metadata import Metadata
 from howdah.data.catalog.model import Catalog
+from howdah.data.catalog.renamed_templates import with_renamed_templates
 from howdah.data.catalog.resolve import resolve
 from howdah.data.catalog.settlement import DependencyError, settle, with_new_names
 from howdah.data.catalog.state import internal_state
 from howdah.data.errors import DatabaseRefused, DataError, NotSupported, Path
 from howdah.data.execute.enums import with_enums
 from howdah.data.execute.known import NOTHING, Known, MetadataFilesOutdated, share_changes
-from howdah.data.plan import plan
+from howdah.data.plan import plan, plan_nested
 from howdah.data.query.ast import MetadataCall
 from howdah.data.query.parse import check_template
 from howdah.data.query.reading import expected, read_object, refuse_other_keys, require
@@ -75,7 +77,11 @@ class Administration:
         if call.type == "reload_metadata":
             self._announce = True
         if metadata != self.known.metadata:
-            self.known = self.known.with_metadata(metadata, database)
+            before, known = self.known, self.known.with_metadata(metadata, database)
+            if metadata.query_templates == before.metadata.query_templates:
+                renames = renames_of(call, before.metadata)
+                metadata = with_renamed_templates(metadata, renames, before.catalog, known.catalog)
+            self.known = replace(known, stored=replace(known.stored, metadata=metadata))
         if call.type == "replace_metadata" and may_tolerate(call.args):
             return to_json(consistency(self.known.metadata, self.known.catalog)).encode()
         answer = _ANSWERS.get(call.type)
@@ -159,6 +165,8 @@ class Administration:
                 metadata = settle(metadata, known.database, database, known.catalog, call.path, cascade=cascade)
             catalog = resolve(metadata, database, known.catalog.version, known.catalog)
             if not unchecked:
+                renames = compare(known.database, database).renames
+                metadata = with_renamed_templates(metadata, renames, known.catalog, catalog)
                 metadata = _with_templates_that_hold(metadata, known.catalog, catalog, call.path, cascade=cascade)
             self.known = Known(replace(known.stored, metadata=metadata), database, catalog)
             self._announce = True
@@ -177,7 +185,8 @@ def _may_change_enums(call: MetadataCall, metadata: Metadata) -> bool:
 def _check_template(template: Any, catalog: Catalog, path: Path) -> None:
     """Raises DataError: a template names what there is."""
     for query in check_template(template, path):
-        plan(query, catalog, ADMIN)
+        if plan_nested(query, catalog, ADMIN) is None:
+            plan(query, catalog, ADMIN)
 
 
 def _with_templates_that_hold(
