@@ -28,7 +28,7 @@ from jinja2 import (
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
-from howdah.mail.errors import BrokenTemplate, HeaderInjection, MissingValue, UnknownMessage
+from howdah.mail.errors import BrokenTemplate, MissingValue, UnknownMessage
 from howdah.mail.letters import LETTERS, Letter, Value, sample
 from howdah.mail.message import Mail, Message, TextMessage
 
@@ -90,7 +90,7 @@ class Templates:
     def render(self, name: str, to: str, values: Mapping[str, Value], locale: str | None = None) -> Message:
         """The message. A template of the project's that is broken is replaced by the package's own.
 
-        Raises UnknownMessage, MissingValue, HeaderInjection; BrokenTemplate where there is nothing in its place.
+        Raises UnknownMessage and MissingValue; BrokenTemplate where there is nothing in its place.
         """
         letter = self.letter(name)
         check_values(letter, values)
@@ -123,8 +123,6 @@ class Templates:
                 self._filled(self._all, letter, files, "bob@example.com", sample(names))
             except BrokenTemplate as error:
                 return error
-            except HeaderInjection as error:
-                return BrokenTemplate(_file(self._all, files.text), 1, error.message)
         return None
 
     def _plan(self, letter: Letter, locale: str | None) -> _Files:
@@ -164,7 +162,7 @@ class Templates:
             raise BrokenTemplate(_file(environment, files.text), 1, "the first line must be the subject: Subject: …")
         subject = subject.strip()
         if len(subject.splitlines()) > 1:
-            raise HeaderInjection(f'The subject of "{letter.name}" would be more than one line.')
+            raise BrokenTemplate(_file(environment, files.text), 1, "the subject would be more than one line")
         html = None if files.html is None else _render(environment, files.html, {**values, "subject": subject})
         _check_length(environment, files.text, text + (html or ""), LONGEST)
         return Mail(to, subject, text.strip() + "\n", html)
