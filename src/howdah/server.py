@@ -35,6 +35,7 @@ from howdah.gateway import site as gateway_site
 from howdah.gateway.app import Gateway
 from howdah.gateway.breaker import BreakerLimits, Breakers
 from howdah.gateway.csrf import Tokens
+from howdah.gateway.direct import DirectRoute
 from howdah.gateway.hot import HotRoute
 from howdah.gateway.limits import EdgeLimits
 from howdah.gateway.pool import Pool, PoolLimits
@@ -104,6 +105,7 @@ class Application:
     registry: Registry
     proxy: Proxy
     hot: HotRoute
+    direct: DirectRoute
     auth: Auth | None
     mail: MailPart | None
 
@@ -154,12 +156,10 @@ def build(project: Project, *, development: bool = False) -> Application:
         auth.watch(partial(_forget, resolver))
     tunnels = Tunnels(TunnelLimits(section.websocket_idle_timeout), events.emit)
     resolver.tell(tunnels.forget)
+    pool = Pool(PoolLimits(connect_timeout=section.connect_timeout, upstream_timeout=section.upstream_timeout))
+    breakers = Breakers(BreakerLimits(section.breaker_failures, section.breaker_seconds), events.emit)
     proxy = Proxy(
-        registry,
-        Pool(PoolLimits(connect_timeout=section.connect_timeout, upstream_timeout=section.upstream_timeout)),
-        ProxyLimits(max_body=section.max_body),
-        tunnels,
-        Breakers(BreakerLimits(section.breaker_failures, section.breaker_seconds), events.emit),
+        registry, pool, ProxyLimits(max_body=section.max_body, server_timing=section.server_timing), tunnels, breakers
     )
     application: list[Application] = []
     gateway = Gateway(
@@ -189,7 +189,18 @@ def build(project: Project, *, development: bool = False) -> Application:
         emit=events.emit,
         site=site,
     )
-    application.append(Application(gateway, engine, registry, proxy, hot, auth, mail))
+    direct = DirectRoute(
+        routes=table,
+        resolver=resolver,
+        registry=registry,
+        pool=pool,
+        breakers=breakers,
+        site=site,
+        emit=events.emit,
+        max_body=section.max_body,
+        server_timing=section.server_timing,
+    )
+    application.append(Application(gateway, engine, registry, proxy, hot, direct, auth, mail))
     return application[0]
 
 
@@ -292,6 +303,7 @@ async def _serve(project: Project, listener: socket.socket, run_folder: Path | N
             lifespan=False,
             hot=application.hot,
             trusted_proxies=project.gateway.trusted_proxies,
+            direct=application.direct,
         )
     )
     followers = [asyncio.ensure_future(_follow(application.registry, run_folder))] if run_folder is not None else []

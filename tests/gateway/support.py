@@ -16,6 +16,7 @@ import uvicorn
 
 from howdah.gateway.app import Gateway
 from howdah.gateway.breaker import BreakerLimits, Breakers
+from howdah.gateway.direct import DirectRoute
 from howdah.gateway.edge import EdgeLimits
 from howdah.gateway.hot import HotRoute
 from howdah.gateway.match import OPEN, Route, RouteTable, part_routes
@@ -356,6 +357,12 @@ def _dechunk(data: bytes) -> tuple[bytes, bytes, bool]:
         data = rest[size + 2 :]
 
 
+class WAYS:
+    """Which ways to services the gateways of the tests have; see the fixture `way`."""
+
+    direct = True
+
+
 @contextlib.contextmanager
 def gateway(
     *,
@@ -404,12 +411,14 @@ def gateway(
     tunnels = Tunnels(tunnel or TunnelLimits(), events.append)
     resolver.tell(tunnels.forget)
     breakers = Breakers(breaker or BreakerLimits(), events.append)
+    connections = Pool(pool or PoolLimits())
+    limits = proxy or ProxyLimits()
     app = Gateway(
         parts=dict.fromkeys(parts, part),
         routes=table,
         resolver=resolver,
         registry=registry,
-        proxy=Proxy(registry, Pool(pool or PoolLimits()), proxy or ProxyLimits(), tunnels, breakers),
+        proxy=Proxy(registry, connections, limits, tunnels, breakers),
         readiness=ready,
         emit=events.append,
         startup=startup,
@@ -422,8 +431,25 @@ def gateway(
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 18)  # as for the upstream
     site = site or Site()
     short = hot and HotRoute("data", "/v1/query", 20_000, hot, table, resolver, events.append, site)
+    straight = DirectRoute(
+        routes=table,
+        resolver=resolver,
+        registry=registry,
+        pool=connections,
+        breakers=breakers,
+        site=site,
+        emit=events.append,
+        max_body=limits.max_body,
+        server_timing=limits.server_timing,
+    )
     config = server_config(
-        app, edge or EdgeLimits(), events.append, stop_timeout=2, trusted_proxies=site.trusted_proxies, hot=short
+        app,
+        edge or EdgeLimits(),
+        events.append,
+        stop_timeout=2,
+        trusted_proxies=site.trusted_proxies,
+        hot=short,
+        direct=straight if WAYS.direct else None,
     )
     config.loop = loop  # type: ignore[assignment]
     if http is not None:

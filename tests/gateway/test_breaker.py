@@ -18,6 +18,8 @@ from howdah.services.registry import Endpoint
 
 HERE = Endpoint("web", "127.0.0.1", 1, "ready")
 
+pytestmark = pytest.mark.usefixtures("way")
+
 
 class Clock:
     now = 0.0

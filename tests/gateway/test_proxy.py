@@ -38,6 +38,8 @@ MEGABYTE = 1024 * 1024
 Reader = asyncio.StreamReader
 Writer = asyncio.StreamWriter
 
+pytestmark = pytest.mark.usefixtures("way")
+
 
 @pytest.fixture(params=["uvloop", "asyncio"])
 def loop(request: pytest.FixtureRequest) -> str:

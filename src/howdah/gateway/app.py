@@ -333,6 +333,9 @@ class Gateway:
         cors = target.policy.cors
         leaves_cors = cors is not None and cors.mode == "upstream"
         reply.speak_for_service(session_cookie=self._site.session_cookie, leaves_cors=leaves_cors)
+        failed = scope.get("howdah.failed")
+        if failed is not None:
+            raise failed  # on the short way, where nobody explains it
         if key is None:
             await self._proxy.forward(target.name, upstream_request, receive, reply.send, scope.get("howdah.edge"))
         else:

@@ -20,6 +20,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from howdah.gateway import answer
 from howdah.gateway.admission import Admission
 from howdah.gateway.cycle import CarefulCycle, HandshakeCycle
+from howdah.gateway.direct import DirectRequest, DirectRoute
 from howdah.gateway.errors import (
     ClientGone,
     GatewayError,
@@ -43,7 +44,7 @@ from howdah.gateway.writer import GatheringWriter
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from uvicorn._types import ASGI3Application
+    from uvicorn._types import ASGI3Application, HTTPScope
     from uvicorn.config import Config
     from uvicorn.server import ServerState
 
@@ -104,6 +105,7 @@ class EdgeProtocol(HttpToolsProtocol):
 
     limits: ClassVar[EdgeLimits] = EdgeLimits()
     hot: ClassVar[HotRoute | None] = None
+    direct: ClassVar[DirectRoute | None] = None
     emit: ClassVar[Callable[[object], None]] = staticmethod(_ignore)
     admission: ClassVar[Admission] = Admission(limits.max_connections, limits.max_connections_per_address, _ignore)
 
@@ -124,7 +126,7 @@ class EdgeProtocol(HttpToolsProtocol):
         self._head_began_here = False
         self._decisive: dict[bytes, list[bytes]] = {}
         self._running: RequestResponseCycle | None = None
-        self._hot: HotRequest | None = None  # the running request, while its body arrives on the short way
+        self._short: HotRequest | DirectRequest | None = None  # the running one, while its body arrives on a short way
         self._segment: bytes | None = None  # what is being parsed, if it began with a request; None once one is seen
         self._last = False  # no request may follow the one received last
         self._handshake = False  # the request received last opens a WebSocket
@@ -139,8 +141,8 @@ class EdgeProtocol(HttpToolsProtocol):
         """Begin; a client that connects and says nothing is idle from now on."""
         super().connection_made(cast("asyncio.Transport", transport))
         self._writer = GatheringWriter(self.transport, self.loop)
-        self._address = "" if self.client is None else self.client[0]
-        self._admitted = self.admission.admit(self._address)
+        self.address = "" if self.client is None else self.client[0]
+        self._admitted = self.admission.admit(self.address)
         if not self._admitted:
             self._refused = True
             self.transport.write(self._refusal(TooManyConnections()))
@@ -162,7 +164,7 @@ class EdgeProtocol(HttpToolsProtocol):
         self._patience.forget()
         self.pipeline.clear()
         if self._admitted:
-            self.admission.leave(self._address)
+            self.admission.leave(self.address)
         super().connection_lost(exc)
         if gone is not None:
             gone()
@@ -195,7 +197,12 @@ class EdgeProtocol(HttpToolsProtocol):
         self._patience.forget()
         self.connections.discard(self)
         self._gone = None
-        return self.transport, Place(cast("set[Any]", self.connections), self.admission, self._address)
+        return self.transport, Place(cast("set[Any]", self.connections), self.admission, self.address)
+
+    @property
+    def secure(self) -> bool:
+        """Whether TLS ends here."""
+        return self.scheme == "https"
 
     @property
     def stopping(self) -> bool:
@@ -206,6 +213,8 @@ class EdgeProtocol(HttpToolsProtocol):
         """The server stops: what is being answered is still answered, and nothing else."""
         self._stopping = True
         super().shutdown()
+        if (direct := self._direct_request) is not None:
+            self.keep(asyncio.ensure_future(direct.outlast()))
 
     def hang_up(self) -> None:
         """Close the connection once everything is written."""
@@ -216,15 +225,25 @@ class EdgeProtocol(HttpToolsProtocol):
         """Stop writing; a client that takes nothing for as long as it may be idle is let go."""
         super().pause_writing()
         self._patience.await_reader()
+        if (direct := self._direct_request) is not None:
+            direct.hold()
 
     def resume_writing(self) -> None:
         """Go on writing."""
         self._patience.reader_came()
         super().resume_writing()
+        if (direct := self._direct_request) is not None:
+            direct.go_on()
 
     @property
     def _answering(self) -> bool:
         return self._running is not None and not self._running.response_complete
+
+    @property
+    def _direct_request(self) -> DirectRequest | None:
+        """The request that is being answered, if that happens on the short way of services."""
+        running = cast("object", self._running)
+        return running if isinstance(running, DirectRequest) and not running.response_complete else None
 
     @property
     def awaits_body(self) -> bool:
@@ -289,14 +308,19 @@ class EdgeProtocol(HttpToolsProtocol):
 
         The parser is between two requests, where it keeps nothing of the one before, so it need not see this one.
         """
-        hot = type(self).hot
-        if hot is None or self._last or self._answering:
+        if self._last or self.limit_concurrency is not None or self._answering:
             return False
+        hot, direct = self.hot, self.direct
         end = data.find(b"\r\n\r\n") + 4
-        recognised = hot.known.get(data[:end])
-        if recognised is None or len(data) != end + recognised.length or self.limit_concurrency is not None:
-            return False
-        request = hot.begin(recognised, self, keep_alive=True)
+        head = data[:end]
+        request: HotRequest | DirectRequest | None = None
+        if hot is not None and (recognised := hot.known.get(head)) is not None:
+            if len(data) == end + recognised.length:
+                request = hot.begin(recognised, self, keep_alive=True)
+        elif direct is not None:
+            passage = direct.known.get(head)
+            if passage is not None and len(data) == end + (passage.length or 0):
+                request = direct.begin(passage, self, keep_alive=True)
         if request is None:
             return False
         self.cycle = self._running = cast("RequestResponseCycle", request)
@@ -384,7 +408,7 @@ class EdgeProtocol(HttpToolsProtocol):
         ):
             app = service_unavailable
         idle = not self._answering
-        if type(self).hot is not None and idle and app is self.app and self._begin_hot(version):
+        if idle and app is self.app and self._begin_short(version):
             return
         kind = CarefulCycle if version == "1.0" or self.expect_100_continue else RequestResponseCycle
         if self._handshake:
@@ -410,24 +434,94 @@ class EdgeProtocol(HttpToolsProtocol):
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, app))
 
-    def _begin_hot(self, version: str) -> bool:
-        """Whether the request takes the short way, on which it then is."""
-        hot = type(self).hot
+    def _begin_short(self, version: str) -> bool:
+        """Whether the request takes a short way, on which it then is."""
+        if version != "1.1" or self.expect_100_continue or self._handshake:
+            return False
         scope = cast("dict[str, Any]", self.scope)
-        if hot is None or scope["method"] != "POST" or version != "1.1" or self.expect_100_continue:
-            return False
-        recognised = hot.recognise(scope["path"], self.headers)
-        if recognised is None:
-            return False
         keep_alive = self.parser.should_keep_alive()
-        request = hot.begin(recognised, self, keep_alive=keep_alive)
+        request: HotRequest | DirectRequest | None = None
+        hot, direct = self.hot, self.direct
+        recognised = None
+        if hot is not None and scope["method"] == "POST":
+            recognised = hot.recognise(scope["path"], self.headers)
+        if hot is not None and recognised is not None:
+            request = hot.begin(recognised, self, keep_alive=keep_alive)
+            if request is not None and keep_alive and (raw := self._raw_head("POST")):
+                hot.remember(raw, recognised)
+        elif direct is not None:
+            hosts = self._decisive.get(b"host")
+            passage = direct.recognise(scope, hosts[0] if hosts else b"")
+            raw = self._raw_head(scope["method"])
+            # A body that has not come as a whole is streamed, which is the long way's business.
+            if passage is not None and (not passage.length or (raw and self._has_come(len(raw) + passage.length))):
+                request = direct.begin(passage, self, keep_alive=keep_alive)
+                if request is not None and raw and keep_alive:
+                    direct.remember(raw, passage)
         if request is None:
             return False
-        if keep_alive and self._segment is not None and self._segment.startswith(b"POST "):
-            hot.remember(self._segment[: self._segment.find(b"\r\n\r\n") + 4], recognised)
-        self._hot = request
+        self._short = request
         self.cycle = self._running = cast("RequestResponseCycle", request)  # as far as anybody here looks at it
         return True
+
+    def _raw_head(self, method: str) -> bytes:
+        """The bytes of the head that was just read, where all of them are at hand and nothing came before them."""
+        if self._segment is None or not self._segment.startswith(method.encode("ascii") + b" "):
+            return b""
+        return self._segment[: self._segment.find(b"\r\n\r\n") + 4]
+
+    def _has_come(self, size: int) -> bool:
+        """Whether so many bytes have come of the request whose head was just read."""
+        return self._segment is not None and len(self._segment) >= size
+
+    def take_long_way(self, request: DirectRequest, error: GatewayError | None) -> None:
+        """The request begins again the long way, which answers with the error if there is one."""
+        passage = request.passage
+        headers = list(passage.head.headers)
+        if not passage.own_id:
+            headers.append((b"x-request-id", request.request_id.encode("ascii")))
+        scope: dict[str, Any] = {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "http_version": "1.1",
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "root_path": self.root_path,
+            "headers": headers,
+            "state": self.app_state.copy(),
+            "method": passage.head.method,
+            "path": passage.head.path,
+            "raw_path": passage.raw_path,
+            "query_string": passage.query,
+            "howdah.edge": self,
+        }
+        if error is not None:
+            scope["howdah.failed"] = error
+        cycle = RequestResponseCycle(
+            scope=cast("HTTPScope", scope),
+            transport=cast("asyncio.Transport", self._writer),
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=self.access_log,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=False,
+            keep_alive=request.keep_alive,
+            on_response=self.on_response_complete,
+        )
+        cycle.body = bytearray(request.body)
+        cycle.more_body = False
+        cycle.message_event.set()
+        if self.cycle is cast("RequestResponseCycle", request):
+            self.cycle = cycle
+        self._start_asgi_task(cycle, self.app)
+
+    @property
+    def writing_paused(self) -> bool:
+        """Whether the client takes nothing at the moment."""
+        return self.flow.write_paused
 
     @property
     def default_fields(self) -> list[tuple[bytes, bytes]]:
@@ -437,6 +531,8 @@ class EdgeProtocol(HttpToolsProtocol):
     def write(self, pieces: tuple[bytes, ...]) -> None:
         """Send the pieces, behind what is gathered already, in one system call."""
         self._writer.flush()
+        if self.transport.is_closing():
+            return
         if len(pieces[-1]) < _COPIED:
             self.transport.write(b"".join(pieces))
         else:
@@ -466,9 +562,9 @@ class EdgeProtocol(HttpToolsProtocol):
         self._last = not self.parser.should_keep_alive()
         self._patience.body_came()
         super().on_message_complete()
-        hot, self._hot = self._hot, None
-        if hot is not None and not hot.disconnected:
-            hot.complete()
+        short, self._short = self._short, None
+        if short is not None and not short.disconnected:
+            short.complete()
 
     def on_response_complete(self) -> None:
         """An answer is written: the next in turn follows, which may be a refusal."""
@@ -518,7 +614,7 @@ class EdgeProtocol(HttpToolsProtocol):
             return
         request_id = answer.new_request_id()
         self.transport.write(self._refusal(error, request_id))
-        type(self).emit(RequestRejected(request_id, error.code, error.status, error.message, self._address))
+        type(self).emit(RequestRejected(request_id, error.code, error.status, error.message, self.address))
         self._linger()
 
     def _refusal(self, error: GatewayError, request_id: str = "") -> bytes:

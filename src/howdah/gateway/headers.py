@@ -221,3 +221,26 @@ def downstream_headers(headers: Iterable[tuple[bytes, bytes]], *, bodiless: bool
         and not (named and name.lower() in named)
         and not (bodiless and name.lower() == b"content-length")
     ]
+
+
+# RFC 9110 section 8.6: without a body these say so.
+_EXPECTED_TO_HAVE_A_BODY: Final = frozenset(("POST", "PUT", "PATCH"))
+
+
+def declared_length(method: str, length: int | None) -> int | None:
+    """The Content-Length of a request whose body has so many bytes, or that has none; None where it needs no field."""
+    return 0 if length is None and method in _EXPECTED_TO_HAVE_A_BODY else length
+
+
+def is_event_stream(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether an answer goes on for as long as there is something to tell."""
+    return any(name == b"content-type" and value.startswith(b"text/event-stream") for name, value in headers)
+
+
+def server_timing(before: float, service: float) -> tuple[bytes, bytes]:
+    """Where the time went: seconds until the service was asked, and until it began to answer.
+
+    >>> server_timing(0.0001, 0.0123)
+    (b'server-timing', b'gateway;dur=0.1, upstream;dur=12.3')
+    """
+    return b"server-timing", b"gateway;dur=%.1f, upstream;dur=%.1f" % (before * 1000, service * 1000)

@@ -71,13 +71,18 @@ class Pool:
         loop = asyncio.get_running_loop()
         deadline = 0.0
         while True:
-            connection = None if fresh else self._idle(lane, loop, replayable=replayable)
+            connection = None if fresh else self._idle(lane, replayable=replayable)
             if connection is not None:
                 return connection
             if len(lane.open) + lane.connecting < self.limits.max_connections:
                 return await self._connect(lane, loop)
             deadline = deadline or loop.time() + self.limits.connect_timeout
             await self._wait_for_room(lane, loop, deadline)
+
+    def take(self, host: str, port: int, *, replayable: bool) -> UpstreamConnection | None:
+        """A connection as `acquire` would give it, if there is one that nobody needs to wait for."""
+        lane = self._lanes.get((host, port))
+        return None if lane is None else self._idle(lane, replayable=replayable)
 
     def detach(self, connection: UpstreamConnection) -> None:
         """The connection is somebody else's from now on, and no longer counts."""
@@ -89,7 +94,7 @@ class Pool:
         if lane is None:
             return
         if reusable and len(lane.idle) < self.limits.max_idle:
-            connection.idle_since = asyncio.get_running_loop().time()
+            connection.rest()
             lane.idle.append(connection)
             lane.wake_next()
         else:
@@ -103,11 +108,11 @@ class Pool:
         for connection in tuple(self._owners):
             connection.close()
 
-    def _idle(self, lane: _Lane, loop: asyncio.AbstractEventLoop, *, replayable: bool) -> UpstreamConnection | None:
+    def _idle(self, lane: _Lane, *, replayable: bool) -> UpstreamConnection | None:
         while lane.idle:
             connection = lane.idle.pop()
             if connection.usable:
-                if not replayable and loop.time() - connection.idle_since > _SURELY_ALIVE_SECONDS:
+                if not replayable and connection.idle_for > _SURELY_ALIVE_SECONDS:
                     lane.idle.append(connection)  # the freshest is too old, so all are
                     return None
                 return connection

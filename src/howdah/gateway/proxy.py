@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import contextmanager
 from dataclasses import dataclass
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from howdah.gateway.errors import (
@@ -22,7 +23,7 @@ from howdah.gateway.errors import (
     UpstreamTimeout,
 )
 from howdah.gateway.handshake import check_acceptance
-from howdah.gateway.headers import downstream_headers
+from howdah.gateway.headers import declared_length, downstream_headers, is_event_stream, server_timing
 from howdah.gateway.upstream import ConnectionStale, UpstreamConnection
 
 if TYPE_CHECKING:
@@ -40,8 +41,6 @@ if TYPE_CHECKING:
 
 # RFC 9110 section 9.2.2: the only methods a proxy may send again by itself.
 _IDEMPOTENT: Final = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE"))
-# RFC 9110 section 8.6: without a body these say so.
-_EXPECTED_TO_HAVE_A_BODY: Final = frozenset(("POST", "PUT", "PATCH"))
 _BODILESS: Final = frozenset((204, 304))
 _SWITCHING_PROTOCOLS: Final = 101
 _SWITCHES: Final = ((b"connection", b"upgrade"), (b"upgrade", b"websocket"))
@@ -52,10 +51,11 @@ _ATTEMPTS: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class ProxyLimits:
-    """The largest body in bytes, and how many seconds a request waits for a service that is starting."""
+    """The largest body in bytes, how many seconds a request waits for a starting service, whether times are told."""
 
     max_body: int = 20 * 1024 * 1024
     start_timeout: float = 10.0
+    server_timing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,12 +161,13 @@ class Proxy:
         upload = _Upload(request, receive, max_body)
         may_repeat = request.method in _IDEMPOTENT
         attempts = 0
+        began = perf_counter()
         with self._asking(await self._ready(service)) as asking:
             while True:
                 attempts += 1
                 connection = asking.connection = await self._connect(asking, replayable=may_repeat)
                 try:
-                    await self._exchange(connection, request, upload, send, client)
+                    await self._exchange(connection, request, upload, send, client, began)
                 except ConnectionStale as error:
                     # Nothing came back. If the whole request is still at hand, sending it again changes nothing.
                     if not ((may_repeat or not error.sent) and upload.repeatable and attempts < _ATTEMPTS):
@@ -271,6 +272,7 @@ class Proxy:
         upload: _Upload,
         send: Send,
         client: ClientConnection | None,
+        began: float,
     ) -> None:
         """One request and one answer on this connection, which is kept or dropped afterwards."""
         reusable = True
@@ -281,11 +283,12 @@ class Proxy:
             connection.begin(request.method, request.timeout or self._pool.limits.upstream_timeout)
             if client is not None:
                 client.when_gone(lambda: connection.fail(ClientGone()))
+            asked = perf_counter()
             connection.write(_first_bytes(request, upload))
             upload.sent = upload.complete
             if client is None or not upload.sent:
                 uploading = asyncio.create_task(_upload_rest(connection, request, upload, watch=client is None))
-            await _relay(connection, send)
+            await _relay(connection, send, times=(began, asked) if self._limits.server_timing else None)
             reusable = connection.finish() and upload.sent
         finally:
             if client is not None:
@@ -314,9 +317,7 @@ def _first_bytes(request: ProxyRequest, upload: _Upload) -> bytes:
         parts.append(b"transfer-encoding: chunked\r\n\r\n")
         parts.append(_chunk(body))
     else:
-        length = len(body) if request.chunked else request.length
-        if length is None and request.method in _EXPECTED_TO_HAVE_A_BODY:
-            length = 0
+        length = declared_length(request.method, len(body) if request.chunked else request.length)
         parts.append(b"\r\n" if length is None else b"content-length: %d\r\n\r\n" % length)
         parts.append(body)
     return b"".join(parts)
@@ -349,12 +350,14 @@ async def _upload_rest(connection: UpstreamConnection, request: ProxyRequest, up
         connection.fail(error)
 
 
-async def _relay(connection: UpstreamConnection, send: Send) -> None:
-    """Send the client what the service answers, as it comes."""
+async def _relay(connection: UpstreamConnection, send: Send, *, times: tuple[float, float] | None = None) -> None:
+    """Send the client what the service answers, as it comes; ``times`` are when the request came and was passed on."""
     head = await connection.response()
-    if any(name == b"content-type" and value.startswith(b"text/event-stream") for name, value in head.headers):
+    if is_event_stream(head.headers):
         connection.be_patient()
     headers = downstream_headers(head.headers, bodiless=head.status in _BODILESS)
+    if times is not None:
+        headers.append(server_timing(times[1] - times[0], perf_counter() - times[1]))
     await send({"type": "http.response.start", "status": head.status, "headers": headers})
     while True:
         body = connection.take()

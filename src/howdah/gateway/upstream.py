@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 import httptools
 
@@ -29,6 +29,18 @@ class ResponseHead:
 
     status: int
     headers: tuple[tuple[bytes, bytes], ...]
+
+
+class Watcher(Protocol):
+    """Whoever is told of an exchange."""
+
+    def arrived(self, data: bytes) -> bool:
+        """Whether these bytes of the answer need not be parsed, because it knows what they are."""
+        ...
+
+    def advance(self) -> None:
+        """There is more of the answer, or it is complete, or the exchange has failed."""
+        ...
 
 
 class ConnectionStale(UpstreamBroken):
@@ -55,7 +67,9 @@ class UpstreamConnection(asyncio.Protocol):
         self._writing_paused = False
         self._reading_paused = False
         self._busy = False
-        self._error: GatewayError | None = None
+        self._watcher: Watcher | None = None
+        self.error: GatewayError | None = None
+        """What ended the exchange."""
         self.patience: float | None = None
         self.lost = False
         self.exchanges = 0
@@ -76,16 +90,18 @@ class UpstreamConnection(asyncio.Protocol):
         self._may_switch = False
         self._switched = False
         self._behind = b""
+        self._passed = False
         self.head: ResponseHead | None = None
         self.complete = False
 
     # For whoever drives the exchange
 
-    def begin(self, method: str, patience: float, *, may_switch: bool = False) -> None:
+    def begin(self, method: str, patience: float, *, may_switch: bool = False, watcher: Watcher | None = None) -> None:
         """Start an exchange; the service may be silent for ``patience`` seconds at a time.
 
-        With ``may_switch`` it may answer 101, behind which the connection is for :meth:`hand_over`. Raises
-        ConnectionStale if the service has closed the connection meanwhile.
+        With ``may_switch`` it may answer 101, behind which the connection is for :meth:`hand_over`. A ``watcher`` is
+        told of everything that happens instead of asking for it. Raises ConnectionStale if the service has closed the
+        connection meanwhile.
         """
         if not self.usable:
             raise ConnectionStale(sent=False)
@@ -93,10 +109,20 @@ class UpstreamConnection(asyncio.Protocol):
             self._parser = httptools.HttpResponseParser(self)  # the last one still waits for a body
         self._begin_response(method)
         self._may_switch = may_switch
+        self._watcher = watcher
         self._busy = True
         self.patience = patience
         self.exchanges += 1
         self.touch()
+
+    def rest(self) -> None:
+        """Nobody uses it from now on."""
+        self.idle_since = self._loop.time()
+
+    @property
+    def idle_for(self) -> float:
+        """For how many seconds nobody has."""
+        return self._loop.time() - self.idle_since
 
     def touch(self) -> None:
         """The exchange is getting on: the service has its whole time again."""
@@ -112,22 +138,22 @@ class UpstreamConnection(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         """Send bytes of the request. Raises what ended the exchange, if it has ended."""
-        if self._error is not None:
-            raise self._error
+        if self.error is not None:
+            raise self.error
         # Writing to a connection that is gone would raise in uvloop and warn in asyncio; connection_lost comes first.
         if not self.lost and self._transport is not None:
             self._transport.write(data)
 
     async def drained(self) -> None:
         """Return once the service has taken enough to be sent more. Raises what ended the exchange."""
-        while self._writing_paused and self._error is None:
+        while self._writing_paused and self.error is None:
             self._drain_waiter = self._loop.create_future()
             try:
                 await self._drain_waiter
             finally:
                 self._drain_waiter = None
-        if self._error is not None:
-            raise self._error
+        if self.error is not None:
+            raise self.error
 
     async def response(self) -> ResponseHead:
         """The head of the answer. Raises what ended the exchange before there was one."""
@@ -148,8 +174,8 @@ class UpstreamConnection(asyncio.Protocol):
         self._raise_failure()
 
     def _raise_failure(self) -> None:
-        if self._error is not None and not self.complete:
-            raise self._error
+        if self.error is not None and not self.complete:
+            raise self.error
 
     def take(self) -> bytes:
         """What has arrived of the body and has not been taken yet."""
@@ -158,11 +184,22 @@ class UpstreamConnection(asyncio.Protocol):
             return b""
         self._chunks = []
         self._buffered = 0
+        self.go_on()
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def hold(self) -> None:
+        """Read no more of the answer; it is the client who is slow."""
+        if not self._reading_paused and self._transport is not None and not self.lost:
+            self._reading_paused = True
+            self._transport.pause_reading()
+            self.deadline = None
+
+    def go_on(self) -> None:
+        """Read on."""
         if self._reading_paused and self._transport is not None and not self.lost:
             self._reading_paused = False
             self._transport.resume_reading()
             self.touch()
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     @property
     def usable(self) -> bool:
@@ -171,8 +208,9 @@ class UpstreamConnection(asyncio.Protocol):
 
     def finish(self) -> bool:
         """End the exchange: whether the connection can carry another one."""
-        reusable = self.complete and self._keep and self._error is None and self.usable
+        reusable = self.complete and self._keep and self.error is None and self.usable
         self._busy = False
+        self._watcher = None
         self.deadline = None
         return reusable
 
@@ -190,8 +228,8 @@ class UpstreamConnection(asyncio.Protocol):
 
     def fail(self, error: GatewayError) -> None:
         """End the exchange and the connection with this error, unless another came first."""
-        if self._error is None:
-            self._error = error
+        if self.error is None:
+            self.error = error
         self._wake()
         self.close()
 
@@ -210,16 +248,16 @@ class UpstreamConnection(asyncio.Protocol):
         """An answer that ends with its connection is complete; any other has broken off."""
         self.lost = True
         if self._busy and not self.complete:
-            if self._until_close and exc is None and self._error is None:
+            if self._until_close and exc is None and self.error is None:
                 self.complete = True
-            elif self._error is None:
-                nothing_came = self.head is None and self._head_bytes == 0
+            elif self.error is None:
+                nothing_came = self.head is None and self._head_bytes == 0 and not self._passed
                 if nothing_came and self.exchanges > 1:
-                    self._error = ConnectionStale(sent=True)
+                    self.error = ConnectionStale(sent=True)
                 else:
-                    self._error = UpstreamBroken(
+                    self.error = UpstreamBroken(
                         "The service closed the connection without answering."
-                        if self.head is None
+                        if self.head is None and not self._passed
                         else "The service broke off in the middle of its answer."
                     )
         self._wake()
@@ -234,6 +272,11 @@ class UpstreamConnection(asyncio.Protocol):
             # Bytes nobody asked for would become the answer to somebody else's request.
             self._keep = False
             self.close()
+            return
+        if self._watcher is not None and self._watcher.arrived(data):
+            self._passed = True
+            if self.deadline is not None:
+                self.touch()
             return
         if self.head is None:
             self._head_bytes += len(data)
@@ -256,10 +299,7 @@ class UpstreamConnection(asyncio.Protocol):
             self.fail(UpstreamBroken(f"The service's header has more than {_MAX_RESPONSE_HEAD} bytes."))
             return
         if self._buffered > _HIGH_WATER and not self._reading_paused and not self.complete:
-            assert self._transport is not None
-            self._reading_paused = True
-            self._transport.pause_reading()
-            self.deadline = None  # it is the client who is slow now
+            self.hold()
         elif self.deadline is not None:
             self.touch()
         if self.head is not None:
@@ -276,6 +316,8 @@ class UpstreamConnection(asyncio.Protocol):
             self._drain_waiter.set_result(None)
 
     def _wake(self) -> None:
+        if self._watcher is not None:
+            self._watcher.advance()
         for waiter in (self._waiter, self._drain_waiter):
             if waiter is not None and not waiter.done():
                 waiter.set_result(None)

@@ -256,6 +256,13 @@ class GatewaySection:
     breaker_seconds: Annotated[
         float, Setting("number", "How long that is, before one request finds out.", minimum=0.1, maximum=3600.0)
     ] = 10.0
+    server_timing: Annotated[
+        bool,
+        Setting(
+            "boolean",
+            "Tell in `Server-Timing` how long a request waited in the gateway, and how long for the service's answer.",
+        ),
+    ] = False
     websocket_idle_timeout: Annotated[
         float,
         Setting("number", "Seconds a WebSocket may be silent in both directions.", minimum=0.1, maximum=86400.0),
