@@ -38,12 +38,14 @@ ROUTES = (
 )
 
 
-@pytest.fixture(scope="module")
-def guarded(echo: Upstream) -> Iterator[RunningGateway]:
+@pytest.fixture(scope="module", params=[None, "httptools"], ids=["edge", "plain ASGI"])
+def guarded(request: pytest.FixtureRequest, echo: Upstream) -> Iterator[RunningGateway]:
     """A gateway with routes for everybody, for members, for editors, and for editors and guests."""
     site = Site(session_cookie=COOKIE.encode())
     policies = {"data": Policy(("editor",), False)}
-    with gateway(service=echo.port, routes=ROUTES, accounts=ACCOUNTS, site=site, policies=policies) as running:
+    with gateway(
+        service=echo.port, http=request.param, routes=ROUTES, accounts=ACCOUNTS, site=site, policies=policies
+    ) as running:
         yield running
 
 

@@ -41,12 +41,14 @@ async def says(request: Received, reader: Any, writer: Any) -> bool:
     return True
 
 
-@pytest.fixture(scope="module")
-def pages() -> Iterator[RunningGateway]:
+@pytest.fixture(scope="module", params=[None, "httptools"], ids=["edge", "plain ASGI"])
+def pages(request: pytest.FixtureRequest) -> Iterator[RunningGateway]:
     """A gateway with a route for each policy."""
     with (
         upstream(says=says, says_more=says) as up,
-        gateway(service=up.port, routes=ROUTES, policies={"data": LIST}, domain="example.com") as running,
+        gateway(
+            service=up.port, http=request.param, routes=ROUTES, policies={"data": LIST}, domain="example.com"
+        ) as running,
     ):
         yield running
 

@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from tests.gateway.support import COOKIE, EXPIRED_COOKIE, SECRET, Accounts, RunningGateway, Upstream, cookie, gateway
+from tests.gateway.support import (
+    COOKIE,
+    EXPIRED_COOKIE,
+    SECRET,
+    Accounts,
+    Received,
+    RunningGateway,
+    Upstream,
+    cookie,
+    gateway,
+    upstream,
+)
 
 from howdah.gateway.csrf import Tokens
 from howdah.gateway.match import Route
@@ -29,11 +41,13 @@ ROUTES = (
 )
 
 
-@pytest.fixture(scope="module")
-def doors(echo: Upstream) -> Iterator[RunningGateway]:
+@pytest.fixture(scope="module", params=[None, "httptools"], ids=["edge", "plain ASGI"])
+def doors(request: pytest.FixtureRequest, echo: Upstream) -> Iterator[RunningGateway]:
     """A gateway with two signed in, and a part where people sign in."""
     site = Site(session_cookie=COOKIE.encode(), tokens=TOKENS, signing_in=frozenset(("auth",)))
-    with gateway(service=echo.port, routes=ROUTES, accounts=ACCOUNTS, site=site, parts=("data", "auth")) as running:
+    with gateway(
+        service=echo.port, http=request.param, routes=ROUTES, accounts=ACCOUNTS, site=site, parts=("data", "auth")
+    ) as running:
         yield running
 
 
@@ -187,3 +201,15 @@ def test_browsers_insist_on_tls_once_there_was_some(
             expected = ["max-age=3600"] if secure else []
             assert running.get(path, *fields).values("strict-transport-security") == expected
         assert bool(running.get("/", *fields, host="nobody.localhost").values("strict-transport-security")) is secure
+
+
+def test_a_service_may_say_more_about_tls() -> None:
+    """R56: what it says itself is not said twice: browsers heed the first alone (RFC 6797, section 8.1)."""
+
+    async def says(request: Received, reader: Any, writer: Any) -> bool:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nStrict-Transport-Security: max-age=9\r\n\r\n")
+        return True
+
+    site = Site(public_scheme="https", over_tls=transport_security(3600, subdomains=False))
+    with upstream(says=says) as up, gateway(service=up.port, site=site) as running:
+        assert running.get("/says").values("strict-transport-security") == ["max-age=9"]

@@ -101,6 +101,7 @@ REFUSED = [
     (SERVICE + '[[services.app.routes]]\npath = "/"\nheaders = 1', 5, "services.app.routes[0].headers: unknown key headers; known here: subdomain, host, path, strip_prefix, restrict_to_roles, allow_anonymous, no_session_redirect_url, no_access_redirect_url, cors, max_body, timeout, websockets"),
     ('[gateway.parts.shop]\ncors = "upstream"', 1, "gateway.parts.shop: there is no part shop; parts are data, auth"),
     ("[gateway.parts.data]\nmax_body = 1", 2, "gateway.parts.data.max_body: unknown key max_body; known here: routes, restrict_to_roles, allow_anonymous, no_session_redirect_url, no_access_redirect_url, cors"),
+    ("[gateway.parts.auth]\nallow_anonymous = false", 1, "gateway.parts.auth: nobody could sign in: accounts are for callers who are not signed in, too"),
     # what cannot be
     (SERVICE + 'routes = [{ subdomain = "a", host = "b.example" }]', 3, "services.app.routes[0].host: a route has either a subdomain or a host"),
     (SERVICE + 'routes = [{ host = "shop" }]', 3, 'services.app.routes[0].host: a host is a name such as shop.example.com, in lower case and without a port; not "shop"'),

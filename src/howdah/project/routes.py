@@ -50,6 +50,8 @@ def part_policies(value: object, convert: Convert) -> Mapping[str, PartPolicy]:
             raise Unusable(f"there is no part {name}; parts are {', '.join(PARTS)}", (name,))
         with _Below(name):
             policies[name] = _part_policy(table, convert)
+            if name == "auth" and not policies[name].policy.allow_anonymous:
+                raise Unusable("nobody could sign in: accounts are for callers who are not signed in, too")
     return policies
 
 
