@@ -363,7 +363,7 @@ class HotRequest:
             self.response_started = self.response_complete = True
             head = _heads.of(connection.default_fields, status, kind, keep_alive=self.keep_alive)
             own = f"content-length: {length}\r\nx-request-id: {self._request_id}\r\n\r\n".encode("ascii")
-            connection.write((head, self._fields + own, body))
+            connection.write((head, self._fields, own, body))
         self._route.emit(
             RequestServed(
                 self._request_id,

@@ -65,7 +65,7 @@ def event_line(event: object, shape: Shape, now: float) -> str:
     for key, value in zip(shape.keys, shape.read(event), strict=True):
         if value is not None:
             parts.append(key)
-            parts.append(_WRITERS.get(type(value), _other)(value))
+            parts.append(_WRITERS[type(value)](value))
     for key, value in zip(shape.masked, shape.read_masked(event), strict=True):
         if value is not None:
             parts.append(key)
@@ -199,4 +199,13 @@ def _text(value: object) -> str:
 
 _escape = json.encoder.encode_basestring_ascii  # a JSON string: ASCII, and no control character
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
-_WRITERS: Mapping[type, Callable[..., str]] = {str: _text_of, int: int.__repr__, float: _number_of}
+
+
+class _Writers(dict[type, Callable[..., str]]):
+    """How values of a type are written as JSON."""
+
+    def __missing__(self, kind: type) -> Callable[..., str]:
+        return _other
+
+
+_WRITERS = _Writers({str: _text_of, int: int.__repr__, float: _number_of})
