@@ -6,16 +6,16 @@ import asyncio
 import re
 from typing import Any
 
-from howdah.data.catalog.document import read_document
-from howdah.data.catalog.introspect import introspect
 from howdah.data.catalog.resolve import resolve
 from howdah.data.compile import compile_plan
+from howdah.data.found.introspect import introspect
 from howdah.data.plan import plan
 from howdah.data.query.ast import Insert, Select
 from howdah.data.query.json import decode
 from howdah.data.query.parse import parse_request
 from howdah.data.sql.render import render
 from howdah.data.sql.statement import Literal, bind
+from howdah.data.written.document import read_document
 from howdah.postgres.connect import connect
 from howdah.session import Session
 

@@ -24,8 +24,8 @@ import psycopg
 from bench import measure
 from bench.postgres import running_postgres
 from bench.serving import SECRET, USER, serving
-from howdah.data.catalog import store
-from howdah.data.catalog.document import read_document
+from howdah.data.written import store
+from howdah.data.written.document import read_document
 from howdah.postgres.connect import connect
 from howdah.postgres.install import install
 

@@ -10,19 +10,19 @@ from typing import Any, ClassVar
 
 from psycopg import sql
 
-from howdah.data.catalog import files, store
-from howdah.data.catalog.introspect import introspect
-from howdah.data.catalog.metadata import Metadata
 from howdah.data.catalog.resolve import resolve
 from howdah.data.errors import DataError, NotSupported
 from howdah.data.execute import publish
 from howdah.data.execute.administration import Administration
 from howdah.data.execute.enums import with_enums
 from howdah.data.execute.known import share
+from howdah.data.found.introspect import introspect
 from howdah.data.query.ast import Bulk, MetadataCall, Request
 from howdah.data.query.json import decode
 from howdah.data.query.limits import DEFAULT_LIMITS
 from howdah.data.query.parse import parse_request
+from howdah.data.written import files, store
+from howdah.data.written.metadata import Metadata
 from howdah.migrations.apply import Migrated, migrate, record, revert, sow
 from howdah.migrations.errors import MigrationFailed
 from howdah.migrations.load import Call, CallsFile, Migration, Seed, load_migrations, load_seeds

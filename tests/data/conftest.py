@@ -10,8 +10,8 @@ import pytest
 from tests.data.support import FIXTURE
 from tests.support import Cluster, run
 
-from howdah.data.catalog import store
-from howdah.data.catalog.document import read_document
+from howdah.data.written import store
+from howdah.data.written.document import read_document
 from howdah.postgres.connect import connect
 from howdah.postgres.install import install
 

@@ -14,7 +14,15 @@ from pathlib import Path
 from typing import Any
 from typing import Literal as OneOf
 
-from howdah.data.catalog.database import (
+from howdah.data.catalog.enums import with_enum_values
+from howdah.data.catalog.model import Catalog
+from howdah.data.catalog.resolve import resolve
+from howdah.data.compile import compile_plan
+from howdah.data.errors import DataError
+from howdah.data.execute.answers import body_of
+from howdah.data.execute.nested import Several, render_nested
+from howdah.data.execute.transaction import Operation, prepare_transaction
+from howdah.data.found.database import (
     ColumnType,
     Database,
     DatabaseArgument,
@@ -25,8 +33,14 @@ from howdah.data.catalog.database import (
     ForeignKey,
     UniqueConstraint,
 )
-from howdah.data.catalog.enums import with_enum_values
-from howdah.data.catalog.metadata import (
+from howdah.data.plan import plan, plan_nested
+from howdah.data.query.ast import Bulk, ColumnName, Explain, MetadataCall, PermissionTest, Query, TableName, Transaction
+from howdah.data.query.json import decode
+from howdah.data.query.parse import parse_request
+from howdah.data.query.references import Reference
+from howdah.data.sql.render import render
+from howdah.data.sql.statement import Literal, Statement, Written, bind
+from howdah.data.written.metadata import (
     OPERATIONS,
     ComputedFieldMetadata,
     CustomNames,
@@ -38,20 +52,6 @@ from howdah.data.catalog.metadata import (
     RelationshipMetadata,
     TableMetadata,
 )
-from howdah.data.catalog.model import Catalog
-from howdah.data.catalog.resolve import resolve
-from howdah.data.compile import compile_plan
-from howdah.data.errors import DataError
-from howdah.data.execute.answers import body_of
-from howdah.data.execute.nested import Several, render_nested
-from howdah.data.execute.transaction import Operation, prepare_transaction
-from howdah.data.plan import plan, plan_nested
-from howdah.data.query.ast import Bulk, ColumnName, Explain, MetadataCall, PermissionTest, Query, TableName, Transaction
-from howdah.data.query.json import decode
-from howdah.data.query.parse import parse_request
-from howdah.data.query.references import Reference
-from howdah.data.sql.render import render
-from howdah.data.sql.statement import Literal, Statement, Written, bind
 from howdah.session import Session
 
 FIXTURE = Path(__file__).parent / "fixture"

@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 from tests.data.support import fixture_database, fixture_metadata
 
-from howdah.data.catalog.calls import CALLS, apply_call
-from howdah.data.catalog.database import Database
-from howdah.data.catalog.document import to_document
-from howdah.data.catalog.metadata import Metadata
 from howdah.data.catalog.resolve import resolve
-from howdah.data.catalog.settlement import settle
+from howdah.data.change.calls import CALLS, apply_call
+from howdah.data.change.settlement import settle
 from howdah.data.errors import ARGS, DataError
+from howdah.data.found.database import Database
 from howdah.data.query.ast import MetadataCall, TableName
 from howdah.data.query.parse import METADATA_CALLS, parse_request
+from howdah.data.written.document import to_document
+from howdah.data.written.metadata import Metadata
 
 
 def call(kind: str, args: Any, metadata: Metadata | None = None) -> Metadata:

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from howdah.data.catalog.edit_files import edited, edited_files
-from howdah.data.catalog.files import from_files
-from howdah.data.catalog.metadata import (
+from howdah.data.query.ast import TableName
+from howdah.data.written.edit_files import edited, edited_files
+from howdah.data.written.files import from_files
+from howdah.data.written.metadata import (
     OPERATIONS,
     ForeignKeyOn,
     Metadata,
@@ -20,8 +21,7 @@ from howdah.data.catalog.metadata import (
     TableMetadata,
     arranged,
 )
-from howdah.data.catalog.write_files import to_text
-from howdah.data.query.ast import TableName
+from howdah.data.written.write_files import to_text
 
 SAMPLE = Path(__file__).parents[2] / "src/howdah/templates/quickstart/hello/metadata/tables/public.article.toml"
 

@@ -13,8 +13,13 @@ from hypothesis import strategies as st
 from tests.data.support import FIXTURE
 
 from howdah.data.catalog import rule
-from howdah.data.catalog.document import read_document, to_document
-from howdah.data.catalog.files import (
+from howdah.data.errors import DataError
+from howdah.data.query.ast import TableName
+from howdah.data.query.json import decode
+from howdah.data.query.limits import Limits
+from howdah.data.sql.encode import to_json
+from howdah.data.written.document import read_document, to_document
+from howdah.data.written.files import (
     RULE_KEYS,
     InvalidMetadataFiles,
     UnreadableMetadataFile,
@@ -23,8 +28,8 @@ from howdah.data.catalog.files import (
     read_folder,
     source_hash,
 )
-from howdah.data.catalog.files import TEMPLATES as TEMPLATE_FILE
-from howdah.data.catalog.metadata import (
+from howdah.data.written.files import TEMPLATES as TEMPLATE_FILE
+from howdah.data.written.metadata import (
     OPERATIONS,
     ComputedFieldMetadata,
     CustomNames,
@@ -38,13 +43,8 @@ from howdah.data.catalog.metadata import (
     TableMetadata,
     arranged,
 )
-from howdah.data.catalog.model import Problem
-from howdah.data.catalog.write_files import NotWritableAsToml, file_name, to_files, to_text
-from howdah.data.errors import DataError
-from howdah.data.query.ast import TableName
-from howdah.data.query.json import decode
-from howdah.data.query.limits import Limits
-from howdah.data.sql.encode import to_json
+from howdah.data.written.problem import Problem
+from howdah.data.written.write_files import NotWritableAsToml, file_name, to_files, to_text
 
 # What Postgres and JSON can hold: no NUL, no half surrogates.
 TEXT = st.text(st.characters(blacklist_characters="\0", blacklist_categories=("Cs",)), max_size=12)

@@ -8,8 +8,8 @@ from dataclasses import replace
 from tests.data.support import FIXTURE, fixture_database
 from tests.support import Cluster, run
 
-from howdah.data.catalog.database import Database, DatabaseFunction, DatabaseTable, ForeignKey, UniqueConstraint
-from howdah.data.catalog.introspect import introspect
+from howdah.data.found.database import Database, DatabaseFunction, DatabaseTable, ForeignKey, UniqueConstraint
+from howdah.data.found.introspect import introspect
 from howdah.data.query.ast import TableName
 from howdah.postgres.connect import connect
 from howdah.postgres.install import install

@@ -11,17 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.data.support import cases, compiled, fixture_catalog, fixture_database, read_metadata
 
-from howdah.data.catalog.calls import apply_call
-from howdah.data.catalog.database import Database
-from howdah.data.catalog.document import read_document, to_document
-from howdah.data.catalog.metadata import CustomNames, Metadata, TableMetadata
 from howdah.data.catalog.model import Catalog, Table
-from howdah.data.catalog.naming import name_columns, name_tables
 from howdah.data.catalog.resolve import resolve
-from howdah.data.catalog.settlement import settle
+from howdah.data.change.calls import apply_call
+from howdah.data.change.settlement import settle
 from howdah.data.errors import ARGS, DataError
+from howdah.data.found.database import Database
 from howdah.data.query.ast import MetadataCall, TableName
 from howdah.data.query.predicate import RESERVED
+from howdah.data.written.document import read_document, to_document
+from howdah.data.written.metadata import CustomNames, Metadata, TableMetadata
+from howdah.data.written.naming import name_columns, name_tables
 from howdah.session import ADMIN
 
 AUTHOR = TableName("public", "author")

@@ -12,15 +12,15 @@ import pytest
 from tests.data.support import fixture_catalog, fixture_database, fixture_metadata, read_metadata
 from tests.support import eventually, run
 
-from howdah.data.catalog.calls import apply_call
-from howdah.data.catalog.database import Database, DatabaseTable, EnumValue
 from howdah.data.catalog.enums import MOST_VALUES, enum_tables, with_enum_values
-from howdah.data.catalog.metadata import Metadata
 from howdah.data.catalog.resolve import resolve
+from howdah.data.change.calls import apply_call
 from howdah.data.errors import ARGS, DataError, ParseFailed
 from howdah.data.execute import Engine
+from howdah.data.found.database import Database, DatabaseTable, EnumValue
 from howdah.data.query.ast import MetadataCall, TableName
 from howdah.data.sql.statement import Choice
+from howdah.data.written.metadata import Metadata
 from howdah.project.sections import DatabaseSection, DataSection
 from howdah.session import ADMIN, Session
 

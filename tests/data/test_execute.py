@@ -15,11 +15,11 @@ from psycopg import sql
 from tests.data.support import FIXTURE
 from tests.support import Cluster, eventually, private_cluster, run, start_postgres, stop_postgres
 
-from howdah.data.catalog import store
-from howdah.data.catalog.document import read_document
-from howdah.data.catalog.metadata import Metadata, TableMetadata
 from howdah.data.execute import Engine, publish
 from howdah.data.query.ast import TableName
+from howdah.data.written import store
+from howdah.data.written.document import read_document
+from howdah.data.written.metadata import Metadata, TableMetadata
 from howdah.migrations.apply import migrate
 from howdah.migrations.load import Migration, sql_file
 from howdah.observe import events

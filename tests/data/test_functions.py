@@ -12,13 +12,13 @@ import pytest
 from tests.data.support import fixture_database, fixture_metadata
 from tests.support import Cluster, run
 
-from howdah.data.catalog.calls import apply_call
-from howdah.data.catalog.database import Database
-from howdah.data.catalog.metadata import ComputedFieldMetadata, FunctionMetadata, Metadata
 from howdah.data.catalog.resolve import resolve
+from howdah.data.change.calls import apply_call
 from howdah.data.errors import ARGS, DataError
 from howdah.data.execute import Engine
+from howdah.data.found.database import Database
 from howdah.data.query.ast import MetadataCall, TableName
+from howdah.data.written.metadata import ComputedFieldMetadata, FunctionMetadata, Metadata
 from howdah.project.sections import DatabaseSection, DataSection
 from howdah.session import ADMIN, Session
 

@@ -14,11 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.data.support import database_table, fixture_catalog, fixture_metadata, read_metadata
 
-from howdah.data.catalog.database import Database
-from howdah.data.catalog.metadata import QueryTemplate
 from howdah.data.catalog.model import Catalog
 from howdah.data.catalog.resolve import resolve
 from howdah.data.errors import DataError
+from howdah.data.found.database import Database
 from howdah.data.openapi import describe
 from howdah.data.openapi.failures import codes
 from howdah.data.openapi.viewpoint import _SHARED, Viewpoint, look
@@ -28,6 +27,7 @@ from howdah.data.query.ast import TableName
 from howdah.data.query.json import decode
 from howdah.data.query.limits import Limits
 from howdah.data.query.parse import parse_request
+from howdah.data.written.metadata import QueryTemplate
 from howdah.session import Session
 
 ROLES = sorted(

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from tests.data.support import fixture_catalog, fixture_metadata
 
-from howdah.data.catalog.calls import CALLS
-from howdah.data.catalog.document import to_document
+from howdah.data.change.calls import CALLS
 from howdah.data.errors import DataError
 from howdah.data.openapi import describe
 from howdah.data.openapi.metadata import CALLS as DESCRIBED
 from howdah.data.plan.scope import Standpoint
 from howdah.data.query.parse import METADATA_CALLS
+from howdah.data.written.document import to_document
 
 EXAMPLES: Final = int(os.environ.get("HOWDAH_EXAMPLES", "10"))
 

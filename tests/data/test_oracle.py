@@ -26,12 +26,12 @@ from tests.data.oracle.writing import Violated, Writer
 from tests.data.support import compiled
 from tests.support import Cluster, run
 
-from howdah.data.catalog.document import read_document
-from howdah.data.catalog.introspect import introspect
 from howdah.data.catalog.model import Catalog
 from howdah.data.catalog.resolve import resolve
 from howdah.data.errors import DataError
+from howdah.data.found.introspect import introspect
 from howdah.data.sql.statement import bind
+from howdah.data.written.document import read_document
 from howdah.postgres.connect import connect
 from howdah.postgres.install import install
 from howdah.session import Session

@@ -21,17 +21,17 @@ from tests.data.test_oracle import Product
 from tests.data.test_oracle import connection as connection  # the fixture
 from tests.support import run
 
-from howdah.data.catalog.document import read_document
-from howdah.data.catalog.introspect import introspect
-from howdah.data.catalog.store import StoredMetadata
 from howdah.data.errors import CheckFailed, DataError, NotSupported, map_database_error
 from howdah.data.execute.known import Known
 from howdah.data.execute.nested import Part, render_nested
 from howdah.data.execute.trial import Trial
+from howdah.data.found.introspect import introspect
 from howdah.data.plan import plan, plan_nested
 from howdah.data.query.ast import PermissionTest, Query
 from howdah.data.query.json import decode
 from howdah.data.query.parse import parse_request
+from howdah.data.written.document import read_document
+from howdah.data.written.store import StoredMetadata
 from howdah.postgres.errors import DatabaseError
 from howdah.postgres.results import Outcome
 from howdah.session import ADMIN, ANONYMOUS, Session

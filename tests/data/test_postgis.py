@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from tests.support import private_cluster, run
 
-from howdah.data.catalog.introspect import introspect
 from howdah.data.execute import Answer, Engine
+from howdah.data.found.introspect import introspect
 from howdah.data.query.ast import TableName
 from howdah.postgres.connect import connect
 from howdah.project.sections import DatabaseSection, DataSection

@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from tests.data.test_routes import Response, request
 from tests.support import run
 
-from howdah.data.catalog.files import InvalidMetadataFiles, from_files
-from howdah.data.catalog.metadata import Metadata, QueryTemplate
-from howdah.data.catalog.write_files import to_files
 from howdah.data.errors import DataError
 from howdah.data.execute import Engine
 from howdah.data.query.address import read_arguments
 from howdah.data.query.parse import check_template, parse_request
 from howdah.data.query.template import expand, fill, only_reads
 from howdah.data.routes import DataRoutes
+from howdah.data.written.files import InvalidMetadataFiles, from_files
+from howdah.data.written.metadata import Metadata, QueryTemplate
+from howdah.data.written.write_files import to_files
 from howdah.project.sections import DatabaseSection, DataSection
 from howdah.session import ADMIN, ANONYMOUS, Session
 

@@ -10,9 +10,9 @@ from tests.data.support import compiled
 from tests.data.test_execute import SECTION, ask, started, with_engine
 from tests.support import eventually, run
 
-from howdah.data.catalog.document import read_document, to_document
 from howdah.data.execute import Engine, known, publish
 from howdah.data.sql.statement import bind
+from howdah.data.written.document import read_document, to_document
 from howdah.observe import events
 from howdah.postgres.connect import connect
 from howdah.postgres.install import install

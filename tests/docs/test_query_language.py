@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from tests.e2e.product import Dev, Reply
 
-from howdah.data.catalog import files
 from howdah.data.query.parse import METADATA_CALLS
+from howdah.data.written import files
 
 pytestmark = pytest.mark.e2e
 

@@ -11,8 +11,8 @@ import pytest
 from tests.support import run
 
 from howdah import provision
-from howdah.data.catalog import store
-from howdah.data.catalog.document import to_document
+from howdah.data.written import store
+from howdah.data.written.document import to_document
 from howdah.migrations.errors import InvalidMigrations, MigrationFailed
 from howdah.migrations.load import load_migrations
 from howdah.observe import events

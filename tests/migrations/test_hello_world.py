@@ -10,9 +10,9 @@ import pytest
 from tests.support import run
 
 from howdah import provision
-from howdah.data.catalog import store
-from howdah.data.catalog.metadata import Metadata
 from howdah.data.execute import Engine
+from howdah.data.written import store
+from howdah.data.written.metadata import Metadata
 from howdah.migrations.errors import InvalidMigrations, MigrationFailed, NoDown
 from howdah.migrations.load import CallsFile, load_migrations
 from howdah.migrations.plan import Standing

@@ -12,14 +12,14 @@ from typing import Any
 
 from psycopg import sql
 
-from howdah.data.catalog import store
-from howdah.data.catalog.document import read_document
-from howdah.data.catalog.introspect import introspect
-from howdah.data.catalog.metadata import OPERATIONS, Metadata
-from howdah.data.catalog.suggested import suggest
-from howdah.data.catalog.write_files import to_files
+from howdah.data.change.suggested import suggest
 from howdah.data.errors import DataError
+from howdah.data.found.introspect import introspect
 from howdah.data.query.ast import TableName
+from howdah.data.written import store
+from howdah.data.written.document import read_document
+from howdah.data.written.metadata import OPERATIONS, Metadata
+from howdah.data.written.write_files import to_files
 from howdah.embedded import clients
 from howdah.embedded.postgres import Postgres
 from howdah.maintenance.errors import AdoptRefused

@@ -6,12 +6,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from howdah.data.catalog.database import Database
-from howdah.data.catalog.document_parts import table_to_json
 from howdah.data.execute import Engine
 from howdah.data.execute.known import Known, load
+from howdah.data.found.database import Database
 from howdah.data.query.ast import TableName
 from howdah.data.sql.encode import to_json
+from howdah.data.written.document_parts import table_to_json
 from howdah.maintenance.errors import RequestRefused, UnknownTable
 from howdah.observe.secret import Secret
 from howdah.postgres.connect import connect

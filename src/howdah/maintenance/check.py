@@ -7,11 +7,11 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from howdah.data.catalog import files, store
-from howdah.data.catalog.document import to_document
-from howdah.data.catalog.metadata import Metadata
-from howdah.data.catalog.write_files import NotWritableAsToml, to_files
 from howdah.data.sql.encode import to_json as json_text
+from howdah.data.written import files, store
+from howdah.data.written.document import to_document
+from howdah.data.written.metadata import Metadata
+from howdah.data.written.write_files import NotWritableAsToml, to_files
 from howdah.maintenance.errors import CannotCreateDatabase, DriftFound
 from howdah.maintenance.server import scratch_database
 from howdah.migrations.apply import migrate

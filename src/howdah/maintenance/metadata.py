@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from howdah.data.catalog import files, store
-from howdah.data.catalog.edit_files import edited_files
-from howdah.data.catalog.metadata import Metadata
-from howdah.data.catalog.write_files import file_name, to_files
 from howdah.data.execute import publish
+from howdah.data.written import files, store
+from howdah.data.written.edit_files import edited_files
+from howdah.data.written.metadata import Metadata
+from howdah.data.written.write_files import file_name, to_files
 from howdah.maintenance.errors import MetadataDiverged
 from howdah.observe.secret import Secret
 from howdah.postgres.connect import connect

@@ -11,11 +11,11 @@ from typing import Any
 
 from psycopg import sql
 
-from howdah.data.catalog.files import Mistake
 from howdah.data.examine import cases
 from howdah.data.examine.cases import Case, InvalidPermissionTests
 from howdah.data.execute import Engine
 from howdah.data.sql.encode import to_json
+from howdah.data.written.files import Mistake
 from howdah.maintenance.check import Elsewhere
 from howdah.maintenance.errors import CannotCreateDatabase, CaseExists
 from howdah.maintenance.server import scratch_database

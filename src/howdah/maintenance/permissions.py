@@ -7,10 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from howdah.data.catalog import files
 from howdah.data.catalog.condition import TRUE
-from howdah.data.catalog.edit_files import edited_files
-from howdah.data.catalog.metadata import OPERATIONS, Metadata, PermissionMetadata, TableMetadata
 from howdah.data.catalog.model import (
     DeletePermission,
     InsertPermission,
@@ -19,9 +16,12 @@ from howdah.data.catalog.model import (
     Table,
     UpdatePermission,
 )
-from howdah.data.catalog.write_files import to_text
 from howdah.data.execute.known import Known
 from howdah.data.query.ast import TableName
+from howdah.data.written import files
+from howdah.data.written.edit_files import edited_files
+from howdah.data.written.metadata import OPERATIONS, Metadata, PermissionMetadata, TableMetadata
+from howdah.data.written.write_files import to_text
 from howdah.maintenance.asking import table_name
 from howdah.maintenance.errors import PermissionExists, UnknownRole, UnknownTable
 from howdah.provision import METADATA

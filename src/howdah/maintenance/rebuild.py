@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from howdah.data.catalog import store
 from howdah.data.execute.known import share
+from howdah.data.written import store
 from howdah.embedded import clients
 from howdah.embedded.dumps import Dump, read_dump
 from howdah.embedded.postgres import Postgres

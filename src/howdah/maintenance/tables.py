@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from howdah.data.catalog import files
-from howdah.data.catalog.database import Database, DatabaseTable, ForeignKey
-from howdah.data.catalog.edit_files import edited_files
-from howdah.data.catalog.metadata import (
+from howdah.data.execute.known import Known
+from howdah.data.found.database import Database, DatabaseTable, ForeignKey
+from howdah.data.query.ast import TableName
+from howdah.data.written import files
+from howdah.data.written.edit_files import edited_files
+from howdah.data.written.metadata import (
     OPERATIONS,
     ForeignKeyOn,
     ManualMapping,
@@ -19,8 +21,6 @@ from howdah.data.catalog.metadata import (
     TableMetadata,
     arranged,
 )
-from howdah.data.execute.known import Known
-from howdah.data.query.ast import TableName
 from howdah.maintenance.errors import UnknownTable
 from howdah.provision import METADATA
 from howdah.session import ADMIN_ROLE

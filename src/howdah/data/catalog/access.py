@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from howdah.data.catalog.condition import TRUE
-from howdah.data.catalog.metadata import Operation
 from howdah.data.catalog.model import (
     Column,
     ComputedField,
@@ -22,6 +21,7 @@ from howdah.data.catalog.model import (
 )
 from howdah.data.errors import DataError, NotExists, Path, PermissionDenied
 from howdah.data.query.ast import TableName
+from howdah.data.written.metadata import Operation
 from howdah.session import ADMIN_ROLE
 
 Tables: TypeAlias = Mapping[TableName, Table]

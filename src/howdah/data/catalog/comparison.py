@@ -22,10 +22,10 @@ from howdah.data.catalog.condition import (
     Spatial,
     SpatialFunction,
 )
-from howdah.data.catalog.database import ColumnType
 from howdah.data.catalog.model import Column
 from howdah.data.catalog.values import encoded, encoded_list, session_variable, value_of, values_of
 from howdah.data.errors import ParseFailed, Path, UnexpectedPayload
+from howdah.data.found.database import ColumnType
 from howdah.data.query.ast import (
     PATTERN_OPERATORS,
     CastIs,

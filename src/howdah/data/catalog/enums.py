@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from howdah.data.catalog.database import Database, DatabaseColumn, DatabaseTable, EnumValue
-from howdah.data.catalog.metadata import Metadata
 from howdah.data.errors import DataError, InvalidConfiguration
+from howdah.data.found.database import Database, DatabaseColumn, DatabaseTable, EnumValue
 from howdah.data.query.ast import TableName
+from howdah.data.written.metadata import Metadata
 
 MOST_VALUES = 1000
 

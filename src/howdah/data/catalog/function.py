@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from howdah.data.catalog.condition import Given, Invoked
-from howdah.data.catalog.database import ColumnType, Database, DatabaseFunction
-from howdah.data.catalog.metadata import ComputedFieldMetadata, FunctionMetadata
 from howdah.data.catalog.model import Argument, Column, ComputedField, Function, Routine, Table
 from howdah.data.catalog.values import value_of
 from howdah.data.errors import InvalidConfiguration, NotExists, NotSupported, ParseFailed, Path, UnexpectedPayload
+from howdah.data.found.database import ColumnType, Database, DatabaseFunction
 from howdah.data.query.ast import TableName
 from howdah.data.sql.statement import SessionVariables
+from howdah.data.written.metadata import ComputedFieldMetadata, FunctionMetadata
 from howdah.session import ADMIN_ROLE
 
 _ODDITIES = {

@@ -13,10 +13,11 @@ from types import MappingProxyType
 from typing import Literal
 
 from howdah.data.catalog.condition import Condition, Invoked, Operand
-from howdah.data.catalog.database import ColumnType, DatabaseFunction, DatabaseTable, EnumValue, RelationKind
-from howdah.data.catalog.metadata import Exposure, RelationshipKind, TableMetadata
+from howdah.data.found.database import ColumnType, DatabaseFunction, DatabaseTable, EnumValue, RelationKind
 from howdah.data.query.ast import TableName
 from howdah.data.sql.statement import Value
+from howdah.data.written.metadata import Exposure, RelationshipKind, TableMetadata
+from howdah.data.written.problem import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,27 +222,6 @@ class Table:
 
 def _with_computed(columns: Mapping[str, Column], fields: Mapping[str, ComputedField]) -> Mapping[str, Column]:
     return {**columns, **{name: one.column for name, one in fields.items() if one.column is not None}}
-
-
-ProblemKind = Literal["table", "custom name", "enum", "relationship", "computed field", "permission", "function"]
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something in the metadata that does not hold, and was left out.
-
-    ``table`` is the function where it is about one. ``path`` says where in all metadata, ``inner`` where in the object
-    itself (``.filter.owner_id``; empty when it is the object as such). The ``name`` of a custom name's problem is the
-    column's, empty where it is the table's. ``code`` is the code of the error that a call creating it is refused with.
-    """
-
-    kind: ProblemKind
-    table: TableName
-    name: str
-    path: str
-    inner: str
-    code: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,17 +11,8 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from howdah.data.catalog.condition import TRUE
-from howdah.data.catalog.database import Database, DatabaseFunction, DatabaseTable
 from howdah.data.catalog.enums import check_enum
 from howdah.data.catalog.function import resolve_computed_field, resolve_function
-from howdah.data.catalog.metadata import (
-    ForeignKeyOn,
-    ManualMapping,
-    Metadata,
-    PermissionMetadata,
-    RelationshipMetadata,
-    TableMetadata,
-)
 from howdah.data.catalog.model import (
     Catalog,
     Column,
@@ -30,8 +21,6 @@ from howdah.data.catalog.model import (
     Function,
     InsertPermission,
     Permissions,
-    Problem,
-    ProblemKind,
     Relationship,
     ResolvedTable,
     SelectPermission,
@@ -39,7 +28,6 @@ from howdah.data.catalog.model import (
     UpdatePermission,
     catalog_of,
 )
-from howdah.data.catalog.naming import name_columns, name_tables
 from howdah.data.catalog.rule import Rule, resolve_rule
 from howdah.data.errors import (
     AlreadyExists,
@@ -51,7 +39,18 @@ from howdah.data.errors import (
     Path,
     render_path,
 )
+from howdah.data.found.database import Database, DatabaseFunction, DatabaseTable
 from howdah.data.query.ast import TableName
+from howdah.data.written.metadata import (
+    ForeignKeyOn,
+    ManualMapping,
+    Metadata,
+    PermissionMetadata,
+    RelationshipMetadata,
+    TableMetadata,
+)
+from howdah.data.written.naming import name_columns, name_tables
+from howdah.data.written.problem import Problem, ProblemKind
 from howdah.session import ADMIN_ROLE
 
 MAX_NAME_BYTES = 63

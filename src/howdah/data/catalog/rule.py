@@ -7,7 +7,6 @@ from typing import Any, TypeAlias
 
 from howdah.data.catalog.access import Tables
 from howdah.data.catalog.condition import TRUE, Condition
-from howdah.data.catalog.metadata import Operation
 from howdah.data.catalog.model import (
     Column,
     ComputedField,
@@ -23,6 +22,7 @@ from howdah.data.errors import DataError, NotExists, NotSupported, Path, Unreada
 from howdah.data.query.predicate import parse_predicate
 from howdah.data.query.reading import expected, refuse_other_keys
 from howdah.data.sql.statement import Value
+from howdah.data.written.metadata import Operation
 
 Rule: TypeAlias = SelectPermission | InsertPermission | UpdatePermission | DeletePermission
 

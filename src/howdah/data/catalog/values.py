@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from howdah.data.catalog.database import ColumnType
 from howdah.data.errors import ParseFailed, Path
+from howdah.data.found.database import ColumnType
 from howdah.data.sql.encode import Encoding, encode, encode_list
 from howdah.data.sql.statement import Choice, Literal, SessionVariable, Value
 from howdah.session import IDENTITY_PREFIX, USER_ID_HEADER

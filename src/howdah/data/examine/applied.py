@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any, assert_never
 
 from howdah.data.catalog.access import NO_PERMISSIONS, find_related
-from howdah.data.catalog.metadata import Operation
 from howdah.data.catalog.model import Catalog, Table
 from howdah.data.errors import Path
 from howdah.data.query.ast import (
@@ -44,6 +43,7 @@ from howdah.data.query.ast import (
 from howdah.data.query.conflict import parse_nested
 from howdah.data.query.limits import DEFAULT_LIMITS
 from howdah.data.query.reading import Budget
+from howdah.data.written.metadata import Operation
 
 
 @dataclass(frozen=True, slots=True)

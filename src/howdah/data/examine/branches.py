@@ -12,7 +12,6 @@ from typing import Any, Literal, assert_never, get_args
 
 from howdah.data.catalog.access import Tables, find_select_permission
 from howdah.data.catalog.condition import AllOf, Condition
-from howdah.data.catalog.metadata import Operation
 from howdah.data.catalog.model import Column, Table
 from howdah.data.catalog.predicate import resolve_predicate
 from howdah.data.errors import Path
@@ -30,6 +29,7 @@ from howdah.data.query.ast import (
     TableName,
 )
 from howdah.data.query.predicate import parse_predicate
+from howdah.data.written.metadata import Operation
 
 MOST_BRANCHES = 500
 """Branches of one rule that are told apart; of a larger one only the whole is."""

@@ -22,11 +22,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, get_args
 
-from howdah.data.catalog.document_parts import table_to_json
-from howdah.data.catalog.files import Mistake, as_json
-from howdah.data.catalog.write_files import toml_value, without_null
 from howdah.data.examine.verdict import Verdict
 from howdah.data.query.ast import TableName
+from howdah.data.written.document_parts import table_to_json
+from howdah.data.written.files import Mistake, as_json
+from howdah.data.written.write_files import toml_value, without_null
 from howdah.errors import HowdahError
 from howdah.project.lines import Key, key_lines
 from howdah.project.schema import nearest

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from howdah.data.catalog.access import NO_PERMISSIONS
-from howdah.data.catalog.document_parts import table_to_json
-from howdah.data.catalog.metadata import Metadata
 from howdah.data.catalog.model import Catalog
 from howdah.data.errors import render_path
 from howdah.data.examine.applied import Applied
 from howdah.data.sql.statement import Statement
+from howdah.data.written.document_parts import table_to_json
+from howdah.data.written.metadata import Metadata
 from howdah.session import ADMIN_ROLE
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from howdah.data.catalog.access import NO_PERMISSIONS, Tables, find_table, not_allowed
 from howdah.data.catalog.condition import AllOf, AnyOf, Compared, Condition, both
-from howdah.data.catalog.metadata import Metadata, Operation
 from howdah.data.catalog.model import Catalog, Permissions, Table
 from howdah.data.catalog.predicate import resolve_predicate
 from howdah.data.errors import Path
@@ -34,6 +33,7 @@ from howdah.data.query.ast import (
     Select,
     Update,
 )
+from howdah.data.written.metadata import Metadata, Operation
 from howdah.session import ADMIN_ROLE, Session
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from howdah.data.catalog.document_parts import table_to_json
 from howdah.data.catalog.values import session_variable
 from howdah.data.errors import render_path
 from howdah.data.examine.branches import Branch, Compared, Rule
 from howdah.data.query.ast import TableName
 from howdah.data.sql.encode import to_json
+from howdah.data.written.document_parts import table_to_json
 from howdah.session import ROLE_HEADER, Session
 
 Verdict = Literal["allowed", "partly", "denied", "failed", "untested"]

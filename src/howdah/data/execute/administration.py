@@ -7,26 +7,26 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from howdah.data.catalog import store
-from howdah.data.catalog.alteration import compare
-from howdah.data.catalog.calls import apply_call, may_tolerate, proposed, renames_of
-from howdah.data.catalog.document import to_document
-from howdah.data.catalog.inconsistency import consistency
-from howdah.data.catalog.introspect import introspect
-from howdah.data.catalog.metadata import Metadata
 from howdah.data.catalog.model import Catalog
-from howdah.data.catalog.renamed_templates import with_renamed_templates
 from howdah.data.catalog.resolve import resolve
-from howdah.data.catalog.settlement import DependencyError, settle, with_new_names
-from howdah.data.catalog.state import internal_state
+from howdah.data.change.alteration import compare
+from howdah.data.change.calls import apply_call, may_tolerate, proposed, renames_of
+from howdah.data.change.inconsistency import consistency
+from howdah.data.change.renamed_templates import with_renamed_templates
+from howdah.data.change.settlement import DependencyError, settle, with_new_names
+from howdah.data.change.state import internal_state
 from howdah.data.errors import DatabaseRefused, DataError, NotSupported, Path
 from howdah.data.execute.enums import with_enums
 from howdah.data.execute.known import NOTHING, Known, MetadataFilesOutdated, share_changes
+from howdah.data.found.introspect import introspect
 from howdah.data.plan import plan, plan_nested
 from howdah.data.query.ast import MetadataCall
 from howdah.data.query.parse import check_template
 from howdah.data.query.reading import expected, read_object, refuse_other_keys, require
 from howdah.data.sql.encode import to_json
+from howdah.data.written import store
+from howdah.data.written.document import to_document
+from howdah.data.written.metadata import Metadata
 from howdah.observe import events
 from howdah.postgres.connection import Connection
 from howdah.postgres.errors import DatabaseError

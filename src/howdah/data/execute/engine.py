@@ -8,7 +8,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
 
-from howdah.data.catalog import store
 from howdah.data.catalog.enums import enum_values
 from howdah.data.catalog.model import Catalog
 from howdah.data.compile import compile_plan
@@ -44,6 +43,7 @@ from howdah.data.query.shape import Holes, split
 from howdah.data.query.template import Templates, expand
 from howdah.data.sql.render import render
 from howdah.data.sql.statement import Statement, bind
+from howdah.data.written import store
 from howdah.observe import events
 from howdah.postgres.connect import ConnectOptions, connect
 from howdah.postgres.connection import Connection

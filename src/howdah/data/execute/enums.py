@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from howdah.data.catalog.condition import TRUE
-from howdah.data.catalog.database import Database, EnumValue
 from howdah.data.catalog.enums import MOST_VALUES, EnumColumns, enum_tables, with_enum_values
-from howdah.data.catalog.metadata import Metadata
 from howdah.data.catalog.model import Catalog
 from howdah.data.compile import compile_plan
+from howdah.data.found.database import Database, EnumValue
 from howdah.data.plan.values import ColumnOutput, OrderTerm, RowsPlan, SelectPlan
 from howdah.data.query.ast import Arguments, Bulk, Delete, Insert, Request, Select, TableName, Transaction, Update
 from howdah.data.sql.render import render
+from howdah.data.written.metadata import Metadata
 from howdah.postgres.connection import Connection
 
 

@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-from howdah.data.catalog.document_parts import table_to_json
 from howdah.data.errors import DataError, render_path
 from howdah.data.examine.applied import Applied, applied
 from howdah.data.examine.explanation import explain_statement, explanation, permissions_to_json
@@ -26,6 +25,7 @@ from howdah.data.query.ast import (
 from howdah.data.query.limits import Limits
 from howdah.data.sql.encode import to_json
 from howdah.data.sql.statement import Statement, bind
+from howdah.data.written.document_parts import table_to_json
 from howdah.postgres.connection import Connection
 from howdah.postgres.errors import DatabaseError
 from howdah.postgres.results import Outcome

@@ -7,15 +7,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from howdah.data.catalog import store
-from howdah.data.catalog.database import Database
-from howdah.data.catalog.introspect import introspect
-from howdah.data.catalog.metadata import Metadata, called_functions
-from howdah.data.catalog.model import EMPTY_CATALOG, Catalog, Problem, catalog_of
+from howdah.data.catalog.model import EMPTY_CATALOG, Catalog, catalog_of
 from howdah.data.catalog.resolve import resolve
 from howdah.data.errors import DataError
 from howdah.data.execute.enums import with_enums
+from howdah.data.found.database import Database
+from howdah.data.found.introspect import introspect
 from howdah.data.query.ast import TableName
+from howdah.data.written import store
+from howdah.data.written.metadata import Metadata, called_functions
+from howdah.data.written.problem import Problem
 from howdah.observe import events
 from howdah.postgres.connection import Connection
 from howdah.postgres.install import Installation, share_functions, share_tables

@@ -10,7 +10,6 @@ from decimal import Decimal
 from typing import Any, Final
 
 from howdah.data.catalog.condition import Condition
-from howdah.data.catalog.document_parts import table_to_json
 from howdah.data.compile import compile_plan
 from howdah.data.errors import CheckFailed, DataError, MissingSessionVariable, PermissionDenied
 from howdah.data.examine.applied import applied
@@ -26,6 +25,7 @@ from howdah.data.sql.ast import Tree
 from howdah.data.sql.encode import to_json
 from howdah.data.sql.render import render
 from howdah.data.sql.statement import bind
+from howdah.data.written.document_parts import table_to_json
 from howdah.postgres.connection import Connection
 from howdah.postgres.errors import DatabaseError
 from howdah.session import ADMIN, Session

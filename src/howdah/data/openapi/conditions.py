@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
-from howdah.data.catalog.database import ColumnType
 from howdah.data.catalog.model import Column
+from howdah.data.found.database import ColumnType
 from howdah.data.openapi.draft import Draft
 from howdah.data.openapi.schema import Schema, any_of, closed, const, given, list_of, nullable, one_of_these, ref
 from howdah.data.openapi.search import has_words

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from howdah.data.catalog.metadata import QueryTemplate
 from howdah.data.catalog.model import Catalog
 from howdah.data.openapi import failures, reads, search, writes
 from howdah.data.openapi.conditions import write_exists, write_where
@@ -23,6 +22,7 @@ from howdah.data.openapi.viewpoint import UsableTable, look
 from howdah.data.plan.scope import Standpoint
 from howdah.data.query.address import PAGE, TableAddress, write_address
 from howdah.data.query.limits import DEFAULT_LIMITS, Limits
+from howdah.data.written.metadata import QueryTemplate
 from howdah.session import ADMIN_SECRET_HEADER, ANONYMOUS_ROLE
 
 _PREFIX: Final = "/data"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from howdah.data.catalog.database import ColumnType
+from howdah.data.found.database import ColumnType
 from howdah.data.openapi.schema import Schema, ref
 from howdah.data.openapi.values import output, value
 from howdah.data.openapi.viewpoint import Viewpoint, unused_key

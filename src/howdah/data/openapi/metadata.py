@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from howdah.data.catalog.metadata import OPERATIONS
 from howdah.data.openapi.schema import (
     ANY_OBJECT,
     NULL,
@@ -21,6 +20,7 @@ from howdah.data.openapi.schema import (
     ref,
 )
 from howdah.data.query.template import TEMPLATE_TYPES
+from howdah.data.written.metadata import OPERATIONS
 
 _NAME: Final[Schema] = {"type": "string", "minLength": 1}
 _FLAG: Final[Schema] = {"type": "boolean"}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from howdah.data.catalog.database import ColumnType
 from howdah.data.catalog.model import Column
+from howdah.data.found.database import ColumnType
 from howdah.data.openapi.arguments import write_arguments
 from howdah.data.openapi.conditions import table_name
 from howdah.data.openapi.draft import Draft

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from howdah.data.catalog.database import ColumnType
+from howdah.data.found.database import ColumnType
 from howdah.data.openapi.draft import Draft
 from howdah.data.openapi.schema import Schema, any_of, closed, list_of, nullable, one_of_these, ref
 from howdah.data.openapi.viewpoint import UsableTable

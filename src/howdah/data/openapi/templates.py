@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 from urllib.parse import quote
 
-from howdah.data.catalog.metadata import QueryTemplate
 from howdah.data.catalog.model import Catalog
 from howdah.data.errors import DataError
 from howdah.data.openapi.draft import Draft
@@ -20,6 +19,7 @@ from howdah.data.query.address import is_sendable
 from howdah.data.query.ast import Query
 from howdah.data.query.parse import check_template
 from howdah.data.query.template import SEVERAL, Slot, parameters
+from howdah.data.written.metadata import QueryTemplate
 from howdah.session import Session
 
 _SLOTS: Final[dict[Slot | None, Schema]] = {

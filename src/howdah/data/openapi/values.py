@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from howdah.data.catalog.database import ColumnType
+from howdah.data.found.database import ColumnType
 from howdah.data.openapi.schema import ANY_OBJECT, Schema, any_of, list_of, nullable, one_of_these
 from howdah.data.plan.outputs import text_cast
 

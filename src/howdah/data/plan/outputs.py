@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sized
 from typing import Final
 
-from howdah.data.catalog.database import ColumnType
 from howdah.data.catalog.model import Column
 from howdah.data.errors import Path, UnexpectedPayload
+from howdah.data.found.database import ColumnType
 from howdah.data.plan.scope import Scope
 from howdah.data.plan.values import ColumnOutput
 

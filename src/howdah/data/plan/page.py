@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from howdah.data.catalog.database import ColumnType
 from howdah.data.catalog.model import Column, SelectPermission, Table
 from howdah.data.catalog.values import value_of
 from howdah.data.errors import NotSupported, ParseFailed, Path, UnexpectedPayload
+from howdah.data.found.database import ColumnType
 from howdah.data.plan.order import order_target
 from howdah.data.plan.scope import Scope
 from howdah.data.plan.values import Cell, OrderTerm, PagePlan, PageTerm, RowsPlan

@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 from howdah.data.catalog.access import NO_PERMISSIONS, Tables, find_table, not_allowed
 from howdah.data.catalog.condition import Condition
-from howdah.data.catalog.metadata import Operation
 from howdah.data.catalog.model import Catalog, Column, Permissions, SelectPermission, Table
 from howdah.data.catalog.predicate import resolve_predicate
 from howdah.data.errors import Path, PermissionDenied
 from howdah.data.query.ast import BooleanExpression, TableName
 from howdah.data.query.limits import Limits
 from howdah.data.query.reading import Budget
+from howdah.data.written.metadata import Operation
 from howdah.session import Session
 
 BACKEND_VARIABLE = "x-hasura-use-backend-only-permissions"

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from howdah.data.catalog.condition import Condition, Invoked, Operand, Searched
-from howdah.data.catalog.database import ColumnType
 from howdah.data.errors import Path
+from howdah.data.found.database import ColumnType
 from howdah.data.query.ast import AggregateFunction, AssignmentOperator, TableName
 from howdah.data.sql.statement import Value, Written
 

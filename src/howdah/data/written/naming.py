@@ -9,10 +9,10 @@ import re
 from collections import Counter
 from collections.abc import Container, Iterable
 
-from howdah.data.catalog.metadata import CustomNames, TableMetadata
 from howdah.data.errors import AlreadyExists, DataError, InvalidConfiguration, NotExists, Path
 from howdah.data.query.ast import TableName
 from howdah.data.query.predicate import RESERVED
+from howdah.data.written.metadata import CustomNames, TableMetadata
 
 CUSTOM_SCHEMA = "public"
 """A custom name of a table is written without a schema, wherever the table is."""

@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from howdah.data.catalog.document import from_table, read_document, to_document
-from howdah.data.catalog.metadata import Metadata
 from howdah.data.errors import DataError
 from howdah.data.query.ast import TableName
 from howdah.data.query.json import decode
 from howdah.data.query.limits import Limits
 from howdah.data.sql.encode import to_json
+from howdah.data.written.document import from_table, read_document, to_document
+from howdah.data.written.metadata import Metadata
 from howdah.postgres import queries
 
 CHANNEL = "howdah_metadata"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from howdah.data.catalog.metadata import Metadata, TableMetadata
-from howdah.data.catalog.settlement import Change
+from howdah.data.change.settlement import Change
 from howdah.data.errors import NotExists, Path
 from howdah.data.query.reading import read_object, read_table, refuse_other_keys, require
+from howdah.data.written.metadata import Metadata, TableMetadata
 
 Apply: TypeAlias = Callable[[Any, Metadata, Path], Change]
 """What a call's arguments make of the metadata. Raises DataError."""

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from howdah.data.catalog.change import Apply, read_fields, tracked_table
-from howdah.data.catalog.document_parts import read_comment, read_flag
-from howdah.data.catalog.function_document import read_computed_field, read_function_configuration
-from howdah.data.catalog.metadata import FunctionMetadata, Metadata
-from howdah.data.catalog.settlement import Change
+from howdah.data.change.arguments import Apply, read_fields, tracked_table
+from howdah.data.change.settlement import Change
 from howdah.data.errors import AlreadyExists, AlreadyTracked, NotExists, Path
 from howdah.data.query.reading import read_name, read_table, require
+from howdah.data.written.document_parts import read_comment, read_flag
+from howdah.data.written.function_document import read_computed_field, read_function_configuration
+from howdah.data.written.metadata import FunctionMetadata, Metadata
 
 
 def _track_function(args: Any, metadata: Metadata, path: Path) -> Change:

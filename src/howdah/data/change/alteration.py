@@ -24,8 +24,6 @@ from howdah.data.catalog.condition import (
     Searched,
     Spatial,
 )
-from howdah.data.catalog.database import Database
-from howdah.data.catalog.metadata import OPERATIONS, Metadata, PermissionMetadata, TableMetadata
 from howdah.data.catalog.model import (
     Catalog,
     DeletePermission,
@@ -34,9 +32,11 @@ from howdah.data.catalog.model import (
     Table,
     UpdatePermission,
 )
-from howdah.data.catalog.renaming import Named, Renames
+from howdah.data.change.renaming import Named, Renames
+from howdah.data.found.database import Database
 from howdah.data.query.ast import TableName
 from howdah.data.sql.statement import SessionVariable, Value
+from howdah.data.written.metadata import OPERATIONS, Metadata, PermissionMetadata, TableMetadata
 
 
 @dataclass(frozen=True, slots=True)

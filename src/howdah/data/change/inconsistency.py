@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from howdah.data.catalog.document import from_table
-from howdah.data.catalog.document_parts import table_to_json
-from howdah.data.catalog.function_document import from_function
-from howdah.data.catalog.metadata import Metadata, TableMetadata
-from howdah.data.catalog.model import Catalog, Problem
+from howdah.data.catalog.model import Catalog
+from howdah.data.written.document import from_table
+from howdah.data.written.document_parts import table_to_json
+from howdah.data.written.function_document import from_function
+from howdah.data.written.metadata import Metadata, TableMetadata
+from howdah.data.written.problem import Problem
 
 
 def consistency(metadata: Metadata, catalog: Catalog) -> dict[str, Any]:

@@ -10,15 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from howdah.data.catalog.document_parts import table_to_json
-from howdah.data.catalog.metadata import Metadata
 from howdah.data.catalog.model import Catalog, Relationship
-from howdah.data.catalog.renaming import Named, Renames, Renaming
+from howdah.data.change.renaming import Named, Renames, Renaming
 from howdah.data.errors import DataError
 from howdah.data.query.ast import TableName
 from howdah.data.query.reading import read_table
 from howdah.data.query.references import Reference, read_value
 from howdah.data.query.template import SEVERAL
+from howdah.data.written.document_parts import table_to_json
+from howdah.data.written.metadata import Metadata
 
 
 def with_renamed_templates(metadata: Metadata, renames: Renames, before: Catalog, after: Catalog) -> Metadata:

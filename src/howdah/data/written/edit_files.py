@@ -13,10 +13,10 @@ from typing import Any
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
-from howdah.data.catalog.files import Files, from_files
-from howdah.data.catalog.metadata import Metadata, TableMetadata
-from howdah.data.catalog.write_files import file_name, to_files, to_text
 from howdah.data.query.ast import TableName
+from howdah.data.written.files import Files, from_files
+from howdah.data.written.metadata import Metadata, TableMetadata
+from howdah.data.written.write_files import file_name, to_files, to_text
 from howdah.errors import HowdahError
 from howdah.project.lines import Key, key_lines
 

@@ -19,7 +19,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from howdah.data.catalog.metadata import (
+from howdah.data.errors import DataError, InvalidJson
+from howdah.data.query.ast import TableName
+from howdah.data.query.json import decode
+from howdah.data.query.parse import check_template
+from howdah.data.sql.encode import to_json
+from howdah.data.written.metadata import (
     OPERATIONS,
     ComputedFieldMetadata,
     CustomNames,
@@ -34,12 +39,7 @@ from howdah.data.catalog.metadata import (
     TableMetadata,
     arranged,
 )
-from howdah.data.catalog.model import Problem
-from howdah.data.errors import DataError, InvalidJson
-from howdah.data.query.ast import TableName
-from howdah.data.query.json import decode
-from howdah.data.query.parse import check_template
-from howdah.data.sql.encode import to_json
+from howdah.data.written.problem import Problem
 from howdah.errors import HowdahError
 from howdah.project.lines import Key, key_lines
 

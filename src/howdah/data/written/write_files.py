@@ -9,8 +9,10 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
-from howdah.data.catalog.files import FUNCTIONS, TEMPLATES
-from howdah.data.catalog.metadata import (
+from howdah.data.query.ast import TableName
+from howdah.data.sql.encode import to_json
+from howdah.data.written.files import FUNCTIONS, TEMPLATES
+from howdah.data.written.metadata import (
     ForeignKeyOn,
     FunctionMetadata,
     ManualMapping,
@@ -19,8 +21,6 @@ from howdah.data.catalog.metadata import (
     RelationshipMetadata,
     TableMetadata,
 )
-from howdah.data.query.ast import TableName
-from howdah.data.sql.encode import to_json
 from howdah.errors import HowdahError
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from howdah.data.catalog.document_parts import read_comment, read_each, read_flag, table_to_json, with_comment
-from howdah.data.catalog.function_document import from_computed_field, from_function, read_computed_field, read_function
-from howdah.data.catalog.metadata import (
+from howdah.data.errors import NotSupported, ParseFailed, Path, UnexpectedPayload
+from howdah.data.query.reading import read_name, read_object, read_table, refuse_other_keys, require
+from howdah.data.written.document_parts import read_comment, read_each, read_flag, table_to_json, with_comment
+from howdah.data.written.function_document import from_computed_field, from_function, read_computed_field, read_function
+from howdah.data.written.metadata import (
     OPERATIONS,
     CustomNames,
     ForeignKeyOn,
@@ -21,8 +23,6 @@ from howdah.data.catalog.metadata import (
     TableMetadata,
     arranged,
 )
-from howdah.data.errors import NotSupported, ParseFailed, Path, UnexpectedPayload
-from howdah.data.query.reading import read_name, read_object, read_table, refuse_other_keys, require
 
 
 def to_document(metadata: Metadata) -> dict[str, Any]:

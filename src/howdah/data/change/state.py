@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from howdah.data.catalog.document import from_table
-from howdah.data.catalog.document_parts import table_to_json
-from howdah.data.catalog.inconsistency import inconsistent_objects
-from howdah.data.catalog.metadata import Metadata
 from howdah.data.catalog.model import Catalog, Routine, Table
+from howdah.data.change.inconsistency import inconsistent_objects
+from howdah.data.written.document import from_table
+from howdah.data.written.document_parts import table_to_json
+from howdah.data.written.metadata import Metadata
 from howdah.session import ADMIN_ROLE
 
 

@@ -10,9 +10,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from howdah.data.catalog.change import Apply, read_fields, tracked_table
-from howdah.data.catalog.database import Database
-from howdah.data.catalog.document import (
+from howdah.data.catalog.model import Catalog
+from howdah.data.change.arguments import Apply, read_fields, tracked_table
+from howdah.data.change.function_calls import FUNCTION_CALLS
+from howdah.data.change.renaming import Renames, carry
+from howdah.data.change.settlement import Change, settled
+from howdah.data.errors import AlreadyExists, AlreadyTracked, DataError, NotExists, Path
+from howdah.data.found.database import Database
+from howdah.data.query.ast import MetadataCall, TableName
+from howdah.data.query.parse import check_template
+from howdah.data.query.reading import expected, read_name, read_object, read_table, refuse_other_keys, require
+from howdah.data.written.document import (
     read_custom_column_names,
     read_custom_names,
     read_document,
@@ -20,9 +28,8 @@ from howdah.data.catalog.document import (
     read_using,
     refuse_root_fields,
 )
-from howdah.data.catalog.document_parts import read_comment, read_flag
-from howdah.data.catalog.function_calls import FUNCTION_CALLS
-from howdah.data.catalog.metadata import (
+from howdah.data.written.document_parts import read_comment, read_flag
+from howdah.data.written.metadata import (
     OPERATIONS,
     CustomNames,
     Metadata,
@@ -33,14 +40,7 @@ from howdah.data.catalog.metadata import (
     RelationshipMetadata,
     TableMetadata,
 )
-from howdah.data.catalog.model import Catalog
-from howdah.data.catalog.naming import CUSTOM_SCHEMA
-from howdah.data.catalog.renaming import Renames, carry
-from howdah.data.catalog.settlement import Change, settled
-from howdah.data.errors import AlreadyExists, AlreadyTracked, DataError, NotExists, Path
-from howdah.data.query.ast import MetadataCall, TableName
-from howdah.data.query.parse import check_template
-from howdah.data.query.reading import expected, read_name, read_object, read_table, refuse_other_keys, require
+from howdah.data.written.naming import CUSTOM_SCHEMA
 
 
 class AlreadyUntracked(DataError):

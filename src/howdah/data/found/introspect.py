@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from howdah.data.catalog.database import (
+from howdah.data.found.database import (
     ColumnType,
     Database,
     DatabaseArgument,

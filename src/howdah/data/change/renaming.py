@@ -11,8 +11,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from howdah.data.catalog.access import Tables
-from howdah.data.catalog.document_parts import table_to_json
-from howdah.data.catalog.metadata import (
+from howdah.data.catalog.model import Catalog, Relationship
+from howdah.data.errors import DataError
+from howdah.data.query.ast import TableName
+from howdah.data.query.predicate import CASTS, COLUMN_OPERATORS, COMPARISONS, CONNECTIVES
+from howdah.data.query.reading import read_table
+from howdah.data.written.document_parts import table_to_json
+from howdah.data.written.metadata import (
     ForeignKeyOn,
     ManualMapping,
     Metadata,
@@ -20,11 +25,7 @@ from howdah.data.catalog.metadata import (
     TableMetadata,
     arranged,
 )
-from howdah.data.catalog.model import Catalog, Problem, Relationship
-from howdah.data.errors import DataError
-from howdah.data.query.ast import TableName
-from howdah.data.query.predicate import CASTS, COLUMN_OPERATORS, COMPARISONS, CONNECTIVES
-from howdah.data.query.reading import read_table
+from howdah.data.written.problem import Problem
 
 Named = tuple[TableName, str]
 """A column or relationship, by its table and its name."""

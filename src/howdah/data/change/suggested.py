@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Container
 
-from howdah.data.catalog.database import Database, DatabaseTable, ForeignKey
-from howdah.data.catalog.metadata import (
+from howdah.data.found.database import Database, DatabaseTable, ForeignKey
+from howdah.data.query.ast import TableName
+from howdah.data.written.metadata import (
     ForeignKeyOn,
     ManualMapping,
     Metadata,
@@ -13,7 +14,6 @@ from howdah.data.catalog.metadata import (
     TableMetadata,
     arranged,
 )
-from howdah.data.query.ast import TableName
 
 
 def suggest(database: Database, untracked: Container[TableName] = ()) -> Metadata:

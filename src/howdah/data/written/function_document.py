@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from howdah.data.catalog.document_parts import read_comment, read_each, table_to_json, with_comment
-from howdah.data.catalog.metadata import ComputedFieldMetadata, Exposure, FunctionMetadata
 from howdah.data.errors import NotSupported, Path, Unreadable
 from howdah.data.query.reading import read_name, read_object, read_table, refuse_other_keys, require
+from howdah.data.written.document_parts import read_comment, read_each, table_to_json, with_comment
+from howdah.data.written.metadata import ComputedFieldMetadata, Exposure, FunctionMetadata
 
 
 def read_function(value: Any, path: Path) -> FunctionMetadata:

@@ -10,15 +10,16 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
 
 from howdah.data import errors
-from howdah.data.catalog.alteration import bound_to_types, compare, without_columns
-from howdah.data.catalog.database import Database
-from howdah.data.catalog.inconsistency import inconsistent_objects
-from howdah.data.catalog.metadata import Metadata
-from howdah.data.catalog.model import Catalog, Problem, ProblemKind
-from howdah.data.catalog.renaming import Renames, carry, renamed_problem
+from howdah.data.catalog.model import Catalog
 from howdah.data.catalog.resolve import resolve
+from howdah.data.change.alteration import bound_to_types, compare, without_columns
+from howdah.data.change.inconsistency import inconsistent_objects
+from howdah.data.change.renaming import Renames, carry, renamed_problem
 from howdah.data.errors import DataError, Path, render_path
+from howdah.data.found.database import Database
 from howdah.data.query.ast import TableName
+from howdah.data.written.metadata import Metadata
+from howdah.data.written.problem import Problem, ProblemKind
 
 
 class DependencyError(DataError):

@@ -1,0 +1,1 @@
+"""What metadata calls and DDL make of metadata, and what is told of it."""

@@ -1,0 +1,1 @@
+"""Metadata as it is written: values, documents, files, and where it is stored."""
