@@ -42,6 +42,7 @@ class Inbox:
     mail_from: str = "250 OK"
     data: str = "250 OK"
     seconds: float = 0.0
+    reading: int = 0
 
     async def handle_MAIL(  # noqa: N802 - the names of aiosmtpd
         self, server: SMTP, session: Any, envelope: Envelope, address: str, options: list[str]
@@ -59,6 +60,7 @@ class Inbox:
         return answer
 
     async def handle_DATA(self, server: SMTP, session: Any, envelope: Envelope) -> str:  # noqa: N802
+        self.reading += 1
         await asyncio.sleep(self.seconds)
         if self.data.startswith("250"):
             assert isinstance(envelope.content, bytes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -377,6 +378,31 @@ def test_whoever_dies_over_a_message_leaves_it_to_others(database: str, monkeypa
 
     run(scenario())
     assert (len(slow.got), len(quick.got)) == (0, 1)
+
+
+def test_a_kill_in_the_middle_of_sending_loses_nothing(database: str) -> None:
+    """SIGKILL while the server reads the mail: the next process sends it, with the same Message-ID."""
+
+    async def scenario() -> list[str]:
+        async with smtp_server(Inbox(seconds=60)) as slow, smtp_server(Inbox()) as quick:
+            await put(database, "ann@example.com")
+            for inbox in (slow, quick):
+                victim = Path(__file__).with_name("victim.py")
+                process = await asyncio.create_subprocess_exec(sys.executable, victim, database, str(inbox.port))
+                try:
+                    if inbox is slow:
+                        await eventually(lambda: slow.reading, seconds=30)
+                    else:
+                        await eventually(state_is(database, "ann@example.com", "sent"), seconds=30)
+                finally:
+                    process.kill()
+                    await process.wait()
+            assert slow.mails == []
+            return [str(mail["Message-ID"]) for mail in quick.mails]
+
+    (found,) = run(scenario(), seconds=90)
+    assert found == f"<{rows(database)['ann@example.com']['id']}@shop.example>"
+    assert rows(database)["ann@example.com"]["attempts"] >= 2
 
 
 def test_stopping_lets_what_is_under_way_end(database: str) -> None:
