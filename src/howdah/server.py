@@ -235,6 +235,7 @@ def accounts(project: Project, keyring: Keyring, mail: MailPart) -> Auth:
         database=project.database,
         keyring=keyring,
         send=mail.outbox.enqueue,
+        root=project.root,
     )
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
+from howdah.errors import HowdahError
+
 IDENTITY_PREFIX = "x-hasura-"
 ROLE_HEADER = "x-hasura-role"
 USER_ID_HEADER = "x-hasura-user-id"
@@ -21,6 +23,14 @@ ADMIN_SECRET_HEADER = "x-hasura-admin-secret"  # noqa: S105 - the name of a head
 
 ADMIN_ROLE = "admin"
 ANONYMOUS_ROLE = "anonymous"
+
+
+class IdentityUnavailable(HowdahError):
+    """Nobody can tell at the moment to whom the credential belongs."""
+
+    code = "accounts-unavailable"
+    status = 503
+
 
 _SIGN = re.compile("[^a-z0-9]")
 _NO_VARIABLES: Mapping[str, str] = MappingProxyType({})

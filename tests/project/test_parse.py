@@ -367,3 +367,19 @@ issuer = "https://id.example"
     assert (own.name, own.preset, own.issuer, project.auth.signup) == ("our-own", "oidc", "https://id.example", False)
     wrong = problems("[auth.oauth.google]\nclient-id = 'x'\n[auth.oauth.'A B']\n[auth.custom]\nx = 1\n")
     assert sorted(place for place, _ in wrong) == ["howdah.toml:2", "howdah.toml:3", "howdah.toml:5"]
+
+
+def test_issuers_are_sections_that_the_project_names() -> None:
+    """Each with its defaults, secrets from the environment; a claim that is no text is a mistake of its line."""
+    toml = '[auth.issuers.shop]\nissuer = "https://login.example.com/"\naudience = ["us"]\n'
+    (issuer,) = parse(toml, environment={"HOWDAH_AUTH_ISSUERS_SHOP_SECRET": "s" * 32}).auth.issuers
+    assert (issuer.name, issuer.issuer, issuer.audience, issuer.user_id) == (
+        "shop",
+        "https://login.example.com/",
+        ("us",),
+        "sub",
+    )
+    assert issuer.secret is not None
+    told = problems(toml + "[auth.issuers.shop.variables]\nx-hasura-org-id = 7\n")
+    place = "auth.issuers.shop.variables.x-hasura-org-id"
+    assert told == [("howdah.toml:5", f"{place}: this must be the name of a claim, not an integer")]

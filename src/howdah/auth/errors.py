@@ -26,6 +26,7 @@
     ├── NotSignedIn                 not-signed-in           401
     ├── ProviderOff                 provider-off
     ├── RedirectNotAllowed          redirect-not-allowed
+    ├── ServiceTokenExists          service-token-exists    409
     ├── SessionExpired              session-expired         401
     ├── TooManyAttempts             too-many-attempts       429
     ├── SignupClosed                signup-closed           403
@@ -34,6 +35,8 @@
     │   ├── CommonPassword          common-password
     │   ├── LongPassword            long-password
     │   └── ShortPassword           short-password
+    ├── Unfetched                   unfetched               502
+    ├── UnknownServiceToken         unknown-service-token   404
     ├── UnknownSigningKey           unknown-signing-key     404
     ├── UnreadableSeal              unreadable-seal         500
     ├── UnusableClaimsMapping       unusable-claims-mapping
@@ -229,6 +232,13 @@ class RedirectNotAllowed(AuthError):
     code = "redirect-not-allowed"
 
 
+class ServiceTokenExists(AuthError):
+    """There is a service token of that name already."""
+
+    code = "service-token-exists"
+    status = 409
+
+
 class SessionExpired(AuthError):
     """The session has ended. Sign in again."""
 
@@ -274,6 +284,20 @@ class ShortPassword(UnacceptablePassword):
     """The password is too short."""
 
     code = "short-password"
+
+
+class Unfetched(AuthError):
+    """Another site does not answer as it should."""
+
+    code = "unfetched"
+    status = 502
+
+
+class UnknownServiceToken(AuthError):
+    """There is no such service token, or it is revoked already."""
+
+    code = "unknown-service-token"
+    status = 404
 
 
 class UnknownSigningKey(AuthError):

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Final, Protocol
 
 from howdah.auth.access_tokens import AccessClaims, verify_access_token
@@ -17,9 +18,12 @@ from howdah.auth.changes import Change, Changes
 from howdah.auth.cleanup import keep_clean
 from howdah.auth.cookies import Cookie, cookie_of
 from howdah.auth.errors import InvalidAccessToken, UnknownTokenKey
+from howdah.auth.external_tokens import unverified_issuer
+from howdah.auth.issuers import Issuer, build_issuers, find_external
 from howdah.auth.keys import VerifyingKey
 from howdah.auth.passwords import Hasher
 from howdah.auth.sealing import Keyring
+from howdah.auth.service_tokens import SERVICE_PREFIX, find_service_token
 from howdah.auth.sessions import TOKEN_BYTES, FoundSession, find_session
 from howdah.auth.signing_keys import SigningKeys
 from howdah.auth.store import Store
@@ -72,6 +76,7 @@ class Auth:
     keyring: Keyring
     send: Send
     signing: SigningKeys
+    issuers: tuple[Issuer, ...] = ()
     _heard: list[Callable[[Change], None]] = field(default_factory=list)
     _changes: Changes | None = None
     _cleaning: asyncio.Task[None] | None = None
@@ -85,6 +90,11 @@ class Auth:
     def issuer(self) -> str:
         """Who signs our tokens: the URL below which the keys are published."""
         return f"{self.site.url}/auth"
+
+    @property
+    def longest_life(self) -> timedelta:
+        """How long an access token is good for at most."""
+        return timedelta(seconds=self.section.access_token_lifetime)
 
     async def start(self) -> None:
         """Connected, installed, and listening for changes; there is a key to sign with.
@@ -133,10 +143,24 @@ class Auth:
         return await self._find_opaque(value, "cookie")
 
     async def find_by_token(self, token: str) -> Identity | None:
-        """To whom a bearer token of any kind belongs; None where it is not valid. Raises PostgresError."""
+        """To whom a bearer token of any kind belongs; None where it is not valid.
+
+        Raises PostgresError, and IdentityUnavailable where the keys of its issuer cannot be had.
+        """
+        if token.startswith(SERVICE_PREFIX):
+            return await find_service_token(self.store.pool, token)
         if "." in token:
-            return await self._find_by_access_token(token)
+            return await self._find_signed(token)
         return await self._find_opaque(token, "token")
+
+    async def _find_signed(self, token: str) -> Identity | None:
+        try:
+            issuer = unverified_issuer(token)
+        except InvalidAccessToken:
+            return None
+        if issuer == self.issuer:
+            return await self._find_by_access_token(token)
+        return None if issuer is None else await find_external(token, issuer, self.issuers)
 
     async def _find_by_access_token(self, token: str) -> Identity | None:
         """A token of ours says which session; what its user may do is asked of the session (R37)."""
@@ -183,9 +207,19 @@ def identity_of(found: FoundSession, credential: Credential) -> Identity:
 
 
 def build_auth(
-    section: AuthSection, site: Site, dsn: str, *, database: DatabaseSection, keyring: Keyring, send: Send
+    section: AuthSection,
+    site: Site,
+    dsn: str,
+    *,
+    database: DatabaseSection,
+    keyring: Keyring,
+    send: Send,
+    root: Path | None = None,
 ) -> Auth:
-    """The accounts of a project. Nothing is started and nothing connected yet."""
+    """The accounts of a project, whose files lie in ``root``. Nothing is started and nothing connected yet.
+
+    Raises UnusableKey, UnusableClaimsMapping and Unfetched for an issuer that cannot be used.
+    """
     store = Store(dsn, database=database, size=section.pool_size)
     signing = SigningKeys(
         store,
@@ -193,4 +227,4 @@ def build_auth(
         algorithm=section.token_algorithm,
         longest_life=timedelta(seconds=section.access_token_lifetime),
     )
-    return Auth(section, site, store, Hasher(), keyring, send, signing)
+    return Auth(section, site, store, Hasher(), keyring, send, signing, issuers=build_issuers(section.issuers, root))

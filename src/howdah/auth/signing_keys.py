@@ -121,6 +121,7 @@ async def rotate(
     algorithm: SigningAlgorithm,
     longest_life: timedelta,
     at_once: bool = False,
+    actor: str = "admin",
 ) -> str:
     """The ``kid`` of the key that signs next: published from now on, and signing once verifiers know it.
 
@@ -137,12 +138,18 @@ async def rotate(
         return waiting.kid
     ahead = timedelta(0) if at_once or stored.signs(stored.now) is None else PUBLISHED_AHEAD
     kid = await _add(connection, keyring, algorithm, ahead)
-    await audit.note(connection, "key-rotated", origin, actor="admin", kid=kid, retired=spent)
+    await audit.note(connection, "key-rotated", origin, actor=actor, kid=kid, retired=spent)
     return kid
 
 
 async def retire(
-    connection: Connection, keyring: Keyring, origin: Origin, kid: str, *, algorithm: SigningAlgorithm
+    connection: Connection,
+    keyring: Keyring,
+    origin: Origin,
+    kid: str,
+    *,
+    algorithm: SigningAlgorithm,
+    actor: str = "admin",
 ) -> None:
     """Nothing the key has signed is believed any more, and its private part is gone.
 
@@ -154,7 +161,7 @@ async def retire(
     stored = await list_keys(connection)
     if stored.signs(stored.now) is None:
         await _add(connection, keyring, algorithm, timedelta(0))
-    await audit.note(connection, "key-retired", origin, actor="admin", kid=kid)
+    await audit.note(connection, "key-retired", origin, actor=actor, kid=kid)
 
 
 async def _add(connection: Connection, keyring: Keyring, algorithm: SigningAlgorithm, ahead: timedelta) -> str:

@@ -40,6 +40,7 @@ COMMANDS = {
     "perm": Lazy("howdah.cli.perm", "Permissions: list, show, copy, test, explain.", DATABASE),
     "metadata": Lazy("howdah.cli.metadata", "Files and database: diff, pull, apply.", DATABASE),
     "db": Lazy("howdah.cli.db", "The database itself: shell, dump, restore, reset…", DATABASE),
+    "auth": Lazy("howdah.cli.auth", "Signing keys: list, rotate, retire.", PEOPLE),
     "user": Lazy("howdah.cli.user", "Accounts: list, add, set, disable, reset, token, rm.", PEOPLE),
     "secret": Lazy("howdah.cli.secret", "Variables that nobody else may read: list, set, rm.", PEOPLE),
     "serve": Lazy("howdah.cli.serve", "The platform alone, for servers and containers.", OTHER),

@@ -35,7 +35,7 @@ def command_() -> None:
     """
 
 
-def _with_accounts(console: Console, work: Callable[[Auth], Awaitable[Result]]) -> Result:
+def with_accounts(console: Console, work: Callable[[Auth], Awaitable[Result]]) -> Result:
     """What ``work`` makes of the project's accounts."""
     from howdah.maintenance.accounts import accounts_of
 
@@ -74,7 +74,7 @@ def list_(context: click.Context, search: str | None, role: str | None) -> None:
             found += page
         return found
 
-    found = _with_accounts(console, work)
+    found = with_accounts(console, work)
     if console.json:
         console.data({"users": [_described(user) for user in found]}, "")
         return
@@ -118,7 +118,7 @@ def add(context: click.Context, name: str, roles: tuple[str, ...], password_stdi
         user = await administration.create(auth, new, COMMAND)
         return user, None if password else await administration.make_password_link(auth, user.id, COMMAND)
 
-    user, link = _with_accounts(console, work)
+    user, link = with_accounts(console, work)
     if console.json:
         console.data({"user": _described(user), "link": link}, "")
         return
@@ -164,7 +164,7 @@ def set_(context: click.Context, name: str, roles: tuple[str, ...], variables: t
             user = await administration.set_active(auth, user.id, COMMAND, active=True)
         return user
 
-    user = _with_accounts(console, work)
+    user = with_accounts(console, work)
     console.data({"user": _described(user)}, f"User {user.id}, {_name(user)}: {', '.join(user.roles)}.")
 
 
@@ -187,7 +187,7 @@ def disable(context: click.Context, name: str) -> None:
         user = await find_user(auth, name)
         return await administration.set_active(auth, user.id, COMMAND, active=False)
 
-    user = _with_accounts(console, work)
+    user = with_accounts(console, work)
     console.data({"user": _described(user)}, f"User {user.id}, {_name(user)}, can sign in no more.")
 
 
@@ -216,7 +216,7 @@ def reset(context: click.Context, name: str, password_stdin: bool) -> None:
             return await administration.reset_password(auth, user.id, password, COMMAND), None
         return user, await administration.make_password_link(auth, user.id, COMMAND)
 
-    user, link = _with_accounts(console, work)
+    user, link = with_accounts(console, work)
     if console.json:
         console.data({"user": _described(user), "link": link}, "")
     elif link is None:
@@ -247,7 +247,7 @@ def token(context: click.Context, name: str, seconds: float | None) -> None:
         user = await find_user(auth, name)
         return (await administration.create_session(auth, user.id, COMMAND, lifetime=seconds)).token
 
-    made = _with_accounts(console, work)
+    made = with_accounts(console, work)
     console.data({"token": made}, made)
 
 
@@ -269,7 +269,7 @@ def remove(context: click.Context, name: str, yes: bool) -> None:
 
         return await find_user(auth, name)
 
-    user = _with_accounts(console, find)
+    user = with_accounts(console, find)
     databases.confirm_always(console, f"Delete user {user.id}, {_name(user)}", yes=yes)
 
     async def work(auth: Auth) -> User:
@@ -278,7 +278,7 @@ def remove(context: click.Context, name: str, yes: bool) -> None:
 
         return await administration.delete(auth, user.id, COMMAND)
 
-    _with_accounts(console, work)
+    with_accounts(console, work)
     console.data({"deleted": _described(user)}, f"User {user.id}, {_name(user)}, is gone.")
 
 

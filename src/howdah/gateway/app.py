@@ -42,6 +42,7 @@ from howdah.gateway.page import Page, refused_page, unavailable_page
 from howdah.gateway.proxy import Proxy, ProxyRequest
 from howdah.gateway.reply import Reply
 from howdah.gateway.request import Request
+from howdah.gateway.scopes import check_scope
 from howdah.gateway.site import Site
 from howdah.gateway.target import parse_target
 from howdah.gateway.tunnel import Opened
@@ -203,6 +204,7 @@ class Gateway:
             caller = await self._identify(head, request, reply)
             try:
                 check_access(target.policy, caller)
+                check_scope(target, head.method, caller)
             except AccessRestricted as error:
                 if error.redirect_url is None or not request.wants_page:
                     raise

@@ -211,6 +211,13 @@ class InvalidAdminSecret(SessionRefused):
     also = MappingProxyType({"path": "$", "error": "invalid x-hasura-admin-secret"})  # the query language's words
 
 
+class ScopeMissing(SessionRefused):
+    """The service token is not meant for this."""
+
+    code = "scope-missing"
+    status = 403
+
+
 class InvalidToken(SessionRefused):
     """The token in the Authorization header is not valid."""
 

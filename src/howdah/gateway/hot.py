@@ -182,6 +182,8 @@ class HotRoute:
             return None
         if caller is None or caller.stale_cookie or (caller.credential == "cookie" and not recognised.from_here):
             return None
+        if caller.identity is not None and caller.identity.scopes is not None:
+            return None
         if recognised.policy is not None:
             try:
                 check_access(recognised.policy, caller)

@@ -37,6 +37,7 @@ from howdah.session import (
     USER_ID_HEADER,
     Caller,
     Identity,
+    IdentityUnavailable,
     Session,
 )
 
@@ -54,7 +55,10 @@ class Accounts(Protocol):
         ...
 
     async def find_by_token(self, token: str) -> Identity | None:
-        """To whom a bearer token of any kind belongs; None when it is not valid. Raises PostgresError."""
+        """To whom a bearer token of any kind belongs; None when it is not valid.
+
+        Raises PostgresError, and IdentityUnavailable when somebody else has to be asked who does not answer.
+        """
         ...
 
 
@@ -166,7 +170,7 @@ class Resolver:
         find = self._accounts.find_by_cookie if presented.is_cookie else self._accounts.find_by_token
         try:
             identity = await find(value)
-        except PostgresError as error:
+        except (PostgresError, IdentityUnavailable) as error:
             raise AccountsUnavailable from error
         if identity is None:
             return None

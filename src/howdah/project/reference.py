@@ -57,6 +57,7 @@ def _kind(setting: Setting) -> str:
         "secrets": "list of texts",
         "routes": "list",
         "environment": "table of texts",
+        "claims": "table of texts",
         "hosts": "list of texts",
         "url": "text",
         "redirect": "text",

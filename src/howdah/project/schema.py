@@ -40,6 +40,7 @@ def settings_of(section: type[Any]) -> Mapping[str, Setting]:
 NAMED: Mapping[SettingPath, type[Any]] = {
     ("auth", "oauth"): sections.OAuthSection,
     ("auth", "custom"): sections.HooksSection,
+    ("auth", "issuers"): sections.IssuerSection,
 }
 """Sections of which there may be several, each under a name of its own: ``[auth.oauth.google]``."""
 

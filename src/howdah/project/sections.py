@@ -31,6 +31,7 @@ Kind = Literal[
     "cors",
     "routes",
     "parts",
+    "claims",
 ]
 
 KIB = 1024
@@ -358,6 +359,60 @@ class HooksSection:
 
 
 @dataclass(frozen=True, slots=True)
+class IssuerSection:
+    """Somebody else whose signed tokens (JWT) are believed as they are, without an account: docs/tokens.md."""
+
+    name: str
+    issuer: Annotated[str, Setting("text", "The `iss` of its tokens, letter by letter. Required.")] = ""
+    audience: Annotated[
+        tuple[str, ...], Setting("texts", "What means us in `aud`: a token for none of these is refused. Required.")
+    ] = ()
+    jwks_url: Annotated[
+        str | None, Setting("text", "Where its key set is (https). It is kept, and read again when it is old.")
+    ] = None
+    key_file: Annotated[
+        str | None, Setting("text", "Its public key (PEM) or key set (JSON) as a file, from the project's folder.")
+    ] = None
+    secret: Annotated[
+        Secret | None,
+        Setting(
+            "secret", "The secret it shares with us, for `HS256`: 32 characters or more. Better set by `howdah secret`."
+        ),
+    ] = None
+    algorithms: Annotated[
+        tuple[str, ...], Setting("texts", "Which algorithms are allowed. Without it, all that suit the keys.")
+    ] = ()
+    role: Annotated[
+        str | None,
+        Setting("text", "The claim that holds the role: its name, or a JSON Pointer (`/realm_access/role`)."),
+    ] = None
+    allowed_roles: Annotated[
+        str | None,
+        Setting("text", "The claim that lists the roles a request may choose. The role alone when left out."),
+    ] = None
+    default_role: Annotated[str | None, Setting("text", "The role of tokens that say none.")] = None
+    user_id: Annotated[str, Setting("text", "The claim that becomes `x-hasura-user-id`.")] = "sub"
+    variables: Annotated[
+        Mapping[str, str],
+        Setting("claims", 'More variables and their claims: `{ x-hasura-org-id = "org" }`.'),
+    ] = field(default_factory=dict)
+    namespace: Annotated[
+        str | None,
+        Setting(
+            "text",
+            "The claim with roles and variables as Hasura names them. `https://hasura.io/jwt/claims` where neither "
+            "`role` nor `default_role` is given.",
+        ),
+    ] = None
+    admin: Annotated[
+        bool, Setting("boolean", "Whether its tokens may say the role `admin`, to which no permission applies.")
+    ] = False
+    leeway: Annotated[
+        float, Setting("number", "Seconds its clock may differ from ours.", minimum=0.0, maximum=300.0)
+    ] = 30.0
+
+
+@dataclass(frozen=True, slots=True)
 class AuthSection:
     """Accounts: who may have one, and how long a session lasts."""
 
@@ -438,6 +493,7 @@ class AuthSection:
     pool_size: Annotated[int, Setting("integer", "Connections that accounts use.", minimum=1, maximum=1000)] = 4
     oauth: tuple[OAuthSection, ...] = ()
     custom: tuple[HooksSection, ...] = ()
+    issuers: tuple[IssuerSection, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

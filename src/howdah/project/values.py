@@ -58,6 +58,8 @@ def convert(setting: Setting, written: Written) -> Any:
             return origin_policy(_toml_or_word(value) if written.is_text else value)
         case "routes":
             return service_routes(_toml(value) if written.is_text else value, convert)
+        case "claims":
+            return _claims(_toml(value) if written.is_text else value)
         case "parts":
             return part_policies(_toml(value) if written.is_text else value, convert)
     assert_never(setting.kind)
@@ -119,4 +121,13 @@ def _environment(value: object) -> Mapping[str, str]:
             raise Unusable(f'"{name}" cannot be the name of an environment variable')
         if not isinstance(given, str) or "\0" in given:
             raise Unusable(f"{name} must be text in quotes, not {kind_of(given)}")
+    return dict(value)
+
+
+def _claims(value: object) -> Mapping[str, str]:
+    if not isinstance(value, Mapping):
+        raise Unusable(f"this must be a table of texts, not {kind_of(value)}")
+    for name, given in value.items():
+        if not isinstance(given, str) or not given:
+            raise Unusable(f"this must be the name of a claim, not {kind_of(given)}", (name,))
     return dict(value)
