@@ -6,8 +6,10 @@ import secrets
 from collections.abc import Iterator
 
 import pytest
-from tests.auth.support import Platform, platform_on
+from tests.auth.support import PATIENT, Platform, platform_on
 from tests.support import Cluster
+
+from howdah.project.sections import AuthSection
 
 
 @pytest.fixture(scope="module")
@@ -16,5 +18,16 @@ def platform(cluster: Cluster) -> Iterator[Platform]:
     name = f"accounts_{secrets.token_hex(4)}"
     dsn = cluster.create_database(name)
     with platform_on(dsn) as running:
+        yield running
+    cluster.drop_database(name)
+
+
+@pytest.fixture(scope="module")
+def platform_with_codes(cluster: Cluster) -> Iterator[Platform]:
+    """One on which people may sign in by codes that are mailed to them."""
+    name = f"codes_{secrets.token_hex(4)}"
+    with platform_on(
+        cluster.create_database(name), auth=AuthSection(**PATIENT, providers=("email", "email-code"))
+    ) as running:
         yield running
     cluster.drop_database(name)

@@ -23,6 +23,9 @@ from howdah.project.sections import AuthSection, MailSection, Secrets
 
 KEY = "Vq3-mR8z.Lk1w_Xn7t-Hs5yPd0-Bf2c_Gj4a-Tz6u.Ew9o"
 COOKIE = "howdah-session"
+PATIENT: Any = {"login_tries_per_address": 10_000, "signups_per_address": 10_000, "codes_per_address": 10_000}
+"""Settings for tests, which all come from one address."""
+DEVICE = f"{COOKIE}-device"
 PASSWORD = "seven lilac otters dance"
 
 
@@ -62,7 +65,7 @@ class Client:
     ) -> Reply:
         place = urlsplit(self.url)
         assert place.hostname is not None
-        connection = http.client.HTTPConnection(place.hostname, place.port, timeout=20)
+        connection = http.client.HTTPConnection(place.hostname, place.port, timeout=60)
         sent = {**self.fields, **(fields or {})}
         if self.cookies and method != "GET":
             sent.setdefault("Origin", self.url)
@@ -155,7 +158,7 @@ class Platform:
 def platform_on(dsn: str, **sections: Any) -> Iterator[Platform]:
     """A platform with accounts on this database; ``sections`` as a Project has them."""
     given: dict[str, Any] = {
-        "auth": AuthSection(),
+        "auth": AuthSection(**PATIENT),
         "secrets": Secrets(Secret(SECRET), Secret(KEY)),
     }
     with tempfile.TemporaryDirectory(prefix="mailbox-") as folder:

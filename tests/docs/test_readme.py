@@ -19,6 +19,7 @@ PAGES = (
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "ARCHITECTURE.md",
+    "docs/accounts.md",
     "docs/configuration.md",
     "docs/decisions.md",
     "docs/errors.md",

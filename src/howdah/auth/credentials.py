@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from howdah.auth import audit, users
-from howdah.auth.errors import InvalidUser
+from howdah.auth.attempts import account_of, count_login
+from howdah.auth.errors import InvalidUser, NotVerified
 from howdah.auth.identifiers import Identifier
 from howdah.auth.part import Auth
 from howdah.auth.password_rules import check_new_password
 from howdah.auth.sessions import Origin
 from howdah.auth.sign_in import Proof
+from howdah.auth.throttling import count_attempt, forgive_attempt, password_attempt
 from howdah.auth.users import User
 
 
@@ -27,15 +29,40 @@ async def hash_new_password(
 async def check_password(auth: Auth, identifier: Identifier, password: str, origin: Origin) -> Proof:
     """Whose password it is, under the name given. Whatever is wrong takes as long and looks the same (R8).
 
-    Raises InvalidUser and AccountsBusy.
+    The attempt is counted before anything is compared (R9). Raises InvalidUser, TooManyAttempts and AccountsBusy;
+    NotVerified where the password is right, and the name was never shown to be its owner's.
     """
     user = await users.find_user_by(auth.store.pool, identifier.kind, identifier.canonical)
+    user_id = None if user is None else user.id
+    attempt = await count_login(auth, identifier, user_id, origin)
     try:
-        return await check_password_of(auth, user, password)
+        proof = await check_password_of(auth, user, password)
     except InvalidUser:
-        user_id = None if user is None else user.id
         await audit.note(auth.store.pool, "login-failed", origin, user_id=user_id, actor="stranger", by=identifier.kind)
         raise
+    await forgive_attempt(auth.store.pool, attempt)
+    assert user is not None
+    if not _is_verified(user, identifier):
+        await audit.note(auth.store.pool, "login-failed", origin, user_id=user.id, actor="stranger", by=identifier.kind)
+        raise NotVerified
+    return proof
+
+
+def _is_verified(user: User, identifier: Identifier) -> bool:
+    found = (one for one in user.identities if (one.kind, one.subject) == (identifier.kind, identifier.canonical))
+    return any(one.verified for one in found)
+
+
+async def confirm_password(auth: Auth, user: User | None, password: str) -> Proof:
+    """The same for somebody who is signed in already, and shows the password once more.
+
+    Raises InvalidUser, TooManyAttempts and AccountsBusy.
+    """
+    attempt = password_attempt("" if user is None else account_of(user.id))
+    await count_attempt(auth.store.pool, attempt)
+    proof = await check_password_of(auth, user, password)
+    await forgive_attempt(auth.store.pool, attempt)
+    return proof
 
 
 async def check_password_of(auth: Auth, user: User | None, password: str) -> Proof:

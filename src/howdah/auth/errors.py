@@ -19,14 +19,17 @@
     │   └── ExpectedUsername        expected-username
     ├── InvalidLink                 invalid-link
     ├── InvalidRefreshToken         invalid-refresh-token   401
+    ├── InvalidCode                 invalid-code
     ├── InvalidUser                 invalid-user            401
     ├── NoAccountsHere              no-accounts             503
     ├── NoSuchUser                  no-such-user            404
     ├── NotAllowed                  access-denied           403
     ├── NotSignedIn                 not-signed-in           401
+    ├── NotVerified                 not_verified            403
     ├── ProviderOff                 provider-off
     ├── RedirectNotAllowed          redirect-not-allowed
     ├── ServiceTokenExists          service-token-exists    409
+    ├── SignInAgain                 sign-in-again           403
     ├── SessionExpired              session-expired         401
     ├── TooManyAttempts             too-many-attempts       429
     ├── SignupClosed                signup-closed           403
@@ -122,6 +125,13 @@ class NotAllowed(AuthError):
     status = 403
 
 
+class NotVerified(AuthError):
+    """The account is not confirmed yet: open the link, or type in the code, that was sent."""
+
+    code = "not_verified"
+    status = 403
+
+
 class NotSignedIn(AuthError):
     """Sign in first."""
 
@@ -212,6 +222,12 @@ class InvalidLink(AuthError):
     code = "invalid-link"
 
 
+class InvalidCode(AuthError):
+    """The code or link is wrong, was used already, or is too old. Ask for a new one."""
+
+    code = "invalid-code"
+
+
 class InvalidUser(AuthError):
     """There is no such account, or what was sent does not prove that it is yours."""
 
@@ -246,6 +262,13 @@ class SessionExpired(AuthError):
     status = 401
 
 
+class SignInAgain(AuthError):
+    """Sign in again first: for this it must have been a moment ago."""
+
+    code = "sign-in-again"
+    status = 403
+
+
 class TooManyAttempts(AuthError):
     """There were too many attempts. Wait before the next one.
 
@@ -255,11 +278,16 @@ class TooManyAttempts(AuthError):
     code = "too-many-attempts"
     status = 429
 
-    def __init__(self, *, retry_after: int) -> None:
+    def __init__(self, *, retry_after: int = 1) -> None:
         super().__init__(
             "There were too many attempts. Wait before the next one.", hint=f"Try again in {retry_after} s."
         )
         self.retry_after = retry_after
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Header fields that go with the answer."""
+        return {"retry-after": str(self.retry_after)}
 
 
 class UnacceptablePassword(AuthError):

@@ -31,7 +31,7 @@ from howdah.auth.errors import (
     UnknownCall,
     WrongMethod,
 )
-from howdah.auth.sessions import Origin
+from howdah.auth.sessions import Origin, is_opaque
 from howdah.errors import HowdahError
 from howdah.observe import events
 from howdah.postgres.errors import PostgresError
@@ -134,10 +134,13 @@ def application(auth: Auth, calls: tuple[Call[Any], ...], pages: tuple[Route, ..
 
 def _endpoint(auth: Auth, call: Call[Any]) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
+        if request.method != call.method:
+            raise WrongMethod  # HEAD, which is taken for a GET: what looks whether a link is there does not open it
         caller = caller_of(request)
         _check_access(call.access, caller)
         body = await _read(request, call.body)
-        asked = Asked(body, caller, origin_of(request), request.query_params, request.path_params, request.cookies)
+        origin = origin_of(request, auth.device_cookie.name)
+        asked = Asked(body, caller, origin, request.query_params, request.path_params, request.cookies)
         answer = await call.handler(auth, asked)
         if call.method != "GET":
             await auth.settled()
@@ -154,13 +157,15 @@ def caller_of(request: Request) -> Caller:
     return caller if isinstance(caller, Caller) else Caller(ANONYMOUS)
 
 
-def origin_of(request: Request) -> Origin:
-    """Where a request comes from, as the gateway knows it."""
+def origin_of(request: Request, device_cookie: str = "") -> Origin:
+    """Where a request comes from, as the gateway knows it, and which browser says it is by the cookie of this name."""
     client = request.scope.get("client")
+    device = request.cookies.get(device_cookie)
     return Origin(
         request_id=request.scope.get("howdah.request_id", ""),
         ip=client[0] if client else None,
         user_agent=request.headers.get("user-agent"),
+        device=device if is_opaque(device) else None,
     )
 
 

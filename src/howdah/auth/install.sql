@@ -84,18 +84,22 @@ create table if not exists howdah_auth.codes (
   purpose text not null,
   kind text not null,
   subject text not null,
+  flow_hash bytea not null default '',
   user_id bigint references howdah_auth.users on delete cascade,
-  flow_hash bytea,
-  secret_hash bytea not null,
+  token_hash bytea unique,
+  code_hash bytea,
   tries smallint not null default 0,
+  tries_until timestamptz not null,
   payload jsonb not null default '{}',
   created_at timestamptz not null default now(),
-  sent_at timestamptz not null default now(),
-  expires_at timestamptz not null
+  expires_at timestamptz not null,
+  code_expires_at timestamptz not null,
+  unique (purpose, kind, subject, flow_hash)
 );
 comment on column howdah_auth.codes.flow_hash is 'Whose browser asked for it, where only that one may use it.';
-create index if not exists codes_subject on howdah_auth.codes (purpose, kind, subject);
-create index if not exists codes_secret on howdah_auth.codes (secret_hash);
+comment on column howdah_auth.codes.user_id is 'Null: nobody; the row is there so that a stranger learns nothing.';
+comment on column howdah_auth.codes.tries_until is 'Until then wrong codes are added up, however often another is sent.';
+create index if not exists codes_user on howdah_auth.codes (user_id);
 create index if not exists codes_expires on howdah_auth.codes (expires_at);
 
 create table if not exists howdah_auth.totp_factors (

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Protocol
 
 from howdah.auth.access_tokens import AccessClaims, verify_access_token
 from howdah.auth.changes import Change, Changes
@@ -24,9 +24,10 @@ from howdah.auth.keys import VerifyingKey
 from howdah.auth.passwords import Hasher
 from howdah.auth.sealing import Keyring
 from howdah.auth.service_tokens import SERVICE_PREFIX, find_service_token
-from howdah.auth.sessions import TOKEN_BYTES, FoundSession, find_session
+from howdah.auth.sessions import FoundSession, find_session, is_opaque
 from howdah.auth.signing_keys import SigningKeys
 from howdah.auth.store import Store
+from howdah.auth.throttling import Limits, limits_of
 from howdah.postgres.connection import Connection
 from howdah.project.sections import AuthSection, DatabaseSection
 from howdah.session import USER_ID_HEADER, Credential, Identity
@@ -62,9 +63,6 @@ class Site:
         return self.url.startswith("https://")
 
 
-_OPAQUE: Final = frozenset("0123456789abcdef")
-
-
 @dataclass(eq=False, slots=True)
 class Auth:
     """The accounts of one project in one process."""
@@ -95,6 +93,17 @@ class Auth:
     def longest_life(self) -> timedelta:
         """How long an access token is good for at most."""
         return timedelta(seconds=self.section.access_token_lifetime)
+
+    @property
+    def device_cookie(self) -> Cookie:
+        """The cookie a browser is known by (R10). It opens nothing."""
+        name = f"{self.section.cookie_name}-device"
+        return cookie_of(name, secure=self.site.is_secure, domain=self.section.cookie_domain)
+
+    @property
+    def limits(self) -> Limits:
+        """How often something may be tried."""
+        return limits_of(self.section)
 
     async def start(self) -> None:
         """Connected, installed, and listening for changes; there is a key to sign with.
@@ -186,7 +195,7 @@ class Auth:
         return verify_access_token(token, keys, issuer=self.issuer, audience=self.site.url, now=now)
 
     async def _find_opaque(self, token: str, credential: Credential) -> Identity | None:
-        if len(token) != 2 * TOKEN_BYTES or not _OPAQUE.issuperset(token):
+        if not is_opaque(token):
             return None  # nothing that we ever gave
         found = await find_session(self.store.pool, token=token, idle=self.section.session_idle)
         return None if found is None else identity_of(found, credential)

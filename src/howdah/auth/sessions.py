@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from howdah.auth.store import Submitter, ask
 from howdah.postgres import queries
@@ -16,6 +16,7 @@ _QUERIES: Final = queries.load(Path(__file__).with_name("sessions.sql"))
 
 TOKEN_BYTES: Final = 24
 """192 random bits, which clients read as 48 hexadecimal digits."""
+_OPAQUE: Final = frozenset("0123456789abcdef")
 _LONGEST_USER_AGENT: Final = 256
 
 
@@ -59,6 +60,11 @@ def hash_token(token: str) -> bytes:
 def new_token() -> str:
     """A token that nobody can guess."""
     return secrets.token_hex(TOKEN_BYTES)
+
+
+def is_opaque(value: str | None) -> TypeGuard[str]:
+    """Whether a value has the form of a token of `new_token`, so that it is worth looking up."""
+    return value is not None and len(value) == 2 * TOKEN_BYTES and _OPAQUE.issuperset(value)
 
 
 async def begin_session(
@@ -115,6 +121,11 @@ async def end_session(where: Submitter, session_id: str, *, user_id: int | None 
 async def end_sessions(where: Submitter, user_id: int, *, but: str | None = None) -> int:
     """All of the user's sessions are over, but for one where it is named; how many there were."""
     return int(await ask(where, _QUERIES["end_all"], user_id, but))
+
+
+async def was_proved(where: Submitter, session_id: str, *, within: float) -> bool:
+    """Whether the person behind the session showed a factor so many seconds ago or less."""
+    return bool(await ask(where, _QUERIES["was_proved"], session_id, within))
 
 
 async def remove_expired_sessions(where: Submitter, *, idle: float) -> int:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from howdah.auth import audit, sessions, users
+from howdah.auth import audit, devices, sessions, users
 from howdah.auth.errors import InvalidUser
 from howdah.auth.http import Answer, Asked
 from howdah.auth.part import Auth
@@ -33,12 +33,16 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A user with a new session, and what shows it: an opaque token, or a pair."""
+    """A user with a new session, and what shows it: an opaque token, or a pair.
+
+    ``device`` is what the browser is known by (R10).
+    """
 
     user: User
     session_id: str
     token: str | None
     tokens: TokenPair | None = None
+    device: str | None = None
 
 
 async def sign_in(
@@ -46,12 +50,16 @@ async def sign_in(
 ) -> SignedIn:
     """The user has a new session; one that the same browser showed before is over (R31).
 
+    From now on it is a device the account is known to be used on, unless it takes no cookies to be known by (R10).
+
     Raises InvalidUser: the user is gone or not active, or the password was changed while it was being compared.
     """
     user = await active_user(connection, proof)
     if caller.credential == "cookie" and caller.identity is not None and caller.identity.session_id is not None:
         await sessions.end_session(connection, caller.identity.session_id)
     signed_in = await _begin(auth, connection, user, proof.methods, origin, carry)
+    if carry not in ("token", "tokens"):
+        signed_in = replace(signed_in, device=await devices.note_device(connection, user.id, origin.device))
     await users.note_login(connection, user.id)
     await audit.note(
         connection, "login", origin, user_id=user.id, session_id=signed_in.session_id, methods=list(proof.methods)
@@ -96,8 +104,11 @@ def signed_in_answer(auth: Auth, signed_in: SignedIn, carry: Carry) -> Answer:
         return Answer(users.to_json(signed_in.user) | signed_in.tokens.to_json())
     assert signed_in.token is not None
     body = users.to_json(signed_in.user, token=None if carry == "cookie" else signed_in.token)
-    lifetime = auth.section.session_lifetime
-    cookies = () if carry == "token" else (auth.cookie.put(signed_in.token, seconds=lifetime),)
+    cookies: tuple[str, ...] = (
+        () if carry == "token" else (auth.cookie.put(signed_in.token, seconds=auth.section.session_lifetime),)
+    )
+    if signed_in.device is not None:
+        cookies += (auth.device_cookie.put(signed_in.device, seconds=devices.KNOWN_SECONDS),)
     return Answer(body, cookies=cookies)
 
 

@@ -16,7 +16,7 @@ import ipaddress
 import json
 import math
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Final, Protocol, TypeAlias
@@ -24,6 +24,7 @@ from typing import Final, Protocol, TypeAlias
 from howdah.auth.errors import TooManyAttempts
 from howdah.auth.sealing import join_parts
 from howdah.postgres import queries
+from howdah.project.sections import AuthSection
 
 _SQL: Final = queries.load(Path(__file__).with_name("throttling.sql"))
 
@@ -50,6 +51,39 @@ FACTOR: Final = Rule(5, LONGEST_WINDOW, _MINUTE / 2, _DAY)
 CODE_TO_IDENTITY: Final = Rule(5, _HOUR, 10 * _MINUTE, _HOUR)
 CODE_FROM_ADDRESS: Final = Rule(30, _HOUR, _MINUTE, 15 * _MINUTE)
 SIGNUP_FROM_ADDRESS: Final = Rule(20, _HOUR, _MINUTE, 15 * _MINUTE)
+TEXTS: Final = Rule(1000, _DAY, _HOUR, _DAY)
+TEXTS_TO_BLOCK: Final = replace(TEXTS, tries=30)
+TEXTS_TO_NUMBER: Final = replace(TEXTS, tries=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The rules in force: how many tries there are is a setting of the project's, how long one waits is not."""
+
+    login_from_address: Rule = LOGIN_FROM_ADDRESS
+    login_to_account_from_address: Rule = LOGIN_TO_ACCOUNT_FROM_ADDRESS
+    login_to_account: Rule = LOGIN_TO_ACCOUNT
+    code_to_identity: Rule = CODE_TO_IDENTITY
+    code_from_address: Rule = CODE_FROM_ADDRESS
+    signup_from_address: Rule = SIGNUP_FROM_ADDRESS
+    texts: Rule = TEXTS
+    texts_to_block: Rule = TEXTS_TO_BLOCK
+    texts_to_number: Rule = TEXTS_TO_NUMBER
+
+
+def limits_of(section: AuthSection) -> Limits:
+    """The rules with the numbers of the settings."""
+    return Limits(
+        login_from_address=replace(LOGIN_FROM_ADDRESS, tries=section.login_tries_per_address),
+        login_to_account_from_address=replace(LOGIN_TO_ACCOUNT_FROM_ADDRESS, tries=section.login_tries),
+        login_to_account=replace(LOGIN_TO_ACCOUNT, tries=section.login_tries_per_account),
+        code_to_identity=replace(CODE_TO_IDENTITY, tries=section.codes_per_identity),
+        code_from_address=replace(CODE_FROM_ADDRESS, tries=section.codes_per_address),
+        signup_from_address=replace(SIGNUP_FROM_ADDRESS, tries=section.signups_per_address),
+        texts=replace(TEXTS, tries=section.sms_per_day),
+        texts_to_block=replace(TEXTS, tries=section.sms_per_prefix_per_day),
+        texts_to_number=replace(TEXTS, tries=section.sms_per_number_per_day),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,24 +109,47 @@ class Submitter(Protocol):
         """The only cell of the statement."""
 
 
-def login_attempt(identity: str, address: str, *, device: str | None = None) -> Attempt:
+def login_attempt(
+    identity: str,
+    address: str,
+    *,
+    account: str | None = None,
+    device: str | None = None,
+    limits: Limits = Limits(),
+) -> Attempt:
     """An attempt to sign in to the account of a canonical identity (R9), whether there is one or not (R8).
 
-    ``device`` is given only where it is known that this very account was signed in to from it before (R10).
+    ``account`` is what all identities of one account have in common, where there is one: the end of all tries is for
+    them together. ``device`` is given only where this very account was signed in to from it before (R10).
     """
+    account = identity if account is None else account
     if device is not None:
-        return (Bucket(_key("login-device", identity, device), LOGIN_FROM_DEVICE),)
+        return (Bucket(_key("login-device", account, device), LOGIN_FROM_DEVICE),)
     network = network_of(address)
     return (
-        Bucket(_key("login-address", network), LOGIN_FROM_ADDRESS, shared=True),
-        Bucket(_key("login-account-address", identity, network), LOGIN_TO_ACCOUNT_FROM_ADDRESS),
-        account_bucket(identity),
+        Bucket(_key("login-address", network), limits.login_from_address, shared=True),
+        Bucket(_key("login-account-address", identity, network), limits.login_to_account_from_address),
+        account_bucket(account, limits),
     )
 
 
-def account_bucket(identity: str) -> Bucket:
+def account_bucket(account: str, limits: Limits = Limits()) -> Bucket:
     """Where all strangers' attempts at one account are counted: cleared when its password was reset."""
-    return Bucket(_key("login-account", identity), LOGIN_TO_ACCOUNT)
+    return Bucket(_key("login-account", account), limits.login_to_account)
+
+
+def password_attempt(account: str) -> Attempt:
+    """An attempt to show the password of the account one is signed in to."""
+    return (Bucket(_key("password", account), FACTOR),)
+
+
+def text_attempt(number: str, limits: Limits) -> Attempt:
+    """A text message to a number in E.164 (R19): by number, by block of ten thousand, and in all; none is forgiven."""
+    return (
+        Bucket(_key("text-number", number), limits.texts_to_number, shared=True),
+        Bucket(_key("text-block", number[:-4]), limits.texts_to_block, shared=True),
+        Bucket(_key("text"), limits.texts, shared=True),
+    )
 
 
 def factor_attempt(factor: str) -> Attempt:
@@ -100,17 +157,22 @@ def factor_attempt(factor: str) -> Attempt:
     return (Bucket(_key("factor", factor), FACTOR),)
 
 
-def code_attempt(purpose: str, identity: str, address: str) -> Attempt:
+def code_attempt(
+    purpose: str,
+    identity: str,
+    address: str,
+    limits: Limits = Limits(),
+) -> Attempt:
     """A message with a code or link that somebody asks to be sent to an identity; none of these is forgiven."""
     return (
-        Bucket(_key("code-address", purpose, network_of(address)), CODE_FROM_ADDRESS, shared=True),
-        Bucket(_key("code-identity", purpose, identity), CODE_TO_IDENTITY),
+        Bucket(_key("code-address", purpose, network_of(address)), limits.code_from_address, shared=True),
+        Bucket(_key("code-identity", purpose, identity), limits.code_to_identity),
     )
 
 
-def signup_attempt(address: str) -> Attempt:
+def signup_attempt(address: str, limits: Limits = Limits()) -> Attempt:
     """A new account; none of these is forgiven."""
-    return (Bucket(_key("signup-address", network_of(address)), SIGNUP_FROM_ADDRESS, shared=True),)
+    return (Bucket(_key("signup-address", network_of(address)), limits.signup_from_address, shared=True),)
 
 
 def network_of(address: str) -> str:

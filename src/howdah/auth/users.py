@@ -73,7 +73,15 @@ async def add_identity(
 
 async def find_user(where: Submitter, user_id: int) -> User | None:
     """The user of this id."""
-    row = await ask(where, _QUERIES["find"], user_id)
+    return _user(await ask(where, _QUERIES["find"], user_id, None, None))
+
+
+async def find_user_by(where: Submitter, kind: str, subject: str) -> User | None:
+    """The user who can be found by this canonical spelling. One statement, whether or not there is one (R8)."""
+    return _user(await ask(where, _QUERIES["find"], None, kind, subject))
+
+
+def _user(row: Any) -> User | None:
     if row is None:
         return None
     stored = row["password_hash"]
@@ -90,10 +98,24 @@ async def find_user(where: Submitter, user_id: int) -> User | None:
     )
 
 
-async def find_user_by(where: Submitter, kind: str, subject: str) -> User | None:
-    """The user who can be found by this canonical spelling."""
-    found = await ask(where, _QUERIES["find_by_identity"], kind, subject)
-    return None if found is None else await find_user(where, found["id"])
+async def lock_identity(where: Submitter, kind: str, subject: str) -> None:
+    """Nobody else makes an account of this, or moves one to it, until the end of the transaction."""
+    await ask(where, _QUERIES["lock_identity"], kind, subject)
+
+
+async def verify_identity(where: Submitter, user_id: int, kind: str, subject: str) -> bool:
+    """It is shown that this is the user's; whether they have it (still)."""
+    return bool(await ask(where, _QUERIES["verify_identity"], user_id, kind, subject))
+
+
+async def replace_identity(where: Submitter, user_id: int, kind: str, subject: str, shown: str) -> None:
+    """The user can be found by this, and no more by what they had of its kind. Raises UserAlreadyExists."""
+    try:
+        await ask(where, _QUERIES["replace_identity"], user_id, kind, subject, shown)
+    except DatabaseError as error:
+        if error.constraint == "identities_kind_subject_key":
+            raise UserAlreadyExists from None
+        raise
 
 
 async def lock_user(where: Submitter, user_id: int) -> bool:
@@ -106,8 +128,8 @@ async def note_login(where: Submitter, user_id: int) -> None:
     await ask(where, _QUERIES["note_login"], user_id)
 
 
-async def set_password(where: Submitter, user_id: int, password_hash: str) -> None:
-    """The user has this password from now on."""
+async def set_password(where: Submitter, user_id: int, password_hash: str | None) -> None:
+    """The user has this password from now on, or none."""
     await ask(where, _QUERIES["set_password"], user_id, password_hash)
 
 

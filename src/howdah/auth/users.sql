@@ -16,6 +16,7 @@ with made as (
 select to_json(id) from made
 
 -- find --
+-- By number, or by something the user can be found by.
 select coalesce((
   select json_build_object(
     'id', u.id, 'is_active', u.is_active, 'roles', u.roles, 'variables', u.variables, 'extra_info', u.extra_info,
@@ -28,14 +29,39 @@ select coalesce((
       from howdah_auth.identities i where i.user_id = u.id
     ), '[]')
   )
-  from howdah_auth.users u where u.id = $1::bigint
+  from howdah_auth.users u
+  where u.id = coalesce($1::bigint, (
+    select i.user_id from howdah_auth.identities i where i.kind = $2::text and i.subject = $3::text
+  ))
 ), 'null')
 
--- find_by_identity --
-select coalesce((
-  select json_build_object('id', i.user_id, 'verified', i.verified_at is not null)
-  from howdah_auth.identities i where i.kind = $1::text and i.subject = $2::text
-), 'null')
+-- lock_identity --
+-- Whoever makes an account of this identity, or moves one to it, is alone with that until the end of the transaction.
+select to_json(pg_advisory_xact_lock(hashtextextended('howdah_auth identity ' || $1::text || ':' || $2::text, 0))::text)
+
+-- verify_identity --
+with done as (
+  update howdah_auth.identities set verified_at = coalesce(verified_at, now())
+  where user_id = $1::bigint and kind = $2::text and subject = $3::text
+  returning id
+)
+select to_json(count(*)) from done
+
+-- replace_identity --
+-- An update, so that the one before is free in the same moment; a user without one of the kind has it from now on.
+with changed as (
+  update howdah_auth.identities set subject = $3::text, shown = $4::text, verified_at = now(), created_at = now()
+  where id = (
+    select id from howdah_auth.identities where user_id = $1::bigint and kind = $2::text order by id limit 1
+  )
+  returning id
+),
+made as (
+  insert into howdah_auth.identities (user_id, kind, subject, shown, verified_at)
+  select $1::bigint, $2::text, $3::text, $4::text, now() where not exists (select from changed)
+  returning id
+)
+select to_json((select count(*) from changed) + (select count(*) from made))
 
 -- lock --
 select to_json(exists (select from howdah_auth.users where id = $1::bigint for update))

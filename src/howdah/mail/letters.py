@@ -47,6 +47,8 @@ LETTERS: Mapping[str, Letter] = MappingProxyType(
             Letter("recovery-code-used", "mail", "A recovery code was used.", ("remaining",), _NOTICE),
             Letter("test", "mail", "`howdah mail send-test` to an e-mail address."),
             Letter("sms-code", "text", "A code: to sign in, or to show whose a number is.", _CODE),
+            Letter("sms-account-exists", "text", "Somebody signs up with the number of an account."),
+            Letter("sms-number-changed", "text", "To the old number: there is a new one."),
             Letter("sms-test", "text", "`howdah mail send-test` to a number."),
         )
     }

@@ -305,7 +305,7 @@ MINUTE = 60.0
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
-PROVIDERS = ("username", "email", "mobile", "mobile-password")
+PROVIDERS = ("username", "email", "email-code", "mobile", "mobile-password")
 
 
 OAUTH_PRESETS = ("google", "github", "facebook", "linkedin", "oidc", "oauth2")
@@ -422,7 +422,10 @@ class AuthSection:
     ] = True
     providers: Annotated[
         tuple[str, ...],
-        Setting("texts", "How people may sign in: `username`, `email`, `mobile` (by code), `mobile-password`."),
+        Setting(
+            "texts",
+            "How people may sign in: `username`, `email`, `email-code`, `mobile` (by code), `mobile-password`.",
+        ),
     ] = ("username", "email")
     default_roles: Annotated[
         tuple[str, ...],
@@ -490,6 +493,69 @@ class AuthSection:
     hook_timeout: Annotated[
         float, Setting("number", "Seconds that hooks and other issuers have to answer.", minimum=0.1, maximum=60.0)
     ] = 5.0
+    login_tries: Annotated[
+        int,
+        Setting("integer", "Wrong passwords in a row, at one account from one network, before it waits.", minimum=1),
+    ] = 5
+    login_tries_per_address: Annotated[
+        int,
+        Setting("integer", "Wrong passwords in a quarter of an hour from one network, at all accounts.", minimum=1),
+    ] = 50
+    login_tries_per_account: Annotated[
+        int,
+        Setting(
+            "integer",
+            "Wrong passwords in a row at one account, from everywhere: then only known devices get in, until a new "
+            "password is set by mail.",
+            minimum=10,
+            maximum=100,
+        ),
+    ] = 100
+    codes_per_identity: Annotated[
+        int, Setting("integer", "Messages with a code or link in an hour, to one address or number.", minimum=1)
+    ] = 5
+    codes_per_address: Annotated[
+        int, Setting("integer", "The same, asked for from one network, to all addresses and numbers.", minimum=1)
+    ] = 30
+    signups_per_address: Annotated[int, Setting("integer", "New accounts in an hour from one network.", minimum=1)] = 20
+    code_lifetime: Annotated[
+        float,
+        Setting(
+            "number", "Seconds that a code to type in, or a link to sign in with, is good.", minimum=60.0, maximum=600.0
+        ),
+    ] = 10 * MINUTE
+    code_digits: Annotated[int, Setting("integer", "Digits of a code.", minimum=6, maximum=12)] = 6
+    verify_lifetime: Annotated[
+        float,
+        Setting("number", "Seconds that the link of a confirmation mail is good.", minimum=300.0, maximum=30 * DAY),
+    ] = 7 * DAY
+    reset_lifetime: Annotated[
+        float,
+        Setting("number", "Seconds that the link to a new password is good.", minimum=300.0, maximum=7 * DAY),
+    ] = HOUR
+    codes_need_flow: Annotated[
+        bool,
+        Setting(
+            "boolean",
+            "A code or sign-in link works only for who asked for it, shown by a cookie or `flow`. Older clients that "
+            "keep no cookies need `false`.",
+        ),
+    ] = True
+    sms_per_day: Annotated[int, Setting("integer", "Text messages in a day, in all.", minimum=1)] = 1000
+    sms_per_prefix_per_day: Annotated[
+        int,
+        Setting(
+            "integer",
+            "Text messages in a day to numbers that differ in their last four digits alone: whoever earns by messages "
+            "rents such blocks.",
+            minimum=1,
+        ),
+    ] = 30
+    sms_per_number_per_day: Annotated[int, Setting("integer", "Text messages in a day to one number.", minimum=1)] = 10
+    sms_country_codes: Annotated[
+        tuple[str, ...],
+        Setting("texts", 'Only numbers of these countries get text messages, as `["49", "91"]`. Empty: all.'),
+    ] = ()
     pool_size: Annotated[int, Setting("integer", "Connections that accounts use.", minimum=1, maximum=1000)] = 4
     oauth: tuple[OAuthSection, ...] = ()
     custom: tuple[HooksSection, ...] = ()

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from howdah.auth.errors import InvalidBody
+from howdah.auth.errors import InvalidBody, ProviderOff
 from howdah.auth.part import Auth
 from howdah.auth.sessions import Origin
 from howdah.auth.sign_in import Proof
@@ -26,6 +26,7 @@ class Registered:
 
     proof: Proof | None
     answer: Mapping[str, Any] | None = None
+    cookies: tuple[str, ...] = ()
 
 
 Write = Callable[[Connection], Awaitable[Registered]]
@@ -45,6 +46,12 @@ class Provider(Protocol):
     async def log_in(self, auth: Auth, data: Mapping[str, Any], origin: Origin) -> Proof:
         """Whose account it is. Raises InvalidUser and what is wrong with the data."""
         ...
+
+
+def check_on(auth: Auth, name: str) -> None:
+    """People may sign in this way here. Raises ProviderOff."""
+    if name not in auth.section.providers:
+        raise ProviderOff(hint=f"Here it is: {', '.join(auth.section.providers)}.")
 
 
 def read_data(data: Mapping[str, Any], struct: type[Data]) -> Data:

@@ -9,15 +9,25 @@ from typing import Any, Final
 import msgspec
 
 from howdah.auth import audit, sessions, users
-from howdah.auth.credentials import check_password_of, hash_new_password
+from howdah.auth.attempts import address_of
+from howdah.auth.credentials import confirm_password, hash_new_password
 from howdah.auth.errors import InvalidBody, ProviderOff, SessionExpired, SignupClosed
 from howdah.auth.http import Answer, Asked, Call, NoBody
 from howdah.auth.part import Auth
+from howdah.auth.providers.code import CodeProvider, EmailCode, MobileCode
+from howdah.auth.providers.password import EmailPassword, MobilePassword, PasswordProvider
 from howdah.auth.providers.provider import Provider
 from howdah.auth.providers.username import UsernameProvider
 from howdah.auth.sign_in import Carry, active_user, renew, sign_in, signed_in_answer
+from howdah.auth.throttling import count_attempt, signup_attempt
 
-PROVIDERS: Final[Mapping[str, Provider]] = {"username": UsernameProvider()}
+PROVIDERS: Final[Mapping[str, Provider]] = {
+    "username": UsernameProvider(),
+    "email": PasswordProvider("email", EmailPassword),
+    "email-code": CodeProvider("email-code", "email-code", EmailCode),
+    "mobile": CodeProvider("mobile", "mobile-code", MobileCode),
+    "mobile-password": PasswordProvider("mobile-password", MobilePassword),
+}
 """Every way to sign in that is built in."""
 
 
@@ -47,11 +57,12 @@ async def sign_up(auth: Auth, asked: Asked[Credentials]) -> Answer:
     if not auth.section.signup:
         raise SignupClosed
     provider = _provider(auth, asked.body.provider)
+    await count_attempt(auth.store.pool, signup_attempt(address_of(asked.origin), auth.limits))
     write = await provider.sign_up(auth, asked.body.data, asked.origin)
     async with auth.store.transaction() as connection:
         registered = await write(connection)
         if registered.proof is None:
-            return Answer(registered.answer)
+            return Answer(registered.answer, cookies=registered.cookies)
         signed_in = await sign_in(
             auth, connection, registered.proof, asked.origin, caller=asked.caller, carry=asked.body.session
         )
@@ -86,7 +97,7 @@ async def tell_user(auth: Auth, asked: Asked[NoBody]) -> Answer:
 async def change_password(auth: Auth, asked: Asked[PasswordChange]) -> Answer:
     """The password is another one; every other session is over, and this one is shown by something new (R6)."""
     user = await users.find_user(auth.store.pool, asked.user_id)
-    proof = await check_password_of(auth, user, asked.body.old_password)
+    proof = await confirm_password(auth, user, asked.body.old_password)
     assert user is not None
     if asked.body.new_password == asked.body.old_password:
         raise InvalidBody("The new password is the old one.", path="$.new_password")

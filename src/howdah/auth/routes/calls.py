@@ -8,9 +8,16 @@ from starlette.applications import Starlette
 
 from howdah.auth.http import Call, application
 from howdah.auth.part import Auth
-from howdah.auth.routes import account, admin, service_tokens, tokens
+from howdah.auth.routes import account, addresses, admin, codes, service_tokens, tokens
 
-CALLS: Final[tuple[Call[Any], ...]] = (*account.CALLS, *admin.CALLS, *service_tokens.CALLS, *tokens.CALLS)
+CALLS: Final[tuple[Call[Any], ...]] = (
+    *account.CALLS,
+    *addresses.CALLS,
+    *codes.CALLS,
+    *admin.CALLS,
+    *service_tokens.CALLS,
+    *tokens.CALLS,
+)
 
 
 def auth_routes(auth: Auth) -> Starlette:
