@@ -18,10 +18,12 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
+from howdah.auth.keys import internal_token_keys
 from howdah.embedded import account, private
 from howdah.embedded.errors import PostgresNotStarted
 from howdah.embedded.postgres import GivenPostgres, OwnPostgres, Postgres, choose, running
 from howdah.errors import HowdahError
+from howdah.kit.identity import KEY_VARIABLE, write_keys
 from howdah.maintenance.check import Elsewhere, Report, check
 from howdah.maintenance.spare import postgres_process, spare_postgres
 from howdah.observe import logs
@@ -31,7 +33,7 @@ from howdah.project.load import PROJECT_FILE
 from howdah.project.secret_file import STATE_FOLDER, ensure_secrets
 from howdah.project.sections import Project, Ready, ServiceSection
 from howdah.provision import METADATA, MIGRATIONS, count_rows, provision, provision_metadata, read_files
-from howdah.server import DRAIN_SECONDS
+from howdah.server import DRAIN_SECONDS, secret_keys
 from howdah.supervisor.control import ControlServer
 from howdah.supervisor.errors import AlreadyRunning, UnknownProcess
 from howdah.supervisor.listen import bind
@@ -303,9 +305,16 @@ def service_environment(project: Project, service: ServiceSection, url: str) -> 
         "HOWDAH_ENVIRONMENT": "development",
         "HOWDAH_SERVICE": service.name,
         "HOWDAH_DATA_URL": f"{url}/data",
+        **_internal_key(project, service.name),
         **project.environment,
         **service.environment,
     }
+
+
+def _internal_key(project: Project, service: str) -> Mapping[str, str]:
+    """What the service checks by that the gateway is speaking (R36)."""
+    keyring = secret_keys(project)
+    return {} if keyring is None else {KEY_VARIABLE: write_keys(internal_token_keys(keyring, service))}
 
 
 def _service(project: Project, service: ServiceSection, url: str, supervisor: Supervisor) -> Process:

@@ -24,6 +24,7 @@ import uvicorn
 import uvloop
 
 from howdah.auth.changes import ANYTHING, Change
+from howdah.auth.keys import internal_token_keys
 from howdah.auth.part import Auth, Site, build_auth
 from howdah.auth.routes.calls import auth_routes
 from howdah.auth.routes.none import NoAccounts
@@ -37,6 +38,7 @@ from howdah.gateway.breaker import BreakerLimits, Breakers
 from howdah.gateway.csrf import Tokens
 from howdah.gateway.direct import DirectRoute
 from howdah.gateway.hot import HotRoute
+from howdah.gateway.internal import InternalTokens
 from howdah.gateway.limits import EdgeLimits
 from howdah.gateway.pool import Pool, PoolLimits
 from howdah.gateway.proxy import Proxy, ProxyLimits
@@ -258,7 +260,14 @@ def _site(project: Project, auth: Auth | None) -> gateway_site.Site:
         session_cookie=b"" if auth is None else auth.cookie.name.encode("ascii"),
         tokens=None if auth is None else Tokens(derive_key(auth.keyring.current, "csrf")),
         signing_in=frozenset({"auth"}),
+        internal=None if auth is None else _internal_tokens(project, auth.keyring),
     )
+
+
+def _internal_tokens(project: Project, keyring: Keyring) -> InternalTokens:
+    """Every service has a key of its own, which it is given when it is started (R36)."""
+    names = [service.name for service in project.services]
+    return InternalTokens({name: internal_token_keys(keyring, name)[0] for name in names})
 
 
 def run(

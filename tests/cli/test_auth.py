@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 from tests.cli.conftest import Here
 
-from howdah.project.secret_file import ensure_secrets
+from howdah.auth.keys import internal_token_keys
+from howdah.auth.sealing import make_keyring
+from howdah.kit.identity import read_keys
+from howdah.project.secret_file import ensure_secrets, read_secrets
 
 
 @pytest.fixture
@@ -43,3 +46,19 @@ def test_a_key_that_leaked_is_replaced_at_once(home: Here) -> None:
     first = home.howdah("auth", "keys", "rotate", "--json").json["kid"]
     second = home.howdah("auth", "keys", "rotate", "--at-once", "--json").json["kid"]
     assert states(home) == {first: "published", second: "signs"}
+
+
+def test_a_service_is_given_the_key_that_the_gateway_signs_with(home: Here) -> None:
+    """R36: each service has its own; a service that is not there has none."""
+    (home.root / "howdah.toml").write_text(
+        '[services.app]\nurl = "http://127.0.0.1:1"\n[services.bills]\nurl = "http://127.0.0.1:2"\n'
+    )
+    keys = {name: home.howdah("auth", "service-key", name).out.strip() for name in ("app", "bills")}
+    secret = read_secrets(home.root, {}).secret_key
+    assert secret is not None
+    keyring = make_keyring(secret)
+    assert keys["app"] != keys["bills"]
+    assert {name: read_keys(key) for name, key in keys.items()} == {
+        name: internal_token_keys(keyring, name) for name in keys
+    }
+    assert home.howdah("auth", "service-key", "other").code != 0

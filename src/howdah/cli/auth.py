@@ -1,4 +1,4 @@
-"""``howdah auth keys``: list, rotate, retire."""
+"""``howdah auth``: the keys that tokens are signed with, and what a service checks the gateway's word by."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from howdah.cli import databases
 from howdah.cli.command import Command, Group, console_of
+from howdah.cli.errors import UsageError
 from howdah.cli.user import with_accounts
 
 if TYPE_CHECKING:  # importing them is slow, and a completion does not need them
     from howdah.auth.part import Auth
+    from howdah.auth.sealing import Keyring
     from howdah.auth.signing_keys import StoredKey
+    from howdah.project.sections import Project
 
 _NONE = "–"
 
@@ -136,3 +140,40 @@ def retire(context: click.Context, kid: str) -> None:
 
     with_accounts(console, work)
     console.data({"kid": kid}, f"Key {kid} is retired.")
+
+
+def _keyring_of(project: Project) -> Keyring:
+    from howdah.maintenance.errors import NoAccounts
+    from howdah.server import secret_keys
+
+    keyring = secret_keys(project)
+    if keyring is None:
+        raise NoAccounts(hint="Set auth.enabled, and HOWDAH_SECRET_KEY; `howdah dev` makes a key.")
+    return keyring
+
+
+@command_.command("service-key", cls=Command)
+@click.argument("service", metavar="SERVICE")
+@click.pass_context
+def service_key(context: click.Context, service: str) -> None:
+    r"""Print what a service checks by that the gateway is speaking: its HOWDAH_INTERNAL_KEY.
+
+    `howdah dev` gives it to the services it starts. Whoever has it can deceive that service, and no other.
+
+    \b
+    Examples:
+      HOWDAH_SERVICE=app HOWDAH_INTERNAL_KEY=$(howdah auth service-key app) gunicorn app:app
+    """
+    console = console_of(context)
+    project = databases.project_of(console)
+    keyring = _keyring_of(project)
+    if project.service(service) is None:
+        raise UsageError(f"There is no service {service!r}.", hint="howdah.toml names them.")
+    from howdah.auth.keys import internal_token_keys
+    from howdah.kit.identity import write_keys
+
+    key = write_keys(internal_token_keys(keyring, service))
+    if console.json:
+        console.data({"service": service, "key": key}, "")
+    else:
+        console.line(key)

@@ -320,6 +320,8 @@ class Gateway:
             roles=caller.roles,
             domain=self._routes.domain_of(request.host.decode("latin-1")),
             session_cookie=self._site.session_cookie,
+            internal=self._site.internal,
+            service=target.name,
         )
         upstream_request = ProxyRequest(
             scope["method"],

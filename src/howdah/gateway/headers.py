@@ -17,6 +17,8 @@ from howdah.session import ALLOWED_ROLES_HEADER, BASE_DOMAIN_HEADER, Session, is
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from howdah.gateway.internal import InternalTokens
+
 Headers = list[tuple[bytes, bytes]]
 Fields = tuple[tuple[bytes, bytes], ...]
 
@@ -106,12 +108,14 @@ def upstream_headers(
     roles: tuple[str, ...] = (),
     domain: str = "",
     session_cookie: bytes = b"",
+    internal: InternalTokens | None = None,
+    service: str = "",
 ) -> Headers:
     """The fields an upstream is sent, without those that frame the body. Raises SessionNotSendable.
 
     ``host`` is the Host field as the client sent it: services build their own links from it. ``roles`` are all the
     caller may take, ``domain`` is the one services are subdomains of. The session's cookie stays here: a service that
-    is broken into could act with it everywhere.
+    is broken into could act with it everywhere. ``internal`` proves to the ``service`` who calls (R36).
     """
     headers = tuple(headers)
     named = _named_by_connection(headers)
@@ -119,7 +123,10 @@ def upstream_headers(
     if session_cookie:
         passed = _without_cookie(passed, session_cookie)
     passed.append((b"host", host))
-    passed.extend(identity_headers(session, roles, domain))
+    identity = identity_headers(session, roles, domain)
+    passed.extend(identity)
+    if internal is not None:
+        passed.extend(internal.fields(service, identity))
     passed.append((b"x-forwarded-for", client.encode("ascii", "replace")))
     passed.append((b"x-forwarded-host", host))
     passed.append((b"x-forwarded-proto", scheme.encode("ascii")))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from howdah.gateway.client import Network
     from howdah.gateway.csrf import Tokens
+    from howdah.gateway.internal import InternalTokens
 
 Fields = tuple[tuple[bytes, bytes], ...]
 
@@ -18,7 +19,7 @@ class Site:
 
     ``public_scheme`` is that of the public URL, where there is one. ``over_tls`` are fields of every answer that leaves
     over TLS. ``session_cookie`` is the name of the cookie that holds a session. At ``signing_in``, parts where people
-    sign in, no other site's page may do anything, whoever calls.
+    sign in, no other site's page may do anything, whoever calls. ``internal`` proves to services who calls.
     """
 
     trusted_proxies: int | tuple[Network, ...] = 0
@@ -27,6 +28,7 @@ class Site:
     session_cookie: bytes = b""
     tokens: Tokens | None = None
     signing_in: frozenset[str] = frozenset()
+    internal: InternalTokens | None = None
 
 
 def transport_security(max_age: int, *, subdomains: bool) -> Fields:

@@ -3,7 +3,7 @@
 ::
 
     KitError
-    ├── NotConfigured      kit-not-configured  500  nobody said where the Data API is
+    ├── NotConfigured      kit-not-configured  500  nobody said where the Data API is, or the key is none
     ├── DataUnreachable    kit-unreachable     502  no connection, or it broke
     ├── DataTimeout        kit-timeout         504  no complete answer in time
     ├── DataRefused        kit-refused         502  the Data API answered with an error of its own
@@ -26,7 +26,7 @@ class KitError(HowdahError):
 
 
 class NotConfigured(KitError):
-    """HOWDAH_DATA_URL is not set, so nobody said where the Data API is."""
+    """A variable that howdah sets for its services is not set, or cannot be used."""
 
     code = "kit-not-configured"
     status = 500

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextvars import Token
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -24,11 +24,11 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 from howdah import session as identity
 from howdah.errors import HowdahError
 from howdah.kit import context
+from howdah.kit.identity import SERVICE_VARIABLE, Callers
 from howdah.observe import logs
 from howdah.observe.events import emit
 
 HEALTH_PATH = "/-/health"
-SERVICE_VARIABLE = "HOWDAH_SERVICE"
 ENVIRONMENT_VARIABLE = "HOWDAH_ENVIRONMENT"
 
 _logger = logging.getLogger("howdah.kit")
@@ -59,7 +59,8 @@ class _Current:
 def session() -> identity.Session:
     """On whose behalf the current request is: the role and variables the gateway resolved.
 
-    The headers are believed, so a service must not be reachable except through the gateway.
+    With a key in the environment (``HOWDAH_INTERNAL_KEY``) the gateway has proven it. Without one the headers are
+    believed, so such a service must not be reachable except through the gateway.
     """
     current: _Current = flask.g.howdah
     return current.session
@@ -88,12 +89,23 @@ class Howdah:
     def init_app(self, app: flask.Flask) -> None:
         """The app answers, logs and fails as a service of howdah's from now on."""
         _configure_logs(app)
-        app.before_request(_begin)
+        self._callers = Callers(os.environ)
+        app.before_request(self._begin)
         app.after_request(_finish)
         app.teardown_request(_forget)
         app.register_error_handler(HTTPException, _http_error)
         app.register_error_handler(HowdahError, _howdah_error)
         app.add_url_rule(HEALTH_PATH, "howdah_health", self._health)
+
+    def _begin(self) -> None:
+        """The request has an id, and somebody on whose behalf it is. Raises CallerUnproven."""
+        request = flask.request
+        accepted = context.accept_request_id(request.headers.get(context.REQUEST_ID_HEADER))
+        flask.g.howdah = current = _Current(
+            identity.ANONYMOUS, accepted, time.perf_counter(), context.request_id.set(accepted)
+        )
+        if request.path != HEALTH_PATH:  # which is asked by whoever has started the service
+            flask.g.howdah = replace(current, session=self._callers.read(request.headers.items()))
 
     def _health(self) -> ResponseReturnValue:
         failed = {}
@@ -116,17 +128,6 @@ def _configure_logs(app: flask.Flask) -> None:
     logs.configure(sys.stdout, service=os.environ.get(SERVICE_VARIABLE) or app.name)
     for door in root.handlers:
         door.addFilter(context.RequestIdFilter())
-
-
-def _begin() -> None:
-    request = flask.request
-    accepted = context.accept_request_id(request.headers.get(context.REQUEST_ID_HEADER))
-    flask.g.howdah = _Current(
-        identity.from_headers(request.headers.items()),
-        accepted,
-        time.perf_counter(),
-        context.request_id.set(accepted),
-    )
 
 
 def _finish(response: flask.Response) -> flask.Response:
