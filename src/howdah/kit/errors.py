@@ -26,7 +26,7 @@ class KitError(HowdahError):
 
 
 class NotConfigured(KitError):
-    """A variable that howdah sets for its services is not set, or cannot be used."""
+    """HOWDAH_DATA_URL is not set, so nobody said where the Data API is."""
 
     code = "kit-not-configured"
     status = 500
