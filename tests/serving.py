@@ -66,7 +66,9 @@ def project_of(dsn: str, **sections: Any) -> Project:
 def served(project: Project) -> Iterator[Served]:
     """The project's platform, on a port of its own."""
     application = build(project)
-    config = server_config(application.gateway, EdgeLimits(), events.emit, lifespan=False, hot=application.hot)
+    config = server_config(
+        application.gateway, EdgeLimits(), events.emit, lifespan=False, hot=application.hot, direct=application.direct
+    )
     server, listener = Quiet(config), bind("127.0.0.1", 0)
     loop = uvloop.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)

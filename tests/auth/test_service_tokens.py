@@ -11,6 +11,9 @@ from tests.auth.support import Client, Platform, platform_on
 from tests.gateway.support import upstream
 from tests.support import Cluster
 
+from howdah.auth.keys import internal_token_keys
+from howdah.kit.errors import CallerUnproven
+from howdah.kit.internal_token import verify_internal_token
 from howdah.project.sections import Route, ServiceSection
 
 CREATE = "/auth/v1/admin/service-token/create"
@@ -170,3 +173,19 @@ def test_a_scope_allows_what_it_names(guarded: Platform, scopes: list[str] | Non
         refused = {name for name, reply in replies.items() if reply.status == 403}
         assert set(asked) - refused == allowed
         assert {replies[name].code for name in refused} <= {"scope-missing"}
+
+
+def test_a_service_is_proven_who_calls(guarded: Platform) -> None:
+    """R36, R49: on the long way and on the short one, of this caller; what a client sends by that name is dropped."""
+    told, client = made(guarded, roles=["robot"], variables={"x-hasura-org-id": "7"})
+    auth = guarded.served.application.auth
+    assert auth is not None
+    for _ in range(3):
+        reply = client.get("/app/x", **{"X-Howdah-Internal-Token": "forged"})
+        assert reply.values("x-howdah-internal-token") == []
+        (token,) = [value for name, value in reply.json["headers"] if name.lower() == "x-howdah-internal-token"]
+        session = verify_internal_token(token, internal_token_keys(auth.keyring, "app"), audience="app")
+        assert (session.role, session.variables["x-hasura-org-id"]) == ("robot", "7")
+        with pytest.raises(CallerUnproven):
+            verify_internal_token(token, internal_token_keys(auth.keyring, "bills"), audience="bills")
+    assert guarded.admin().post(REVOKE, {"id": told["id"]}).status == 200

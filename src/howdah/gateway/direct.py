@@ -39,6 +39,7 @@ from howdah.gateway.headers import (
 from howdah.gateway.match import RequestHead, strip_prefix
 from howdah.gateway.origins import Pages
 from howdah.gateway.request import Request
+from howdah.gateway.scopes import check_scope
 from howdah.gateway.upstream import ConnectionStale
 from howdah.project.sections import Cors
 
@@ -201,6 +202,7 @@ class DirectRoute:
         client = client_of(address, site.public_scheme or scheme, head.headers, site.trusted_proxies)
         pages = Pages(target.policy.cors or _NO_CORS, client.scheme, head.host, self.routes.serves)
         check_access(target.policy, caller)
+        check_scope(target, head.method, caller)
         if head.method not in SAFE_METHODS:
             check_page(request.evidence, caller, pages, site.tokens)
         fields = upstream_headers(
@@ -213,6 +215,8 @@ class DirectRoute:
             roles=caller.roles,
             domain=self.routes.domain_of(head.host),
             session_cookie=site.session_cookie,
+            internal=site.internal,
+            service=target.name,
         )
         lines = [b"%s: %s\r\n" % each for each in fields if each[0] != b"x-request-id"]
         length = declared_length(head.method, passage.length)
