@@ -20,7 +20,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from tests.data.oracle.reading import AnyOrder, Reader, Refused
-from tests.data.oracle.requests import make_request, make_role, make_session
+from tests.data.oracle.requests import make_pages, make_request, make_role, make_session
 from tests.data.oracle.world import Row, Rows, World, make_world, metadata_of, quoted, statements
 from tests.data.oracle.writing import Violated, Writer
 from tests.data.support import compiled
@@ -103,9 +103,17 @@ class Product:
     def rows(self) -> Rows:
         """All rows, whoever may see them."""
         return {
-            table: [row for (row,) in self.connection.execute(f"select row_to_json(t) from {quoted(table)} t")]
+            table: [self._row(table, row) for (row,) in self.connection.execute(_all_of(self.world.table_name(table)))]
             for table in self.world.columns
         }
+
+    def _row(self, table: str, stored: Row) -> Row:
+        """The row by the names that requests use."""
+        return {name: stored[self.world.column_name(table, name)] for name in self.world.columns[table]}
+
+
+def _all_of(table: str) -> str:
+    return f"select row_to_json(t) from {quoted(table)} t"
 
 
 def arranged(rows: Any) -> Any:
@@ -148,7 +156,7 @@ def test_a_role_sees_and_changes_exactly_what_its_permissions_say(
 ) -> None:
     """Rows, cells, aggregates, changes and refusals of any role are those of the oracle (R59, R60, R61, R63)."""
     random = Random(seed)
-    world = make_world(random)
+    world = make_world(random, richly=True)
     role = make_role(random, world)
     with connection.transaction(force_rollback=True):
         product = Product(connection, world, role)
@@ -172,3 +180,58 @@ def compare(product: Product, reader: Reader, request: Row) -> None:
             assert {table: arranged(rows) for table, rows in found.items()} == {
                 table: arranged(rows) for table, rows in after.items()
             }
+
+
+@pytest.mark.parametrize("_part", range(PARTS))
+@settings(
+    max_examples=max(1, WORLDS // PARTS),
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    deadline=None,
+)
+@given(st.integers(0, 2**62))
+def test_pages_are_the_rows_of_a_role_one_after_the_other(
+    connection: psycopg.Connection[Any], _part: int, seed: int
+) -> None:
+    """Forward by cursors no row is missing and none twice, and backward it is the same pages (R59, R60)."""
+    random = Random(seed)
+    world = make_world(random, richly=True)
+    role = make_role(random, world)
+    with connection.transaction(force_rollback=True):
+        product = Product(connection, world, role)
+        for _ in range(2):
+            turn_pages(product, Reader(world, role, make_session(random)), make_pages(random, world))
+
+
+def turn_pages(product: Product, reader: Reader, args: Row) -> None:
+    """All pages from the first to the last, and back."""
+
+    def page(**where: Any) -> Any:
+        return product.answer({"type": "select", "args": {**args, "page": {"total": True, **where}}}, reader.session)
+
+    table = args["table"]
+    try:
+        reader.check_rows(args, table)
+        limit = reader.rule(table).get("limit")
+        rows = reader.rows_of(args, table, reader.world.rows[table], limited=False)
+    except Refused:
+        with pytest.raises(Refused):
+            page()
+        return
+    size = args["limit"] if limit is None else min(limit, args["limit"])
+    if size == 0:
+        assert page()["rows"] == []
+        return
+    answer, start = page(), 0
+    while True:
+        assert answer["rows"] == rows[start : start + size], args
+        assert answer["page"]["total"] == len(rows)
+        if answer["page"]["next"] is None:
+            break
+        start += size
+        answer = page(after=answer["page"]["next"])
+    assert start + size >= len(rows)
+    while start > 0:
+        answer = page(before=answer["page"]["previous"])
+        assert answer["rows"] == rows[max(0, start - size) : start], args
+        start -= size

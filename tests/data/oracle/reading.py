@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from tests.data.oracle.world import IDS, USER_ID, Link, Row, World
+from tests.data.oracle.world import BETWEEN_COLUMNS, IDS, USER_ID, Link, Row, World
 
 from howdah.session import Session
 
@@ -79,7 +79,7 @@ class Reader:
             else:
                 self.check_column(name, table)
                 for operator, operand in (value if isinstance(value, dict) else {}).items():
-                    if operator[1:] in ("ceq", "cne", "clt", "cgte"):
+                    if operator[1:] in BETWEEN_COLUMNS:
                         self.check_column(operand, table)
 
     def check_rows(self, args: Row, table: str) -> None:
@@ -131,19 +131,30 @@ class Reader:
     def answer(self, request: Row) -> Any:
         """The answer to a question. Raises Refused."""
         args = request["args"]
-        table, where = args["table"], args.get("where", {})
+        table, rows = self.source(args)
+        where = args.get("where", {})
         if request["type"] == "select":
             self.check_rows(args, table)
-            return self.rows_of(args, table, self.world.rows[table])
+            return self.rows_of(args, table, rows)
         if request["type"] == "aggregate":
             self.check_aggregation(args, table)
-            return self.made_of(args, table, self.world.rows[table])
+            return self.made_of(args, table, rows)
         self.check_condition(where, table)
         for name in args.get("distinct", ()):
             self.check_column(name, table)
-        found = self.chosen(where, table, self.world.rows[table])
+        found = self.chosen(where, table, rows)
         names = args.get("distinct")
         return {"count": len(found) if names is None else len({tuple(row[name] for name in names) for row in found})}
+
+    def source(self, args: Row) -> tuple[str, list[Row]]:
+        """The table that is asked about, and its rows, or those that a function returns."""
+        if "function" not in args:
+            return args["table"], self.world.rows[args["table"]]
+        table, given = self.world.functions[args["function"]], args["arguments"]
+        if isinstance(given, dict):
+            given = [given["highest"], given.get("lowest", 3)]
+        highest, lowest = given if len(given) > 1 else (given[0], 3)
+        return table, [row for row in self.world.rows[table] if lowest <= row["id"] <= highest]
 
     def visible(self, table: str, rows: Iterable[Row]) -> list[Row]:
         """The rows that the role may see."""
@@ -159,14 +170,15 @@ class Reader:
         ours = row[link.ours]
         return [other for other in self.world.rows[link.table] if ours is not None and other[link.theirs] == ours]
 
-    def rows_of(self, args: Row, table: str, rows: list[Row]) -> list[Row]:
+    def rows_of(self, args: Row, table: str, rows: list[Row], *, limited: bool = True) -> list[Row]:
         """What a select shows of the rows."""
         found = self.chosen(args.get("where", {}), table, rows)
         for term in reversed(args.get("order_by", ())):
             found = self.ordered(found, table, term)
         offset = args.get("offset", 0)
         limits = [limit for limit in (args.get("limit"), self.rule(table).get("limit")) if limit is not None]
-        found = found[offset : offset + min(limits) if limits else None]
+        if limited:
+            found = found[offset : offset + min(limits) if limits else None]
         return [self.shown(args["columns"], table, row) for row in found]
 
     def ordered(self, rows: list[Row], table: str, term: Row) -> list[Row]:
@@ -289,7 +301,7 @@ class Reader:
             return bool(ours != operand)  # no value is not equal to any
         if operator in ("in", "nin") and not operand:
             return operator == "nin"
-        if operator in ("ceq", "cne", "clt", "cgte"):
+        if operator in BETWEEN_COLUMNS:
             operand, operator = row[operand], {"ceq": "eq", "cne": "differs", "clt": "lt", "cgte": "gte"}[operator]
         if ours is None or operand is None:
             return None

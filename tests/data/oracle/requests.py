@@ -149,7 +149,26 @@ def make_request(random: Random, world: World) -> Row:
             args["where"] = make_condition(random, world, table, 2)
     if kind in ("insert", "update", "delete") and random.random() < 0.6:
         args["returning"] = some(random, [*world.columns[table], "*"], 3, least=1)
+    functions = [name for name, of in world.functions.items() if of == table]
+    if kind in ("select", "count", "aggregate") and functions and random.random() < 0.25:
+        del args["table"]
+        args |= _call(random, functions[0])
     return {"type": kind, "args": args}
+
+
+def _call(random: Random, function: str) -> Row:
+    """A function and what it is given: by name or in order, the second perhaps not."""
+    given = [random.randint(1, 9), random.randint(1, 4)][: random.randint(1, 2)]
+    by_name = dict(zip(("highest", "lowest"), given, strict=False))
+    return {"function": function, "arguments": random.choice([given, by_name])}
+
+
+def make_pages(random: Random, world: World) -> Row:
+    """A select of one table's rows, in some order, a few of them at a time."""
+    table = random.choice(list(world.columns))
+    columns = ["id", *some(random, [name for name in world.columns[table] if name != "id"], 2)]
+    ordered = {"order_by": _order(random, world, table), "limit": random.randint(1, 3)}
+    return {"table": table, "columns": columns, **_maybe_where(random, world, table), **ordered}
 
 
 def _maybe_where(random: Random, world: World, table: str) -> Row:

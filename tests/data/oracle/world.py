@@ -5,8 +5,9 @@ All is drawn from one ``Random``, whose seed hypothesis chooses: a world is far 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, Literal, TypeVar
 
@@ -18,6 +19,7 @@ Kind = Literal["integer", "bigint", "text", "boolean"]
 
 USER_ID, IDS = "X-Hasura-User-Id", "X-Hasura-Ids"
 
+BETWEEN_COLUMNS = ("ceq", "cne", "clt", "cgte")
 NUMBERS: tuple[Kind, ...] = ("integer", "bigint")
 TEXTS = ("", "Ann", "Bob", "Tea", "Coffee", "Milk", "Nice.", "Cows.", "100% juice", "a_b", "X-Hasura-User-Id")
 TABLE_NAMES = ("author", "article", "Comment", "order", 'the "odd" one', "t1")
@@ -55,6 +57,19 @@ class World:
     rows: Rows
     references: tuple[tuple[str, str, str], ...] = field(default=())
     """Foreign keys: table, column, and the table whose ``id`` it is."""
+    stored_tables: Mapping[str, str] = field(default_factory=dict)
+    stored_columns: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """What the database calls tables and columns that requests have other names for."""
+    functions: Mapping[str, str] = field(default_factory=dict)
+    """Functions that return the rows of a table whose ``id`` is between two numbers."""
+
+    def table_name(self, table: str) -> str:
+        """What the database calls the table."""
+        return self.stored_tables.get(table, table)
+
+    def column_name(self, table: str, column: str) -> str:
+        """What the database calls the column."""
+        return self.stored_columns.get((table, column), column)
 
 
 def seldom(random: Random) -> bool:
@@ -67,8 +82,11 @@ def some(random: Random, items: list[T] | tuple[T, ...], most: int, least: int =
     return random.sample(items, random.randint(min(least, len(items)), min(most, len(items))))
 
 
-def make_world(random: Random) -> World:
-    """Two or three tables, up to eight rows in each, foreign keys and other links between them."""
+def make_world(random: Random, *, richly: bool = False) -> World:
+    """Two or three tables, up to eight rows in each, foreign keys and other links between them.
+
+    ``richly`` with custom names, and functions that return rows.
+    """
     tables = random.sample(TABLE_NAMES, random.randint(2, 3))
     references: list[tuple[str, str, str]] = []
     columns: dict[str, dict[str, Column]] = {}
@@ -82,7 +100,34 @@ def make_world(random: Random) -> World:
             else:
                 columns[table][name] = _column(random)
     rows = _rows(random, columns, references)
-    return World(columns, _links(random, columns, references), rows, tuple(references))
+    world = World(columns, _links(random, columns, references), rows, tuple(references))
+    if not richly:
+        return world
+    functions = {f"some {table}": table for table in tables if random.random() < 0.7}
+    return replace(
+        world,
+        stored_tables={table: f"tbl {table}" for table in tables if _is_plain(table) and random.random() < 0.3},
+        stored_columns={
+            (table, name): stored
+            for table in tables
+            if random.random() < 0.4
+            for name, stored in _stored_names(random, list(columns[table])).items()
+        },
+        functions=functions,
+    )
+
+
+def _is_plain(name: str) -> bool:
+    """Whether it can be a custom name."""
+    return re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name) is not None
+
+
+def _stored_names(random: Random, names: list[str]) -> dict[str, str]:
+    """Other names for some columns in the database, also each other's."""
+    custom = some(random, [name for name in names if _is_plain(name)], 4)
+    if random.random() < 0.5:
+        return dict(zip(custom, [*custom[1:], *custom[:1]], strict=True))
+    return {name: f"stored {name}" for name in custom}
 
 
 def _column(random: Random) -> Column:
@@ -170,20 +215,28 @@ def statements(world: World) -> str:
     for table, columns in world.columns.items():
         described = []
         for name, column in columns.items():
-            words = [quoted(name), column.kind]
+            words = [quoted(world.column_name(table, name)), column.kind]
             words += [] if column.nullable else ["NOT NULL"]
             words += [] if column.default is None else ["DEFAULT " + literal(column.default)]
             words += ["PRIMARY KEY"] if name == "id" else ["UNIQUE"] if column.unique else []
             described.append(" ".join(words))
-        parts.append(f"CREATE TABLE {quoted(table)} ({', '.join(described)})")
+        parts.append(f"CREATE TABLE {quoted(world.table_name(table))} ({', '.join(described)})")
     for table, rows in world.rows.items():
         values = [
             "(" + ", ".join(literal(row[name]) + _cast(column) for name, column in world.columns[table].items()) + ")"
             for row in rows
         ]
-        parts.append(f"INSERT INTO {quoted(table)} VALUES {', '.join(values)}")
+        parts.append(f"INSERT INTO {quoted(world.table_name(table))} VALUES {', '.join(values)}")
     for table, name, target in world.references:
-        parts.append(f"ALTER TABLE {quoted(table)} ADD FOREIGN KEY ({quoted(name)}) REFERENCES {quoted(target)} (id)")
+        key, their_key = quoted(world.column_name(table, name)), quoted(world.column_name(target, "id"))
+        refers = f"FOREIGN KEY ({key}) REFERENCES {quoted(world.table_name(target))} ({their_key})"
+        parts.append(f"ALTER TABLE {quoted(world.table_name(table))} ADD {refers}")
+    for function, table in world.functions.items():
+        name, key = quoted(world.table_name(table)), quoted(world.column_name(table, "id"))
+        parts.append(
+            f"CREATE FUNCTION {quoted(function)}(highest integer, lowest integer DEFAULT 3) RETURNS SETOF {name} STABLE"
+            f" LANGUAGE sql AS $$SELECT * FROM public.{name} WHERE {key} BETWEEN lowest AND highest$$"
+        )
     return ";\n".join(parts)
 
 
@@ -192,24 +245,76 @@ def _cast(column: Column) -> str:
 
 
 def metadata_of(world: World, role: Mapping[str, Any]) -> dict[str, Any]:
-    """The world's relationships and the role's permissions, in the form of an export."""
+    """The world's relationships and the role's permissions, in the form of an export: by the database's names."""
     tables = []
     for table, links in world.links.items():
-        written: dict[str, Any] = {"table": table, "object_relationships": [], "array_relationships": []}
+        written: dict[str, Any] = {
+            "table": world.table_name(table),
+            **_custom_names(world, table),
+            "object_relationships": [],
+            "array_relationships": [],
+        }
         for name, link in links.items():
+            remote, ours = world.table_name(link.table), world.column_name(table, link.ours)
+            theirs = world.column_name(link.table, link.theirs)
             using: dict[str, Any]
             if not link.foreign_key:
-                mapping = {"remote_table": link.table, "column_mapping": {link.ours: link.theirs}}
-                using = {"manual_configuration": mapping}
+                using = {"manual_configuration": {"remote_table": remote, "column_mapping": {ours: theirs}}}
             elif link.many:
-                using = {"foreign_key_constraint_on": {"table": link.table, "column": link.theirs}}
+                using = {"foreign_key_constraint_on": {"table": remote, "column": theirs}}
             else:
-                using = {"foreign_key_constraint_on": link.ours}
+                using = {"foreign_key_constraint_on": ours}
             written["array_relationships" if link.many else "object_relationships"].append(
                 {"name": name, "using": using}
             )
         for operation, rule in role[table].items():
             if rule is not None:
-                written[f"{operation}_permissions"] = [{"role": "user", "permission": rule}]
+                stored = _stored_rule(world, table, rule)
+                written[f"{operation}_permissions"] = [{"role": "user", "permission": stored}]
         tables.append(written)
-    return {"version": 1, "tables": tables}
+    return {"version": 1, "tables": tables, "functions": [{"function": name} for name in world.functions]}
+
+
+def _custom_names(world: World, table: str) -> dict[str, Any]:
+    names = {world.column_name(table, name): name for name in world.columns[table]}
+    custom = {stored: name for stored, name in names.items() if stored != name}
+    configuration: dict[str, Any] = {"custom_column_names": custom} if custom else {}
+    if table in world.stored_tables:
+        configuration["custom_name"] = table
+    return {"configuration": configuration} if configuration else {}
+
+
+def _stored_rule(world: World, table: str, rule: Mapping[str, Any]) -> dict[str, Any]:
+    """The rule by the database's names."""
+    stored = dict(rule)
+    if isinstance(rule.get("columns"), list):
+        stored["columns"] = [world.column_name(table, name) for name in rule["columns"]]
+    if "set" in rule:
+        stored["set"] = {world.column_name(table, name): value for name, value in rule["set"].items()}
+    for part in ("filter", "check"):
+        if part in rule:
+            stored[part] = _stored_condition(world, table, rule[part])
+    return stored
+
+
+def _stored_condition(world: World, table: str, where: Mapping[str, Any]) -> dict[str, Any]:
+    stored: dict[str, Any] = {}
+    for name, value in where.items():
+        word = name[1:] if name[0] in "$_" else ""
+        if word in ("and", "or"):
+            stored[name] = [_stored_condition(world, table, part) for part in value]
+        elif word == "not":
+            stored[name] = _stored_condition(world, table, value)
+        elif word == "exists":
+            inner = _stored_condition(world, value["_table"], value["_where"])
+            stored[name] = {"_table": world.table_name(value["_table"]), "_where": inner}
+        elif name in world.links[table]:
+            stored[name] = _stored_condition(world, world.links[table][name].table, value)
+        elif isinstance(value, dict):
+            stored[world.column_name(table, name)] = {
+                operator: world.column_name(table, operand) if operator[1:] in BETWEEN_COLUMNS else operand
+                for operator, operand in value.items()
+            }
+        else:
+            stored[world.column_name(table, name)] = value
+    return stored

@@ -28,7 +28,7 @@ class Writer:
     def answer(self, request: Row) -> tuple[Any, Rows]:
         """The answer to a request, and all rows afterwards. Raises Refused and Violated."""
         args = request["args"]
-        table = args["table"]
+        table = args.get("table", "")
         match request["type"]:
             case "insert":
                 touched, rows = self.insert(args, table)
@@ -160,6 +160,8 @@ class Writer:
         operations = {key: args[key] for key in ("$set", "$inc", "$mul", "$default") if key in args}
         for names in operations.values():
             self._check_names(names, usable, rule)
+        for name in (*args.get("$inc", ()), *args.get("$mul", ())):
+            self.reader.check_column(name, table)  # it reads what is there
         if not any(operations.values()) and not _set(rule):
             raise Refused("nothing to do")
         self.reader.check_condition(args["where"], table)
