@@ -23,7 +23,7 @@ from tests.support import run
 
 from howdah.data.errors import CheckFailed, DataError, NotSupported, map_database_error
 from howdah.data.execute.known import Known
-from howdah.data.execute.nested import Part, render_nested
+from howdah.data.execute.nested import Part
 from howdah.data.execute.trial import Trial
 from howdah.data.found.introspect import introspect
 from howdah.data.plan import plan, plan_nested
@@ -147,7 +147,7 @@ def test_an_upsert_shows_the_row_that_is_there(unchanged: str) -> None:
 
 
 def test_a_nested_insert_is_tried_whole(changed: str) -> None:
-    """The verdict, and the place of the row that was refused; its branches are not told apart."""
+    """The verdict, the place of the row that was refused, and the branches of the rules of every row."""
     for table, column in (("article", "title"), ("comment", "text")):
         rule = {"columns": "*", "check": {column: {"_ne": "bad"}}}
         create = {"table": table, "role": "writer", "permission": rule}
@@ -164,8 +164,37 @@ def test_a_nested_insert_is_tried_whole(changed: str) -> None:
         "denied",
         "denied",
     ]
-    assert tried("good", "bad")["error"]["path"].startswith("$.args.query.args.objects[0].comments")
+    told = tried("good", "bad")
+    place = "$.args.query.args"
+    assert told["error"]["path"] == f"{place}.objects[0].comments"
+    assert told["because"][1:] == ['check of insert: text $ne "bad" is false: text is "bad"']
+    assert [(row["table"], row["path"], row["allowed"]) for row in told["written"]] == [
+        ("comment", f"{place}.objects[0].comments", False),
+        ("article", place, True),
+    ]
+    assert [(one["table"], one["operation"]) for one in told["permissions"]] == [
+        ("article", "insert"),
+        ("comment", "insert"),
+    ]
+    assert [row["allowed"] for row in tried("bad", "bad")["written"]] == [False, False]
     assert ask(changed, {"type": "count", "args": {"table": "comment"}}) == (200, {"count": 4})
+
+
+def test_branches_of_a_nested_insert_see_all_of_its_rows(unchanged: str) -> None:
+    """A check that looks at rows of the same request is shown as it is asked: when they are there."""
+    row = {"title": "New", "published": True, "comments": {"data": [{"text": "x"}]}}
+    query = {"type": "insert", "args": {"table": "article", "objects": [row]}}
+    told = examine(unchanged, query=query)
+    assert told["verdict"] == "allowed"
+    (comment,) = [one for one in told["written"] if one["table"] == "comment"]
+    exists, mine = comment["rules"][0]["tree"]["children"]
+    assert (exists["result"], exists["rows"][0]["row"]["title"], mine["value"]) == (True, "New", 1)
+    told = examine(unchanged, query={**query, "args": {"table": "article", "objects": [{**row, "published": False}]}})
+    assert told["verdict"] == "denied"
+    assert told["because"][1:] == [
+        "check of insert: check.article, a row of article, is false: none fulfils the condition",
+        "check of insert: in that row of article: published $eq true is false: published is false",
+    ]
 
 
 def test_a_whole_query_is_tested_as_it_is(unchanged: str) -> None:
@@ -356,11 +385,10 @@ class Trying:
         def refused(error: DatabaseError, _: Query | Part) -> DataError:
             return map_database_error(error.sqlstate, error.message, admin=True)
 
-        def several_of(query: Query, session: Session) -> Any:
-            nested = plan_nested(query, self.product.catalog, session)
-            return None if nested is None else render_nested(nested)
+        def nested_of(query: Query, session: Session, apart: bool) -> Any:
+            return plan_nested(query, self.product.catalog, session, apart=apart)
 
-        trial = Trial(Through(self.product.connection), self.known, plan_of, several_of, refused)  # type: ignore[arg-type]
+        trial = Trial(Through(self.product.connection), self.known, plan_of, nested_of, refused)  # type: ignore[arg-type]
         return json.loads(run(trial.run(parsed)))
 
     def happens(self, request: Any, session: Session | None = None) -> Any:

@@ -43,10 +43,15 @@ def compile_check(step: CheckStep) -> Select:
     aliases = Aliases()
     alias = aliases.table()
     holds = Case(condition_of(step.check, alias, aliases), TRUE, Call("howdah.check_violation", ()))
-    table = TableSource(step.of.table.schema, step.of.table.name, alias)
-    keys, joins = _keys(step.of, alias)
+    source, found = written_rows(step.of, alias)
     answer = Output(Call("to_json", (Call("bool_and", (holds,)),)), None)
-    return Select((answer,), KeyedSource(table, keys), all_of(joins))
+    return Select((answer,), source, found)
+
+
+def written_rows(of: WrittenRows, alias: str) -> tuple[KeyedSource, Expression]:
+    """Where the rows are found again, and by which condition."""
+    keys, joins = _keys(of, alias)
+    return KeyedSource(TableSource(of.table.schema, of.table.name, alias), keys), all_of(joins)
 
 
 def compile_read(step: ReadStep) -> Select:

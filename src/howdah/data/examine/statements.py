@@ -12,8 +12,9 @@ from dataclasses import replace
 from howdah.data.catalog.condition import TRUE, Condition
 from howdah.data.catalog.model import Column, Table
 from howdah.data.compile import compile_condition, compile_plan
+from howdah.data.compile.nested import written_rows
 from howdah.data.examine.branches import Branch, Rule
-from howdah.data.plan.values import InsertPlan, UpdatePlan
+from howdah.data.plan.values import InsertPlan, UpdatePlan, WrittenRows
 from howdah.data.sql.ast import (
     Binary,
     Call,
@@ -110,6 +111,18 @@ def written_statement(plan: InsertPlan | UpdatePlan, table: Table, rules: Sequen
     shown = Select(columns, written, order_by=order, limit=MOST_ROWS)
     change = replace(tree.change, returning=tuple(outputs))
     return Writing(tree.name, change, Select((Output(_aggregated("shown"), None),), SelectSource(shown, "shown")))
+
+
+def nested_statement(of: WrittenRows, table: Table, rules: Sequence[Rule]) -> Tree:
+    """Rows that a nested insert has written: a list of them, each with the branches of the rules."""
+    alias = "e0"
+    source, found = written_rows(of, alias)
+    passed = tuple([compile_condition(rule.branch.condition, alias) for rule in rules])
+    all_passed = Connected("AND", passed) if len(passed) > 1 else passed[0] if passed else _TRUE
+    passes = Case(all_passed, _TRUE, _FALSE)
+    outputs = (Output(_row(table.columns, alias), "row"), Output(passes, "passed"), *_rules(rules, alias))
+    order = (Order(passes, descending=False, nulls_first=None),)
+    return _list(Select(outputs, source, found, order_by=order, limit=MOST_ROWS), "shown")
 
 
 def _unchecked(plan: InsertPlan | UpdatePlan) -> InsertPlan | UpdatePlan:

@@ -33,7 +33,7 @@ from howdah.data.query.ast import (
     Select,
     Update,
 )
-from howdah.data.written.metadata import Metadata, Operation
+from howdah.data.written.metadata import Metadata, Operation, TableMetadata
 from howdah.session import ADMIN_ROLE, Session
 
 
@@ -97,6 +97,12 @@ def subject_of(
         decide += rules.asked(operation, where, place)
     checks = tuple(rules.stored("update", "check")) if operation == "update" else ()
     return Subject(table, operation, plan, meant, reached, tuple(decide), checks)
+
+
+def checks_of_new_rows(table: Table, role: str, catalog: Catalog, metadata: Metadata) -> tuple[Rule, ...]:
+    """The trees of what the role's new rows of the table must fulfil."""
+    written = metadata.table(table.name)
+    return tuple(_stored(table, written, role, "insert", "check", catalog.nameable))
 
 
 def condition_of(plan: Plan) -> Condition:
@@ -190,12 +196,18 @@ class _Rules:
 
     def stored(self, operation: Operation, part: StoredPart) -> Iterator[Rule]:
         """The rule as it is written; none for the administrator, nor where there is nothing to check."""
-        for one in () if self._written is None else self._written.permissions:
-            if (one.role, one.operation) == (self._role, operation) and one.rule.get(part) is not None:
-                yield written_rule(self._table, operation, part, one.rule, self._tables)
+        return _stored(self._table, self._written, self._role, operation, part, self._tables)
 
     def asked(self, operation: Operation, where: BooleanExpression, path: Path) -> Iterator[Rule]:
         """The request's own condition, as it is for the role."""
         permission = self.permissions.select
         assert permission is not None, "a request with a condition was planned, so its columns may be read"
         yield asked_rule(self._table, operation, where, permission.columns, self._tables, self._role, path)
+
+
+def _stored(
+    table: Table, written: TableMetadata | None, role: str, operation: Operation, part: StoredPart, tables: Tables
+) -> Iterator[Rule]:
+    for one in () if written is None else written.permissions:
+        if (one.role, one.operation) == (role, operation) and one.rule.get(part) is not None:
+            yield written_rule(table, operation, part, one.rule, tables)

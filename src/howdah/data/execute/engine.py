@@ -22,7 +22,7 @@ from howdah.data.execute.nested import Part, Several, insert_nested, render_nest
 from howdah.data.execute.remembered import Remembered, Shape, Statements
 from howdah.data.execute.transaction import carry_out, prepare_transaction
 from howdah.data.execute.trial import Trial
-from howdah.data.plan import Plan, Standpoint, plan, plan_nested, standpoint
+from howdah.data.plan import NestedInsertPlan, Plan, Standpoint, plan, plan_nested, standpoint
 from howdah.data.plan.functions import changes_something
 from howdah.data.query.address import Address, TemplateAddress, place_in_args, with_envelope
 from howdah.data.query.ast import (
@@ -341,9 +341,20 @@ class Engine:
     def _several(
         self, query: Query, session: Session, catalog: Catalog, kept: tuple[ColumnName, ...] = ()
     ) -> Several | None:
-        stringify = self._stringify_numerics
-        nested = plan_nested(query, catalog, session, self._limits, stringify_numerics=stringify, kept=kept)
+        nested = self._nested_plan(query, session, catalog, kept)
         return None if nested is None else render_nested(nested)
+
+    def _nested_plan(
+        self,
+        query: Query,
+        session: Session,
+        catalog: Catalog,
+        kept: tuple[ColumnName, ...] = (),
+        *,
+        apart: bool = False,
+    ) -> NestedInsertPlan | None:
+        stringify = self._stringify_numerics
+        return plan_nested(query, catalog, session, self._limits, stringify_numerics=stringify, kept=kept, apart=apart)
 
     def _plan(self, query: Query, session: Session, catalog: Catalog, kept: tuple[ColumnName, ...] = ()) -> Plan:
         stringify = self._stringify_numerics
@@ -441,7 +452,7 @@ class Engine:
                     connection,
                     known,
                     lambda query, asking: self._plan(query, asking, known.catalog),
-                    lambda query, asking: self._several(query, asking, known.catalog),
+                    lambda query, asking, apart: self._nested_plan(query, asking, known.catalog, apart=apart),
                     lambda error, query: refused(error, query, asking, known.catalog),
                 )
                 return await trial.run(request)

@@ -11,15 +11,16 @@ from typing import Any, Final
 
 from howdah.data.catalog.condition import Condition
 from howdah.data.compile import compile_plan
-from howdah.data.errors import CheckFailed, DataError, MissingSessionVariable, PermissionDenied
+from howdah.data.errors import CheckFailed, DataError, MissingSessionVariable, Path, PermissionDenied, render_path
 from howdah.data.examine.applied import applied
+from howdah.data.examine.branches import Rule
 from howdah.data.examine.explanation import permissions_to_json
-from howdah.data.examine.statements import rows_statement, written_statement
-from howdah.data.examine.subject import Subject, operation_of, subject_of
+from howdah.data.examine.statements import nested_statement, rows_statement, written_statement
+from howdah.data.examine.subject import Subject, checks_of_new_rows, operation_of, subject_of
 from howdah.data.examine.verdict import Verdict, reasons, rows_to_json, rule_to_json, verdict_of
 from howdah.data.execute.known import Known
-from howdah.data.execute.nested import Part, Several, insert_nested
-from howdah.data.plan.values import InsertPlan, Plan, UpdatePlan
+from howdah.data.execute.nested import Part, Several, insert_nested, render_nested
+from howdah.data.plan.values import InsertPlan, NestedInsertPlan, Plan, UpdatePlan
 from howdah.data.query.ast import Delete, Insert, PermissionTest, Query, Update
 from howdah.data.sql.ast import Tree
 from howdah.data.sql.encode import to_json
@@ -58,13 +59,13 @@ class Trial:
         connection: Connection,
         known: Known,
         plan_of: PlanOf,
-        several_of: Callable[[Query, Session], Several | None],
+        nested_of: Callable[[Query, Session, bool], NestedInsertPlan | None],
         refused: Callable[[DatabaseError, Query | Part], DataError],
     ) -> None:
         self._connection = connection
         self._known = known
         self._plan_of = plan_of
-        self._several_of = several_of
+        self._nested_of = nested_of
         self._refused = refused
 
     async def run(self, test: PermissionTest) -> bytes:
@@ -78,7 +79,7 @@ class Trial:
             return self._told(test, None, Found(error=denied, planned=False))
         if several is not None:
             answer, error = await self._answered_nested(several, test)
-            return self._told(test, None, Found(answer=answer, error=error))
+            return self._told(test, None, Found(answer=answer, error=error), await self._written_nested(test))
         assert subject is not None, "what is not several statements is planned as one"
         try:
             rows = None if subject.meant is None else await self._rows(subject, subject.meant, test)
@@ -157,6 +158,40 @@ class Trial:
         except DataError as error:
             return None, error
 
+    def _several_of(self, query: Query, session: Session) -> Several | None:
+        plan = self._nested_of(query, session, False)
+        return None if plan is None else render_nested(plan)
+
+    async def _written_nested(self, test: PermissionTest) -> list[dict[str, Any]]:
+        """The rows of a nested insert as they would be written, if nothing was checked, with their rules.
+
+        They are looked at when all are there, as the checks are. None where the database does not write them.
+        """
+        plan, session, known = self._nested_of(test.query, test.session, True), test.session, self._known
+        assert plan is not None, "it was one without the checks apart"
+        parts: list[Part] = []
+        rules: dict[Path, tuple[Rule, ...]] = {}
+        for step in plan.checks:
+            table = known.catalog.tables[step.of.table]
+            rules[step.path] = checks_of_new_rows(table, session.role, known.catalog, known.metadata)
+            statement = render(nested_statement(step.of, table, rules[step.path]))
+            parts.append(Part("check", table.name, step.path, statement))
+        told: list[dict[str, Any]] = []
+
+        async def submit(part: Part) -> bytes:
+            outcome = await self._connection.fetch(part.statement.text, bind(part.statement, session))
+            answer = outcome.rows[0][0] or b"null"
+            if part.purpose == "check":
+                place = {"table": table_to_json(part.table), "path": render_path(part.path)}
+                told.extend({**place, **row} for row in rows_to_json(_read(answer), rules[part.path], session))
+            return answer
+
+        unchecked = replace(render_nested(plan), checks=tuple(parts), returning=None, kept=None)
+        with contextlib.suppress(DatabaseError, DataError):
+            async with self._connection.attempt():
+                await insert_nested(unchecked, submit)
+        return sorted(told, key=lambda row: row["allowed"])
+
     async def _submit(self, tree: Tree, test: PermissionTest) -> bytes:
         statement = render(tree)
         outcome = await self._connection.fetch(statement.text, bind(statement, test.session))
@@ -164,7 +199,13 @@ class Trial:
 
     # -- telling -------------------------------------------------------------------------------------------------------
 
-    def _told(self, test: PermissionTest, subject: Subject | None, found: Found) -> bytes:
+    def _told(
+        self,
+        test: PermissionTest,
+        subject: Subject | None,
+        found: Found,
+        nested: list[dict[str, Any]] | None = None,
+    ) -> bytes:
         session, query = test.session, test.query
         told: dict[str, Any] = {
             "verdict": _verdict(test, found),
@@ -176,7 +217,7 @@ class Trial:
         rules = () if subject is None else subject.rules
         checks = () if subject is None else subject.checks
         rows = [] if found.rows is None else rows_to_json(found.rows["shown"], rules, session)
-        written = [] if found.written is None else rows_to_json(found.written, checks, session)
+        written = nested or ([] if found.written is None else rows_to_json(found.written, checks, session))
         told["because"] = _because(told["verdict"], found.error, rows, written, str(query.table))
         if found.error is not None:
             told["error"] = found.error.to_body(admin=True)
@@ -185,13 +226,13 @@ class Trial:
             beyond = found.rows["all"] - found.rows["reached"]
             if test.rows is None and operation_of(query) != "insert" and beyond:
                 told["rows"]["beyond"] = beyond
-        if found.written is not None:
+        if found.written is not None or nested is not None:
             told["written"] = written
         if isinstance(found.error, MissingSessionVariable):
             told["rules"] = [rule_to_json(rule, session) for rule in (*rules, *checks)]
         if found.answer is not None and len(found.answer) <= LARGEST_ANSWER:
             told["answer"] = _read(found.answer)
-        if subject is not None:
+        if subject is not None or nested is not None:
             places = applied(query, self._known.catalog, session.role)
             told["permissions"] = permissions_to_json(places, session.role, self._known.metadata, self._known.catalog)
         return to_json(told).encode()

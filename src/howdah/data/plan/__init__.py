@@ -30,15 +30,18 @@ def plan_nested(
     *,
     stringify_numerics: bool = False,
     kept: tuple[ColumnName, ...] = (),
+    apart: bool = False,
 ) -> NestedInsertPlan | None:
     """What an insert means that is of several tables, or returns rows of several; None when the query is none.
+
+    With ``apart`` rows are checked after all of them are there, table by table, as far as they have a key.
 
     Raises as `plan` does.
     """
     if not isinstance(query, Insert):
         return None
     scope = Scope(catalog, session, limits, stringify_numerics=stringify_numerics)
-    return plan_nested_insert(query, scope, kept) if is_nested(query, scope) else None
+    return plan_nested_insert(query, scope, kept, apart=apart) if is_nested(query, scope) else None
 
 
 def plan(

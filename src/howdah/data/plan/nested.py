@@ -74,8 +74,10 @@ def is_nested(query: Insert, scope: Scope) -> bool:
     return any(_relationship(name, table, scope) is not None for row in query.objects for name in row)
 
 
-def plan_nested_insert(query: Insert, scope: Scope, kept: tuple[ColumnName, ...] = ()) -> NestedInsertPlan:
-    """The inserts that a nested one is made of.
+def plan_nested_insert(
+    query: Insert, scope: Scope, kept: tuple[ColumnName, ...] = (), *, apart: bool = False
+) -> NestedInsertPlan:
+    """The inserts that a nested one is made of; ``apart`` from every check of rows that can be found again.
 
     Raises what planning any of them does, NotSupported (a relationship that leads to no key, rows without a key) and
     UnexpectedPayload (a column that a relationship sets already, too deep).
@@ -99,7 +101,7 @@ def plan_nested_insert(query: Insert, scope: Scope, kept: tuple[ColumnName, ...]
         read = replace(plan_rows(asked, table, permission, scope, path), limit=None)
         answers.append(ReadStep(read, building.written(table, rows, query.path)))
     returning, kept_rows = answers
-    return NestedInsertPlan(*building.finished(), returning, kept_rows, query.path)
+    return NestedInsertPlan(*building.finished(apart=apart), returning, kept_rows, query.path)
 
 
 @dataclass(slots=True)
@@ -262,11 +264,12 @@ class _Building:
                 )
         raise NotSupported(f'rows of "{table.exposed_name}" have no key to find them again by', path=path)
 
-    def finished(self) -> tuple[tuple[InsertStep, ...], tuple[CheckStep, ...]]:
+    def finished(self, *, apart: bool) -> tuple[tuple[InsertStep, ...], tuple[CheckStep, ...]]:
         """All inserts, and the checks that look at other rows, which wait until those are there."""
         checks: list[CheckStep] = []
-        for number, step in enumerate(self.steps[:-1]):
-            if _looks_further(step.plan.check):
+        for number, step in enumerate(self.steps):
+            waits = number < len(self.steps) - 1 and _looks_further(step.plan.check)
+            if waits or (apart and _has_key(step.table)):
                 checks.append(CheckStep(self.written(step.table, [number], step.path), step.plan.check, step.path))
                 step.plan = replace(step.plan, check=TRUE)
         inserts = []
@@ -299,6 +302,11 @@ def _relationship(name: str, table: Table, scope: Scope) -> Relationship | None:
         permission, given = own, {ours for ours, _ in relationship.mapping}
     writable = {column.name for column in permission.columns.values()}
     return relationship if writable >= given else None
+
+
+def _has_key(table: Table) -> bool:
+    """Whether its rows can be found again."""
+    return any(not any(table.columns[name].nullable for name in key) for key in table.unique_constraints.values())
 
 
 def _is_of_relationship(entry: Entry) -> bool:
