@@ -19,6 +19,8 @@ from pathlib import Path
 
 from bench import measure
 from bench.serving import HERE, USER, serving
+from howdah.gateway.match import Route
+from howdah.gateway.nginx import Site, render_site
 from howdah.supervisor.ports import free_port
 
 CONNECTIONS = 32
@@ -68,6 +70,14 @@ def measure_gateway(dsn: str, folder: Path, *, rounds: int, seconds: int) -> lis
             if shutil.which("nginx") is not None:
                 nginx = stack.enter_context(_nginx(place / "nginx", _proxy_only(port)))
                 ways.append(Way("nginx, proxy only", *nginx))
+                site = render_site(
+                    Site(
+                        f"127.0.0.1:{howdah.port}", ("127.0.0.1",), {"app": f"127.0.0.1:{port}"}, "", "127.0.0.1:PORT"
+                    ),
+                    (Route(None, "/", "service", "app"),),
+                )
+                asking, pids = stack.enter_context(_nginx(place / "asking", site))
+                ways.append(Way("nginx, auth_request", asking, (*pids, howdah.pid)))
             loads = ["fixed", "varied"] if service == "trivial" else ["fixed"]
             for load in loads:
                 name = service if load == "fixed" else f"{service}, heads vary"

@@ -44,6 +44,7 @@ COMMANDS = {
     "user": Lazy("howdah.cli.user", "Accounts: list, add, set, disable, reset, token, rm.", PEOPLE),
     "secret": Lazy("howdah.cli.secret", "Variables that nobody else may read: list, set, rm.", PEOPLE),
     "serve": Lazy("howdah.cli.serve", "The platform alone, for servers and containers.", OTHER),
+    "gateway": Lazy("howdah.cli.gateway", "For nginx in front: a site that asks howdah.", OTHER),
     "completion": Lazy("howdah.cli.completion", "The script that completes commands in your shell.", OTHER),
     "version": Lazy("howdah.cli.version", "The version of howdah.", OTHER),
 }

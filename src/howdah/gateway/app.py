@@ -16,6 +16,7 @@ import msgspec
 from howdah.errors import HowdahError
 from howdah.gateway import answer
 from howdah.gateway.access import check_access, redirect_target
+from howdah.gateway.auth_check import PATH, AuthCheck
 from howdah.gateway.client import client_of
 from howdah.gateway.cors import answer_fields, preflight_fields, unasked_fields
 from howdah.gateway.csrf import SAFE_METHODS, check_page
@@ -101,6 +102,7 @@ class Gateway:
         self._development = development
         self._expired_cookie = expired_cookie.encode("ascii")
         self._site = site
+        self._auth_check = AuthCheck(routes, resolver, site, self._expired_cookie)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or go through the server's life."""
@@ -173,6 +175,7 @@ class Gateway:
             scope["scheme"] = scheme
             return
         peer = scope.get("client")
+        scope["howdah.peer"] = peer  # where the connection really comes from
         client = client_of(peer[0] if peer else "", scheme, scope["headers"], trusted)
         if peer is None or client.address != peer[0]:
             scope["client"] = (client.address, 0) if client.address else None
@@ -268,6 +271,9 @@ class Gateway:
         shows that a request is made by whoever has the session.
         """
         path = scope["path"]
+        if path == PATH:
+            await self._auth_check.answer(scope, request, reply)
+            return
         if path not in ("/-/live", "/-/ready", "/-/csrf-token"):
             raise UnknownPath(f"Nothing is served at {path}.")
         if scope["method"] not in ("GET", "HEAD"):

@@ -273,6 +273,37 @@ class AccessRestricted(GatewayError):
         self.redirect_url = redirect_url
 
 
+class CannotPass(AccessRestricted):
+    """The request may not pass, for a reason that another proxy cannot be told otherwise."""
+
+    code = "cannot-pass"
+    status = 403
+
+    def __init__(self, message: str | None = None, *, hint: str | None = None) -> None:
+        super().__init__()
+        if message is not None:
+            self.message = message
+        self.hint = hint
+
+
+class OtherService(CannotPass):
+    """Another service is at the address."""
+
+    code = "other-service"
+
+
+class IdentityClaimed(CannotPass):
+    """A header field claims an identity."""
+
+    code = "identity-claimed"
+
+
+class NotAProxy(CannotPass):
+    """Only a proxy of ours may ask: one on this machine, or one that gateway.trusted_proxies names."""
+
+    code = "not-a-proxy"
+
+
 class NoSession(AccessRestricted):
     """Only callers who are signed in may pass here."""
 
@@ -322,6 +353,13 @@ class BodyTooLarge(GatewayError):
 
     code = "body-too-large"
     status = 413
+
+
+class VariableUnfit(GatewayError):
+    """A name is not that of a session variable."""
+
+    code = "variable-unfit"
+    exit_code = 2
 
 
 class RouteInvalid(GatewayError):

@@ -60,7 +60,7 @@ class SessionNotSendable(InternalError):
 def _passes_up(name: bytes) -> bool:
     lowered = name.lower()
     # WSGI folds "_" into "-": such a name could become any of the others behind us (CVE-2025-64484 class).
-    if b"_" in lowered or _claims_identity(name):
+    if b"_" in lowered or claims_identity(name):
         return False
     return not (lowered in _HOP_BY_HOP or lowered in _CONSUMED or lowered in METHOD_OVERRIDES)
 
@@ -75,11 +75,12 @@ def _passes_down(name: bytes) -> bool:
 
 def without_identity(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
     """The fields a part sees: all but those that claim an identity, in any spelling (R41)."""
-    return [field for field in headers if not _claims_identity(field[0])]
+    return [field for field in headers if not claims_identity(field[0])]
 
 
 @functools.lru_cache(maxsize=1024)
-def _claims_identity(name: bytes) -> bool:
+def claims_identity(name: bytes) -> bool:
+    """Whether some server would read a field of this name as the word of a proxy, in whatever spelling (R41)."""
     dashed = _SIGN.sub(b"-", name.lower())
     return (
         is_identity_header(dashed.decode("ascii"))

@@ -27,13 +27,20 @@ def route_table(
 
     Raises RouteInvalid, also for a policy that sends browsers where they are sent away again.
     """
-    routes = (*_of_parts(gateway, parts), *_of_services(gateway, services, parts))
+    routes = routes_of(gateway, services, parts)
     table = RouteTable(server.domain, routes, server.domains)
     for route in routes:
         host = route.host or (f"{route.subdomain}.{server.domain}" if route.subdomain else server.domain)
         _check_redirect("no_session_redirect_url", route.policy.no_session_redirect_url, route, host, table)
         _check_redirect("no_access_redirect_url", route.policy.no_access_redirect_url, route, host, table)
     return table
+
+
+def routes_of(
+    gateway: GatewaySection, services: tuple[ServiceSection, ...], parts: tuple[str, ...]
+) -> tuple[Route, ...]:
+    """The routes of that table, unchecked."""
+    return (*_of_parts(gateway, parts), *_of_services(gateway, services, parts))
 
 
 def _of_parts(gateway: GatewaySection, parts: tuple[str, ...]) -> Iterator[Route]:
