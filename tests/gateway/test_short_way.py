@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.gateway.support import COOKIE, SECRET, Accounts, RunningGateway, cookie, gateway
+from tests.gateway.support import COOKIE, SECRET, WAYS, Accounts, RunningGateway, Upstream, cookie, gateway
 
 from howdah.data.execute import Answer
 from howdah.gateway.csrf import Tokens
+from howdah.gateway.match import Route
 from howdah.gateway.site import Site, transport_security
 from howdah.project.sections import Cors, Policy
 from howdah.session import Identity, Session
@@ -129,8 +132,27 @@ def ways(request: pytest.FixtureRequest) -> Iterator[Ways]:
         yield short, long, engine
 
 
-def ask(server: RunningGateway, *fields: str) -> tuple[bytes, list[bytes], bytes]:
-    lines = ["POST /data/v1/query HTTP/1.1", "Host: localhost", "Content-Type: application/json", "Content-Length: 2"]
+@pytest.fixture(scope="module", params=SETTINGS, ids=" ".join)
+def service_ways(request: pytest.FixtureRequest, echo: Upstream) -> Iterator[tuple[RunningGateway, RunningGateway]]:
+    """The same gateway in front of a service, with the short way to it and without."""
+    policy, site = request.param
+    given: dict[str, Any] = {
+        "service": echo.port,
+        "accounts": ACCOUNTS,
+        "site": replace(SITES[site], session_cookie=COOKIE.encode()),
+        "routes": (Route(None, "/", "service", "web", policy=POLICIES[policy]),),
+    }
+    with gateway(**given) as short:
+        WAYS.direct = False
+        try:
+            with gateway(**given) as long:
+                yield short, long
+        finally:
+            WAYS.direct = True
+
+
+def ask(server: RunningGateway, *fields: str, path: str = "/data/v1/query") -> tuple[bytes, list[bytes], bytes]:
+    lines = [f"POST {path} HTTP/1.1", "Host: localhost", "Content-Type: application/json", "Content-Length: 2"]
     with server.connect() as connection:
         connection.sendall("\r\n".join([*lines, *filter(None, fields), "", ""]).encode() + b"{}")
         received = b""
@@ -154,6 +176,25 @@ def test_both_ways_answer_alike(ways: Ways, who: str) -> None:
         expected = ask(long, WHO[who], WHENCE[whence])
         for _ in range(3):
             assert ask(short, WHO[who], WHENCE[whence]) == expected, whence
+
+
+@pytest.mark.parametrize("who", WHO)
+def test_services_are_asked_alike_on_both_ways(service_ways: tuple[RunningGateway, RunningGateway], who: str) -> None:
+    """R41, R45, R49, R52, R55, R56: what a service sees of a request, and a client of its answer, is the same."""
+    short, long = service_ways
+    for whence in WHENCE:
+        expected = ordered(ask(long, WHO[who], WHENCE[whence], path="/x"))
+        for _ in range(3):
+            assert ordered(ask(short, WHO[who], WHENCE[whence], path="/x")) == expected, whence
+
+
+def ordered(told: tuple[bytes, list[bytes], bytes]) -> tuple[bytes, list[bytes], Any]:
+    """The answer with the fields its service was sent in the order of their names, where it reached one."""
+    status, fields, body = told
+    document = json.loads(body)
+    if "headers" in document:
+        document["headers"].sort()
+    return status, fields, document
 
 
 def test_the_short_way_is_taken_by_pages_of_ours() -> None:

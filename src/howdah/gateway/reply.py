@@ -99,9 +99,7 @@ class Reply:
             headers += [field for field in answer.SECURITY_HEADERS if field[0] not in said]
         if self._private and b"cache-control" not in said:
             headers.append(answer.PRIVATE)
-        if b"strict-transport-security" not in said:
-            headers += self._transport
-        headers += (*self._cors, self._request_id, *self._cookies)
+        headers += (*self._cors, *self._transport, self._request_id, *self._cookies)
         await self._send({"type": "http.response.start", "status": self.status, "headers": headers})
 
     async def json(self, status: int, body: bytes, fields: Fields = ()) -> None:
