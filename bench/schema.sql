@@ -16,3 +16,5 @@ INSERT INTO comment (article_id, author_id, body)
     SELECT n % 20000 + 1, n % 1000 + 1, 'A comment with a few words in it, number ' || n FROM generate_series(1, 100000) AS n;
 CREATE INDEX article_author_id ON article (author_id, id);
 CREATE INDEX comment_article_id ON comment (article_id);
+-- Slow without work.
+CREATE VIEW nap AS SELECT n AS id FROM generate_series(1, 1) AS n, pg_sleep(0.03);
