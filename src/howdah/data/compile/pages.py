@@ -142,14 +142,17 @@ def _beyond(
 ) -> Expression:
     """The row comes behind the position, in the direction of reading."""
     pairs = list(zip(terms, position, strict=True))
-    if len({term.order.descending for term in terms}) == 1 and all(
-        cell is not None and not _nulls_ahead(term, backward=backward) for term, cell in pairs
+    comparable = len(terms) == 1 or all(_schema(term) is None for term in terms)  # a row has one operator for all
+    if (
+        comparable
+        and len({term.order.descending for term in terms}) == 1
+        and all(cell is not None and not _nulls_ahead(term, backward=backward) for term, cell in pairs)
     ):
         values = tuple([_value(term, alias, aliases) for term in terms])
         bounds = tuple([_bound(cell) for cell in position if cell is not None])
         operator = _operator(terms[0], backward=backward)
         if len(values) == 1:
-            return Binary(values[0], operator, bounds[0])
+            return Binary(values[0], operator, bounds[0], _schema(terms[0]))
         return Binary(RowValue(values), operator, RowValue(bounds))
     beyond: Expression | None = None
     for term, cell in reversed(pairs):
@@ -157,7 +160,7 @@ def _beyond(
         if beyond is not None:
             equal: Expression = NullTest(_value(term, alias, aliases), negated=False)
             if cell is not None:
-                equal = Binary(_value(term, alias, aliases), "=", _bound(cell))
+                equal = Binary(_value(term, alias, aliases), "=", _bound(cell), _schema(term))
             beyond = all_of([equal, beyond])
             beyond = beyond if further is None else Connected("OR", (further, beyond))
         else:
@@ -166,9 +169,8 @@ def _beyond(
     term, cell = pairs[0]
     if cell is not None and not _nulls_ahead(term, backward=backward):
         # Implied by the rest, and the only part of it that an index can begin at.
-        start = Binary(
-            _value(term, alias, aliases), ">=" if _operator(term, backward=backward) == ">" else "<=", _bound(cell)
-        )
+        from_there: BinaryOperator = ">=" if _operator(term, backward=backward) == ">" else "<="
+        start = Binary(_value(term, alias, aliases), from_there, _bound(cell), _schema(term))
         return all_of([start, beyond])
     return beyond
 
@@ -179,7 +181,7 @@ def _further(term: PageTerm, cell: Cell | None, alias: str, aliases: Aliases, *,
         if term.nulls_first != backward:
             return NullTest(_value(term, alias, aliases), negated=True)
         return None
-    further = Binary(_value(term, alias, aliases), _operator(term, backward=backward), _bound(cell))
+    further = Binary(_value(term, alias, aliases), _operator(term, backward=backward), _bound(cell), _schema(term))
     if _nulls_ahead(term, backward=backward):
         return Connected("OR", (further, NullTest(_value(term, alias, aliases), negated=False)))
     return further
@@ -196,3 +198,8 @@ def _operator(term: PageTerm, *, backward: bool) -> BinaryOperator:
 
 def _bound(cell: Cell) -> Parameter:
     return Parameter(cell.value, cell.type)
+
+
+def _schema(term: PageTerm) -> str | None:
+    """Where the operators of the term's type are, if Postgres does not search there."""
+    return term.type.operators or None
