@@ -141,7 +141,8 @@ def build(project: Project, *, development: bool = False) -> Application:
         else Endpoint(service.name, "127.0.0.1", 0, "starting" if development else "stopped")
         for service in project.services
     )
-    secrets = () if project.secrets.admin_secret is None else (project.secrets.admin_secret,)
+    given = (project.secrets.admin_secret, project.secrets.previous_admin_secret)
+    secrets = tuple(secret for secret in given if secret is not None)
     section = project.gateway
     keyring = secret_keys(project)
     mail = None if keyring is None else messages(project, keyring, development=development)

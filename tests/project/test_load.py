@@ -128,6 +128,8 @@ def test_a_file_of_an_earlier_howdah_is_given_the_key_it_lacks(tmp_path: Path) -
 
 def test_each_secret_comes_from_its_variable_first() -> None:
     """Keys have to be longer than a secret that somebody types."""
+    former = read_secrets(None, {"HOWDAH_ADMIN_SECRET": GOOD, "HOWDAH_PREVIOUS_ADMIN_SECRET": GOOD * 2})
+    assert (former.admin_secret, former.previous_admin_secret) == (Secret(GOOD), Secret(GOOD * 2))
     found = read_secrets(None, {"HOWDAH_SECRET_KEY": GOOD * 3, "HOWDAH_PREVIOUS_SECRET_KEY": GOOD * 4})
     assert (found.admin_secret, found.secret_key, found.previous_secret_key) == (
         None,

@@ -60,5 +60,5 @@ class Callers:
             return from_headers(headers)
         tokens = [value for name, value in headers if name.lower() == _HEADER]
         if len(tokens) != 1:
-            raise CallerUnproven
+            raise CallerUnproven(hint="Call the service through the gateway.")
         return verify_internal_token(tokens[0], self._keys, audience=self._service)

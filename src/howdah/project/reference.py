@@ -130,7 +130,8 @@ Sizes are bytes (`65536`) or have a unit (`"64 KiB"`, `"1 MiB"`). Lists in the e
 
 `howdah quickstart` (and `howdah dev`, in a fresh clone) makes `.howdah/secrets.toml`: mode 0600, ignored by git, read
 only while nobody else on the machine can read it. `HOWDAH_ADMIN_SECRET` is stronger; `howdah serve` also takes
-`--admin-secret-file`. Where there is no admin secret, nobody is admin by secret. An empty, short or sample secret is
+`--admin-secret-file`. To replace it, give the old one as `HOWDAH_PREVIOUS_ADMIN_SECRET` until nobody uses it any more:
+both are valid meanwhile. Where there is no admin secret, nobody is admin by secret. An empty, short or sample secret is
 refused: nothing starts with it.
 
 `HOWDAH_SECRET_KEY` (in the file: `secret_key`, at least 43 characters) seals what accounts keep in the database: second

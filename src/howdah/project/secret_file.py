@@ -23,6 +23,7 @@ STATE_FOLDER = ".howdah"
 SECRETS_FILE = "secrets.toml"
 ADMIN_SECRET_VARIABLE = "HOWDAH_ADMIN_SECRET"  # noqa: S105 - the name of a variable
 SECRET_KEY_VARIABLE = "HOWDAH_SECRET_KEY"  # noqa: S105 - the name of a variable
+PREVIOUS_ADMIN_SECRET_VARIABLE = "HOWDAH_PREVIOUS_ADMIN_SECRET"  # noqa: S105 - the name of a variable
 PREVIOUS_SECRET_KEY_VARIABLE = "HOWDAH_PREVIOUS_SECRET_KEY"  # noqa: S105 - the name of a variable
 
 VARIABLES = "variables"
@@ -31,7 +32,12 @@ VARIABLES = "variables"
 SHORTEST_SECRET = 16
 SHORTEST_KEY = 43
 """Characters: 32 random bytes in base64url, without padding."""
-_SHORTEST = {"admin_secret": SHORTEST_SECRET, "secret_key": SHORTEST_KEY, "previous_secret_key": SHORTEST_KEY}
+_SHORTEST = {
+    "admin_secret": SHORTEST_SECRET,
+    "previous_admin_secret": SHORTEST_SECRET,
+    "secret_key": SHORTEST_KEY,
+    "previous_secret_key": SHORTEST_KEY,
+}
 
 _SAMPLE_WORDS = re.compile(
     r"change|me|this|replace|it|your|own|my|the|admin|super|top|secret|key|example|sample|placeholder|password|passwd|"
@@ -122,6 +128,7 @@ def read_secrets(root: Path | None, environment: Mapping[str, str]) -> Secrets:
         "admin_secret": ADMIN_SECRET_VARIABLE,
         "secret_key": SECRET_KEY_VARIABLE,
         "previous_secret_key": PREVIOUS_SECRET_KEY_VARIABLE,
+        "previous_admin_secret": PREVIOUS_ADMIN_SECRET_VARIABLE,
     }
     given = {name: environment.get(variable) for name, variable in variables.items()}
     file = root / STATE_FOLDER / SECRETS_FILE if root is not None else None

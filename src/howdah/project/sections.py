@@ -679,6 +679,7 @@ class Secrets:
     admin_secret: Secret | None = None
     secret_key: Secret | None = None
     previous_secret_key: Secret | None = None
+    previous_admin_secret: Secret | None = None
 
 
 @dataclass(frozen=True, slots=True)
