@@ -109,8 +109,21 @@ def test_signing_up_twice_looks_the_same_and_its_owner_is_told(platform: Platfor
     known, unknown = sign_up(platform.client(), email, NEW), sign_up(platform.client(), an_email(), NEW)
     assert told(known) == told(unknown)
     assert "already" in str(platform.mail(email, beyond=1).subject)
-    assert log_in(platform.client(), email, NEW).status == 401
+    assert log_in(platform.client(), email, NEW).code == "not_verified"
     assert log_in(platform.client(), email).status == 200
+
+
+def test_signing_up_is_no_way_to_ask_who_has_an_account(platform: Platform) -> None:
+    """R8: who signs up with an address and then signs in is told `not_verified`, whoever has the account."""
+    known, unknown = an_email(), an_email()
+    confirmed(platform, known)
+    stranger = platform.client()
+    for email in (known, unknown):
+        assert sign_up(stranger, email, NEW).status == 200
+    assert told(log_in(stranger, known, NEW)) == told(log_in(stranger, unknown, NEW))
+    assert log_in(stranger, known, NEW).code == "not_verified"
+    assert log_in(stranger, known, "ten violet bears asleep").code == "invalid-user"
+    assert log_in(platform.client(), known).status == 200
 
 
 def test_a_stranger_who_signs_up_first_gets_nothing(platform: Platform) -> None:

@@ -131,7 +131,7 @@ def test_signing_up_twice_looks_the_same_and_its_owner_is_told(platform: Platfor
     unknown = enter(platform.client(), "signup", "mobile-password", a_mobile(), password=PASSWORD)
     assert told(known) == told(unknown)
     assert "already" in platform.mail(f"+91{mobile}", beyond=1).text
-    assert enter(client, "login", "mobile-password", mobile, password=PASSWORD).status == 401
+    assert enter(client, "login", "mobile-password", mobile, password=PASSWORD).code == "not_verified"
 
 
 def test_a_number_is_changed(platform: Platform) -> None:

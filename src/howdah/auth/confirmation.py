@@ -85,6 +85,7 @@ async def confirm(auth: Auth, connection: Connection, shown: Tried | str, origin
     if redeemed.payload.get("password_hash") is not None:
         await users.set_password(connection, user.id, redeemed.payload["password_hash"])
     await cancel_codes(connection, user.id)
+    await cancel_codes_for(connection, "pending", redeemed.kind, redeemed.subject)
     await audit.note(connection, "identity-verified", origin, user_id=user.id, kind=redeemed.kind)
 
 
@@ -96,6 +97,7 @@ async def claim(connection: Connection, user: User, kind: str, subject: str, ori
     await users.verify_identity(connection, user.id, kind, subject)
     await users.set_password(connection, user.id, None)
     await cancel_codes(connection, user.id)
+    await cancel_codes_for(connection, "pending", kind, subject)
     await audit.note(connection, "identity-verified", origin, user_id=user.id, kind=kind)
 
 

@@ -8,6 +8,7 @@ from howdah.auth import audit, users
 from howdah.auth.attempts import account_of, count_login
 from howdah.auth.errors import InvalidUser, NotVerified
 from howdah.auth.identifiers import Identifier
+from howdah.auth.one_time import find_sign_up
 from howdah.auth.part import Auth
 from howdah.auth.password_rules import check_new_password
 from howdah.auth.sessions import Origin
@@ -36,14 +37,30 @@ async def check_password(auth: Auth, identifier: Identifier, password: str, orig
     user_id = None if user is None else user.id
     attempt = await count_login(auth, identifier, user_id, origin)
     try:
-        proof = await check_password_of(auth, user, password)
-    except InvalidUser:
+        proof = await _check(auth, identifier, user, password)
+    except (InvalidUser, NotVerified):  # the latter is not forgiven: it proves nothing about the account
         await audit.note(auth.store.pool, "login-failed", origin, user_id=user_id, actor="stranger", by=identifier.kind)
         raise
     await forgive_attempt(auth.store.pool, attempt)
-    assert user is not None
-    if not _is_verified(user, identifier):
-        await audit.note(auth.store.pool, "login-failed", origin, user_id=user.id, actor="stranger", by=identifier.kind)
+    return proof
+
+
+async def _check(auth: Auth, identifier: Identifier, user: User | None, password: str) -> Proof:
+    """The proof, whether or not somebody else signed up with the same name and did not confirm it.
+
+    Where somebody did, their password is compared too: `NotVerified` is for them, whoever has the account (R8).
+    """
+    signed_up = None
+    if identifier.kind != "username":
+        signed_up = await find_sign_up(auth.store.pool, identifier)
+    unconfirmed = signed_up is not None and await auth.hasher.verify(signed_up, password)
+    try:
+        proof = await check_password_of(auth, user, password)
+    except InvalidUser:
+        if unconfirmed:
+            raise NotVerified from None
+        raise
+    if user is None or not _is_verified(user, identifier):
         raise NotVerified
     return proof
 

@@ -34,7 +34,7 @@ from howdah.postgres import queries
 
 _QUERIES: Final = queries.load(Path(__file__).with_name("one_time.sql"))
 
-Purpose = Literal["verify", "sign-in", "reset", "change"]
+Purpose = Literal["pending", "verify", "sign-in", "reset", "change"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +177,22 @@ async def check_token(where: Submitter, token: str, purposes: Sequence[Purpose])
     """The link is good still: worth the work that comes before it is redeemed. Raises InvalidCode."""
     if not is_token(token) or not await ask(where, _QUERIES["peek"], token_digest(token), list(purposes)):
         raise InvalidCode
+
+
+async def remember_sign_up(where: Submitter, auth: Auth, identifier: Identifier, password_hash: str) -> None:
+    """That somebody signed up with this and has to confirm it, whether or not it has an account already.
+
+    So signing in afterwards says the same in both cases, and signing up is no way to ask who has an account (R8).
+    """
+    use = Use("pending", identifier)
+    payload = {"password_hash": password_hash}
+    await issue(where, auth, use, user_id=None, lifetime=auth.section.verify_lifetime, by_code=False, payload=payload)
+
+
+async def find_sign_up(where: Submitter, identifier: Identifier) -> str | None:
+    """The hash of the password that the last unconfirmed sign-up with this came with."""
+    found: str | None = await ask(where, _QUERIES["find_sign_up"], identifier.kind, identifier.canonical)
+    return found
 
 
 def _redeemed(row: Any) -> Redeemed:

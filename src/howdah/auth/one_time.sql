@@ -51,6 +51,12 @@ select to_json(exists (
   where token_hash = $1::bytea and purpose = any(array(select json_array_elements_text($2::json))) and expires_at > now()
 ))
 
+-- find_sign_up --
+select coalesce((
+  select to_json(payload ->> 'password_hash') from howdah_auth.codes
+  where purpose = 'pending' and kind = $1::text and subject = $2::text and flow_hash = '' and expires_at > now()
+), 'null')
+
 -- cancel --
 with done as (delete from howdah_auth.codes where user_id = $1::bigint returning id)
 select to_json(count(*)) from done

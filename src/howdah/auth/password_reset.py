@@ -13,7 +13,17 @@ from howdah.auth.credentials import hash_new_password
 from howdah.auth.errors import InvalidCode
 from howdah.auth.identifiers import Identifier
 from howdah.auth.messages import address_in, send_password_changed, send_reset
-from howdah.auth.one_time import Flow, Tried, Use, cancel_codes, check_token, issue, redeem_code, redeem_token
+from howdah.auth.one_time import (
+    Flow,
+    Tried,
+    Use,
+    cancel_codes,
+    cancel_codes_for,
+    check_token,
+    issue,
+    redeem_code,
+    redeem_token,
+)
 from howdah.auth.part import Auth
 from howdah.auth.sessions import Origin
 
@@ -63,6 +73,7 @@ async def reset_password(auth: Auth, shown: Tried | str, password: str, origin: 
         await users.verify_identity(connection, user.id, redeemed.kind, redeemed.subject)
         await sessions.end_sessions(connection, user.id)
         await cancel_codes(connection, user.id)
+        await cancel_codes_for(connection, "pending", redeemed.kind, redeemed.subject)
         await send_password_changed(auth, connection, user, origin)
         await audit.note(connection, "password-reset", origin, user_id=user.id, by=redeemed.kind)
     await forgive_account(auth, user, origin)

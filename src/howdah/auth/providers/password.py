@@ -12,7 +12,7 @@ from howdah.auth.confirmation import ask_to_confirm, is_pending
 from howdah.auth.credentials import check_password, hash_new_password
 from howdah.auth.identifiers import Identifier
 from howdah.auth.messages import address_in, send_account_exists
-from howdah.auth.one_time import Flow, begin_flow
+from howdah.auth.one_time import Flow, begin_flow, remember_sign_up
 from howdah.auth.part import Auth
 from howdah.auth.providers.addresses import Email, FlowText, Mobile
 from howdah.auth.providers.provider import Registered, Write, read_data
@@ -56,6 +56,7 @@ class PasswordProvider:
         async def write(connection: Connection) -> Registered:
             await users.lock_identity(connection, identifier.kind, identifier.canonical)
             user = await users.find_user_by(connection, identifier.kind, identifier.canonical)
+            await remember_sign_up(connection, auth, identifier, hashed)
             if user is not None and not is_pending(user):
                 to = address_in(user, identifier)
                 await send_account_exists(auth, connection, identifier, to, origin)
