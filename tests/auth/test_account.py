@@ -123,6 +123,19 @@ def test_logging_out_ends_the_session_at_once(platform: Platform) -> None:
     assert COOKIE not in other.cookies
 
 
+def test_a_browser_with_a_cookie_of_long_ago_can_sign_in(platform: Platform) -> None:
+    """R45: it is told to forget that one, but not in the answer that gives it another."""
+    name, client = a_name(), platform.client()
+    user = client.sign_up(name).json["hasura_id"]
+    platform.rows("delete from howdah_auth.sessions where user_id = %s", user)
+    reply = client.log_in(name)
+    assert (reply.status, len(reply.values("set-cookie"))) == (200, 1)
+    assert client.get("/auth/v1/user/info").json["hasura_id"] == user
+    platform.rows("delete from howdah_auth.sessions where user_id = %s", user)
+    assert client.log_in(name, "not this one at all").status == 401
+    assert client.cookies == {}
+
+
 def test_signing_in_again_ends_the_session_before(platform: Platform) -> None:
     """R31: nobody can be given a session beforehand; another browser's is not touched."""
     name = a_name()

@@ -27,6 +27,7 @@ PAGES = (
     "docs/mail.md",
     "docs/permissions.md",
     "docs/query-language.md",
+    "docs/second-factors.md",
 )
 CODE = re.compile(r"^```[^\n]*\n(.*?)^```$|`([^`\n]+)`", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"(?:^|[|(]\s*|&& |\bbin/)howdah((?: (?:-{0,2}[a-z][\w-]*|[A-Z]+))*)", re.MULTILINE)

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from howdah.auth import audit, links, sessions, users
+from howdah.auth.challenges import drop_challenges
 from howdah.auth.credentials import hash_new_password
 from howdah.auth.errors import ExpectedIdentifier, InvalidBody, NoSuchUser
+from howdah.auth.factors.owned import remove_factors
 from howdah.auth.identifiers import Identifier, parse_email, parse_mobile, parse_username
+from howdah.auth.notices import notify
 from howdah.auth.part import Auth
 from howdah.auth.sessions import BegunSession, Origin
 from howdah.auth.throttling import account_bucket, forgive_attempt
@@ -213,6 +216,21 @@ async def reset_password(auth: Auth, user_id: int, password: str, by: Administra
         await put_password(connection, user, hashed)
         await _note(connection, "password-reset", by, user_id)
     return user
+
+
+async def reset_factors(auth: Auth, user_id: int, by: Administrator) -> dict[str, int]:
+    """A user who has lost everything has no second factor and no session any more (R29, R39); how many there were.
+
+    Raises NoSuchUser.
+    """
+    async with auth.store.transaction() as connection:
+        user = await _locked(connection, user_id)
+        removed = await remove_factors(connection, user_id)
+        await drop_challenges(connection, user_id)
+        await sessions.end_sessions(connection, user_id)
+        await _note(connection, "factors-reset", by, user_id, removed=removed)
+        await notify(auth, connection, user, "factor-removed", by.origin, factor="all of them")
+    return removed
 
 
 async def put_password(connection: Connection, user: User, hashed: str) -> None:

@@ -17,6 +17,8 @@
     │   ├── ExpectedEmail           expected-email
     │   ├── ExpectedMobile          expected-mobile
     │   └── ExpectedUsername        expected-username
+    ├── InvalidFactor               invalid-factor          401
+    │   └── CopiedPasskey           invalid-factor          401
     ├── InvalidLink                 invalid-link
     ├── InvalidRefreshToken         invalid-refresh-token   401
     ├── InvalidCode                 invalid-code
@@ -26,14 +28,19 @@
     ├── NotAllowed                  access-denied           403
     ├── NotSignedIn                 not-signed-in           401
     ├── NotVerified                 not_verified            403
+    ├── PasskeyExists               passkey-exists          409
     ├── ProviderOff                 provider-off
     ├── RedirectNotAllowed          redirect-not-allowed
     ├── ServiceTokenExists          service-token-exists    409
     ├── SignInAgain                 sign-in-again           403
     ├── SessionExpired              session-expired         401
-    ├── TooManyAttempts             too-many-attempts       429
+    ├── SignInExpired               sign-in-expired         401
     ├── SignupClosed                signup-closed           403
+    ├── StepUpRequired              step-up-required        403
+    ├── TooManyAttempts             too-many-attempts       429
+    ├── TooManyFactors              too-many-factors        409
     ├── UnknownCall                 unknown-path            404
+    ├── UnknownFactor               unknown-factor          404
     ├── UnacceptablePassword        unacceptable-password
     │   ├── CommonPassword          common-password
     │   ├── LongPassword            long-password
@@ -55,8 +62,9 @@ there and about one that is not is refused in the same words (R8).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from typing import Any
 
 from howdah.errors import HowdahError
 
@@ -137,6 +145,13 @@ class NotSignedIn(AuthError):
 
     code = "not-signed-in"
     status = 401
+
+
+class PasskeyExists(AuthError):
+    """The passkey belongs to an account already."""
+
+    code = "passkey-exists"
+    status = 409
 
 
 class ProviderOff(AuthError):
@@ -228,6 +243,17 @@ class InvalidCode(AuthError):
     code = "invalid-code"
 
 
+class InvalidFactor(AuthError):
+    """The second factor is not right, or was used already."""
+
+    code = "invalid-factor"
+    status = 401
+
+
+class CopiedPasskey(InvalidFactor):
+    """The second factor is not right, or was used already."""
+
+
 class InvalidUser(AuthError):
     """There is no such account, or what was sent does not prove that it is yours."""
 
@@ -267,6 +293,45 @@ class SignInAgain(AuthError):
 
     code = "sign-in-again"
     status = 403
+
+
+class SignInExpired(AuthError):
+    """The sign-in that was begun is over. Begin again."""
+
+    code = "sign-in-expired"
+    status = 401
+
+
+class StepUpRequired(AuthError):
+    """Show once more who you are before you do this.
+
+    ``ways`` is by what: ``password``, ``totp``, ``passkey``, ``recovery``, or ``login``, where a new sign-in is all.
+    """
+
+    code = "step-up-required"
+    status = 403
+
+    def __init__(self, ways: Sequence[str] = ()) -> None:
+        super().__init__(hint="POST /v1/user/step-up, then ask again.")
+        self.ways = tuple(ways)
+
+    def to_json(self) -> dict[str, Any]:
+        """The error with the ways."""
+        return {**super().to_json(), "ways": list(self.ways)}
+
+
+class TooManyFactors(AuthError):
+    """The account has as many second factors as it can have. Remove one first."""
+
+    code = "too-many-factors"
+    status = 409
+
+
+class UnknownFactor(AuthError):
+    """You have no such second factor."""
+
+    code = "unknown-factor"
+    status = 404
 
 
 class TooManyAttempts(AuthError):

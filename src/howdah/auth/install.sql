@@ -109,8 +109,7 @@ create table if not exists howdah_auth.totp_factors (
   secret bytea not null,
   last_counter bigint not null default -1,
   confirmed_at timestamptz,
-  failures integer not null default 0,
-  blocked_until timestamptz,
+  used_at timestamptz,
   created_at timestamptz not null default now()
 );
 comment on column howdah_auth.totp_factors.secret is 'Sealed.';

@@ -97,13 +97,16 @@ async def find_session(
     return FoundSession(**{**row, "roles": tuple(row["roles"]), "methods": tuple(row["methods"])})
 
 
-async def renew_session(where: Submitter, session_id: str, *, methods: Sequence[str], level: int) -> str | None:
+async def renew_session(
+    where: Submitter, session_id: str, *, methods: Sequence[str], level: int, proved: bool = True
+) -> str | None:
     """The session has this level, and another token (R31): the one before shows nothing any more.
 
-    None for a session that is shown by access tokens: it has no other.
+    ``proved``: its owner has just shown a factor of that level. None for a session that is shown by access tokens: it
+    has no other.
     """
     token = new_token()
-    is_opaque = await ask(where, _QUERIES["renew"], session_id, hash_token(token), level, list(methods))
+    is_opaque = await ask(where, _QUERIES["renew"], session_id, hash_token(token), level, list(methods), proved)
     return token if is_opaque else None
 
 
@@ -126,6 +129,11 @@ async def end_sessions(where: Submitter, user_id: int, *, but: str | None = None
 async def was_proved(where: Submitter, session_id: str, *, within: float) -> bool:
     """Whether the person behind the session showed a factor so many seconds ago or less."""
     return bool(await ask(where, _QUERIES["was_proved"], session_id, within))
+
+
+async def end_weak_sessions(where: Submitter, user_id: int, *, but: str) -> int:
+    """The user's sessions in which no second factor was shown are over, but for one; how many there were."""
+    return int(await ask(where, _QUERIES["end_weak"], user_id, but))
 
 
 async def remove_expired_sessions(where: Submitter, *, idle: float) -> int:

@@ -40,6 +40,12 @@ with done as (
 )
 select to_json(count(*)) from done
 
+-- end_weak --
+with done as (
+  delete from howdah_auth.sessions where user_id = $1::bigint and id <> $2::uuid and level < 2 returning id
+)
+select to_json(count(*)) from done
+
 -- list --
 select coalesce(json_agg(json_build_object(
   'id', id, 'level', level, 'methods', methods, 'user_agent', user_agent, 'ip', ip,
@@ -55,7 +61,8 @@ where user_id = $1::bigint and expires_at > now() and seen_at + make_interval(se
 -- A new token for a session whose owner has shown something more (R31), unless it is shown by access tokens.
 with done as (
   update howdah_auth.sessions
-  set token_hash = case when token_hash is not null then $2::bytea end, level = $3::smallint, proved_at = now(),
+  set token_hash = case when token_hash is not null then $2::bytea end, level = $3::smallint,
+    proved_at = case when $5::boolean then now() else proved_at end,
     methods = array(select distinct unnest(methods || array(select json_array_elements_text($4::json))))
   where id = $1::uuid returning token_hash
 )

@@ -1,16 +1,22 @@
-"""What happens once somebody has shown who they are: a session, in the transaction that found them active."""
+"""What happens once somebody has shown who they are: a session, in the transaction that found them active.
+
+Every way in ends here, so here is where a second factor is asked for: who has one and has not shown it gets no session,
+but a token with which the sign-in is finished and nothing else can be done (R27).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from howdah.auth import audit, devices, sessions, users
+from howdah.auth.challenges import begin_challenge
 from howdah.auth.errors import InvalidUser
+from howdah.auth.factors.owned import WAYS, find_factors
 from howdah.auth.http import Answer, Asked
 from howdah.auth.part import Auth
-from howdah.auth.sessions import Origin
+from howdah.auth.sessions import Origin, new_token
 from howdah.auth.tokens import TokenPair, begin_family, renew_family
 from howdah.auth.users import User
 from howdah.observe.secret import Secret
@@ -45,16 +51,34 @@ class SignedIn:
     device: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class FactorOwed:
+    """There is no session yet: ``token`` finishes the sign-in, with a second factor shown in one of these ways."""
+
+    token: str
+    ways: tuple[str, ...]
+
+
+PENDING: Final = "second-factor"
+"""The purpose of a challenge that is a sign-in without its second factor; its data are ``methods`` and ``carry``."""
+PENDING_SECONDS: Final = 600.0
+
+
 async def sign_in(
     auth: Auth, connection: Connection, proof: Proof, origin: Origin, *, caller: Caller, carry: Carry
-) -> SignedIn:
+) -> SignedIn | FactorOwed:
     """The user has a new session; one that the same browser showed before is over (R31).
 
-    From now on it is a device the account is known to be used on, unless it takes no cookies to be known by (R10).
+    Whoever has a second factor and has not shown it has begun to sign in. Otherwise it is from now on a device the
+    account is known to be used on, unless it takes no cookies to be known by (R10).
 
     Raises InvalidUser: the user is gone or not active, or the password was changed while it was being compared.
     """
     user = await active_user(connection, proof)
+    if level_of(proof.methods) == 1:
+        factors = await find_factors(connection, user.id)
+        if factors.is_any:
+            return await _owe_factor(connection, proof, factors.ways, origin, carry)
     if caller.credential == "cookie" and caller.identity is not None and caller.identity.session_id is not None:
         await sessions.end_session(connection, caller.identity.session_id)
     signed_in = await _begin(auth, connection, user, proof.methods, origin, carry)
@@ -65,6 +89,16 @@ async def sign_in(
         connection, "login", origin, user_id=user.id, session_id=signed_in.session_id, methods=list(proof.methods)
     )
     return signed_in
+
+
+async def _owe_factor(
+    connection: Connection, proof: Proof, ways: tuple[str, ...], origin: Origin, carry: Carry
+) -> FactorOwed:
+    token, methods = new_token(), list(proof.methods)
+    data = {"methods": methods, "carry": carry}
+    await begin_challenge(connection, token, PENDING, lifetime=PENDING_SECONDS, user_id=proof.user_id, data=data)
+    await audit.note(connection, "factor-asked", origin, user_id=proof.user_id, methods=methods)
+    return FactorOwed(token, ways)
 
 
 async def _begin(
@@ -94,12 +128,18 @@ async def active_user(connection: Connection, proof: Proof) -> User:
 
 
 def level_of(methods: Sequence[str]) -> int:
-    """1 for one factor, 2 for two of different kinds, or for a passkey that verified its user."""
-    return 2 if "passkey" in methods or len(set(methods)) > 1 else 1
+    """2 where a second factor was shown beside something else, or a passkey, which verified its user; else 1.
+
+    Codes and links by mail or text message are no second factor, whatever else was shown.
+    """
+    return 2 if "passkey" in methods or (WAYS.intersection(methods) and not WAYS.issuperset(methods)) else 1
 
 
-def signed_in_answer(auth: Auth, signed_in: SignedIn, carry: Carry) -> Answer:
-    """The user object, with the session as the client wants to carry it."""
+def signed_in_answer(auth: Auth, signed_in: SignedIn | FactorOwed, carry: Carry) -> Answer:
+    """The user object, with the session as the client wants to carry it; or what is still to be shown, and no user."""
+    if isinstance(signed_in, FactorOwed):
+        owed = {"token": signed_in.token, "factors": list(signed_in.ways), "expires_in": int(PENDING_SECONDS)}
+        return Answer({"auth_token": None, "second_factor": owed})
     if signed_in.tokens is not None:
         return Answer(users.to_json(signed_in.user) | signed_in.tokens.to_json())
     assert signed_in.token is not None
@@ -112,15 +152,25 @@ def signed_in_answer(auth: Auth, signed_in: SignedIn, carry: Carry) -> Answer:
     return Answer(body, cookies=cookies)
 
 
-async def renew(auth: Auth, connection: Connection, asked: Asked[Any], *, methods: Sequence[str], level: int) -> Answer:
+async def renew(
+    auth: Auth,
+    connection: Connection,
+    asked: Asked[Any],
+    *,
+    methods: Sequence[str],
+    level: int,
+    proved: bool = True,
+    more: Mapping[str, Any] | None = None,
+) -> Answer:
     """The caller's session goes on at this level, shown by something new, which the answer hands out (R31).
 
     What showed it before shows nothing any more. Of a session with tokens it is a new family, under another id.
+    ``proved``: a factor of this level was just shown (`freshness`); ``more`` is what else to answer.
     """
-    body = {"message": "success"}
-    token = await sessions.renew_session(connection, asked.session_id, methods=methods, level=level)
+    body = {"message": "success", **(more or {})}
+    token = await sessions.renew_session(connection, asked.session_id, methods=methods, level=level, proved=proved)
     if token is None:
-        tokens = await renew_family(auth, connection, asked.session_id, methods=methods, level=level)
+        tokens = await renew_family(auth, connection, asked.session_id, methods=methods, level=level, proved=proved)
         return Answer(body | tokens.to_json())
     if asked.caller.credential == "cookie":
         return Answer(body, cookies=(auth.cookie.put(token, seconds=auth.section.session_lifetime),))

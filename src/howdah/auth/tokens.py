@@ -63,10 +63,10 @@ async def begin_family(auth: Auth, connection: Connection, session_id: str) -> T
 
 
 async def renew_family(
-    auth: Auth, connection: Connection, session_id: str, *, methods: Sequence[str], level: int
+    auth: Auth, connection: Connection, session_id: str, *, methods: Sequence[str], level: int, proved: bool
 ) -> TokenPair:
     """The session has this level, another id and other tokens; how long it lasts at most stays (R39)."""
-    renewed = await ask(connection, _QUERIES["renew"], session_id, list(methods), level)
+    renewed = await ask(connection, _QUERIES["renew"], session_id, list(methods), level, proved)
     if renewed is None:
         raise SessionExpired
     return await begin_family(auth, connection, str(renewed))

@@ -38,8 +38,10 @@ with old as (
   delete from howdah_auth.sessions where id = $1::uuid and token_hash is null returning *
 ),
 made as (
-  insert into howdah_auth.sessions (user_id, level, methods, created_at, expires_at, user_agent, ip)
-  select user_id, $3::smallint, array(select json_array_elements_text($2::json)), created_at, expires_at, user_agent, ip
+  insert into howdah_auth.sessions (user_id, level, methods, proved_at, created_at, expires_at, user_agent, ip)
+  select user_id, $3::smallint,
+    array(select distinct unnest(methods || array(select json_array_elements_text($2::json)))),
+    case when $4::boolean then now() else proved_at end, created_at, expires_at, user_agent, ip
   from old
   returning id
 )

@@ -78,7 +78,7 @@ class Reply:
         self._private = True
 
     def expire_cookie(self, field: bytes) -> None:
-        """The answer tells the client to forget its session's cookie: a value of Set-Cookie."""
+        """Tell the client to forget its session's cookie (a value of Set-Cookie), unless the answer sets another."""
         self._cookies = ((b"set-cookie", field),) if field else ()
         self._private = True
 
@@ -99,7 +99,8 @@ class Reply:
             headers += [field for field in answer.SECURITY_HEADERS if field[0] not in said]
         if self._private and b"cache-control" not in said:
             headers.append(answer.PRIVATE)
-        headers += (*self._cors, *self._transport, self._request_id, *self._cookies)
+        headers += (*self._cors, *self._transport, self._request_id)
+        headers += [field for field in self._cookies if not _sets_same(field, headers)]
         await self._send({"type": "http.response.start", "status": self.status, "headers": headers})
 
     async def json(self, status: int, body: bytes, fields: Fields = ()) -> None:
@@ -134,3 +135,9 @@ class Reply:
                     if not message.get("more_body", False):
                         break
         await self.send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _sets_same(cookie: tuple[bytes, bytes], headers: list[tuple[bytes, bytes]]) -> bool:
+    """Whether the answer itself sets the cookie of this name: who signs in with an old cookie has a new one."""
+    start = cookie[1].partition(b"=")[0] + b"="
+    return any(name == b"set-cookie" and value.startswith(start) for name, value in headers)

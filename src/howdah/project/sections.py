@@ -424,9 +424,10 @@ class AuthSection:
         tuple[str, ...],
         Setting(
             "texts",
-            "How people may sign in: `username`, `email`, `email-code`, `mobile` (by code), `mobile-password`.",
+            "How people may sign in: `username`, `email`, `email-code`, `mobile` (by code), `mobile-password`, "
+            "`passkey`.",
         ),
-    ] = ("username", "email")
+    ] = ("username", "email", "passkey")
     default_roles: Annotated[
         tuple[str, ...],
         Setting("texts", "The roles of a new account. The first is the one it has unless a request asks for another."),
@@ -555,6 +556,33 @@ class AuthSection:
     sms_country_codes: Annotated[
         tuple[str, ...],
         Setting("texts", 'Only numbers of these countries get text messages, as `["49", "91"]`. Empty: all.'),
+    ] = ()
+    totp_window: Annotated[
+        int,
+        Setting(
+            "integer", "Half minutes before and after this one whose code of an app is taken too.", minimum=0, maximum=1
+        ),
+    ] = 1
+    step_up_seconds: Annotated[
+        float,
+        Setting(
+            "number",
+            "Seconds for which a factor that was shown allows what is sensitive: other factors, another address.",
+            minimum=60.0,
+            maximum=DAY,
+        ),
+    ] = 10 * MINUTE
+    passkey_domain: Annotated[
+        str | None,
+        Setting(
+            "text",
+            "The domain that passkeys are bound to: the host of `server.public_url`, or one it is below, which all of "
+            "its subdomains then share. Those that exist are lost when it changes.",
+        ),
+    ] = None
+    passkey_origins: Annotated[
+        tuple[str, ...],
+        Setting("texts", "Origins of other pages of yours that ask for passkeys: `https://app.shop.example`."),
     ] = ()
     pool_size: Annotated[int, Setting("integer", "Connections that accounts use.", minimum=1, maximum=1000)] = 4
     oauth: tuple[OAuthSection, ...] = ()

@@ -12,9 +12,11 @@ from howdah.auth import audit, sessions, users
 from howdah.auth.attempts import address_of
 from howdah.auth.credentials import confirm_password, hash_new_password
 from howdah.auth.errors import InvalidBody, ProviderOff, SessionExpired, SignupClosed
+from howdah.auth.factors.owned import find_factors
 from howdah.auth.http import Answer, Asked, Call, NoBody
 from howdah.auth.part import Auth
 from howdah.auth.providers.code import CodeProvider, EmailCode, MobileCode
+from howdah.auth.providers.passkey import PasskeyProvider
 from howdah.auth.providers.password import EmailPassword, MobilePassword, PasswordProvider
 from howdah.auth.providers.provider import Provider
 from howdah.auth.providers.username import UsernameProvider
@@ -27,6 +29,7 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
     "email-code": CodeProvider("email-code", "email-code", EmailCode),
     "mobile": CodeProvider("mobile", "mobile-code", MobileCode),
     "mobile-password": PasswordProvider("mobile-password", MobilePassword),
+    "passkey": PasskeyProvider(),
 }
 """Every way to sign in that is built in."""
 
@@ -70,7 +73,7 @@ async def sign_up(auth: Auth, asked: Asked[Credentials]) -> Answer:
 
 
 async def log_in(auth: Auth, asked: Asked[Credentials]) -> Answer:
-    """Somebody shows who they are, and has a session."""
+    """Somebody shows who they are, and has a session, or is asked for a second factor."""
     provider = _provider(auth, asked.body.provider)
     proof = await provider.log_in(auth, asked.body.data, asked.origin)
     async with auth.store.transaction() as connection:
@@ -102,12 +105,13 @@ async def change_password(auth: Auth, asked: Asked[PasswordChange]) -> Answer:
     if asked.body.new_password == asked.body.old_password:
         raise InvalidBody("The new password is the old one.", path="$.new_password")
     context = [identity.subject for identity in user.identities]
-    hashed = await hash_new_password(auth, asked.body.new_password, context=context)
+    factors = await find_factors(auth.store.pool, user.id)
+    hashed = await hash_new_password(auth, asked.body.new_password, context=context, with_factor=factors.is_any)
     async with auth.store.transaction() as connection:
         await active_user(connection, proof)
         await users.set_password(connection, user.id, hashed)
         await sessions.end_sessions(connection, user.id, but=asked.session_id)
-        answer = await renew(auth, connection, asked, methods=proof.methods, level=asked.level)
+        answer = await renew(auth, connection, asked, methods=proof.methods, level=asked.level, proved=asked.level == 1)
         await audit.note(connection, "password-changed", asked.origin, user_id=user.id, session_id=asked.session_id)
     return answer
 

@@ -212,6 +212,12 @@ async def read_audit(auth: Auth, asked: Asked[AuditSearch]) -> Answer:
     return Answer({"events": events})
 
 
+async def reset_factors(auth: Auth, asked: Asked[UserChoice]) -> Answer:
+    """A user has no second factor and no session any more."""
+    removed = await administration.reset_factors(auth, asked.body.hasura_id, administrator(asked))
+    return Answer({"message": "success", "removed": removed})
+
+
 async def choose_password(auth: Auth, asked: Asked[ChosenPassword]) -> Answer:
     """Whoever has the link chooses a password, once; they sign in with it afterwards (R17)."""
     user_id = await links.whose_link(auth.store.pool, asked.body.token)
@@ -242,6 +248,7 @@ CALLS: Final = (
     Call("POST", "/v1/admin/user/remove-session", remove_session, SessionOfUser, "admin"),
     Call("POST", "/v1/admin/user/remove-all-sessions", remove_all_sessions, UserChoice, "admin"),
     Call("POST", "/v1/admin/user/reset-password", reset_password, PasswordReset, "admin"),
+    Call("POST", "/v1/admin/user/reset-factors", reset_factors, UserChoice, "admin"),
     Call("POST", "/v1/admin/user/password-link", make_password_link, UserChoice, "admin"),
     Call("GET", "/v1/admin/audit", read_audit, AuditSearch, "admin"),
     Call("POST", "/v1/user/set-password", choose_password, ChosenPassword),

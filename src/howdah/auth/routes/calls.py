@@ -8,12 +8,25 @@ from starlette.applications import Starlette
 
 from howdah.auth.http import Call, application
 from howdah.auth.part import Auth
-from howdah.auth.routes import account, addresses, admin, codes, service_tokens, tokens
+from howdah.auth.routes import (
+    account,
+    addresses,
+    admin,
+    codes,
+    factors,
+    passkeys,
+    second_factor,
+    service_tokens,
+    tokens,
+)
 
 CALLS: Final[tuple[Call[Any], ...]] = (
     *account.CALLS,
     *addresses.CALLS,
     *codes.CALLS,
+    *second_factor.CALLS,
+    *factors.CALLS,
+    *passkeys.CALLS,
     *admin.CALLS,
     *service_tokens.CALLS,
     *tokens.CALLS,
