@@ -9,6 +9,7 @@ from tests.gateway import fronts
 from tests.gateway.support import (
     COOKIE,
     SECRET,
+    Accounts,
     Answer,
     RunningGateway,
     Upstream,
@@ -25,6 +26,7 @@ from howdah.gateway.nginx import Site as NginxSite
 from howdah.gateway.nginx import render_site
 from howdah.gateway.site import Site
 from howdah.project.sections import Cors, Policy
+from howdah.session import Identity
 from howdah.supervisor.ports import free_port
 
 PEOPLE = People()
@@ -78,6 +80,22 @@ def test_who_may_pass_is_told_with_the_identity(asked: RunningGateway, name: str
     assert (answer.status, answer.body) == (200, b"")
     assert answer.values("x-hasura-role") == [role] and answer.values("x-hasura-user-id") == user
     assert "no-store" in answer.header("cache-control")
+
+
+def test_a_service_token_is_held_to_its_scopes(up: Upstream) -> None:
+    """R45: it passes where it is meant for and nowhere else, asked about as sent to us, at first and again."""
+    scoped = Identity("service", ("editor",), {}, scopes=("service:web:read",))
+    data = Identity("service", ("editor",), {}, scopes=("data",))
+    accounts = Accounts(tokens={"reads-the-service": scoped, "for-data-alone": data})
+    cases = (("GET", "reads-the-service", 200), ("POST", "reads-the-service", 403), ("GET", "for-data-alone", 403))
+    with gateway(service=up.port, routes=ROUTES, accounts=accounts, site=SITE) as running:
+        for method, token, status in cases * 2:
+            shown = f"Authorization: Bearer {token}"
+            asked, sent = ask(running, "/x", shown, method=method), running.request(method, "/x", shown)
+            assert (asked.status, sent.status) == (status, status), (method, token)
+            if status != 200:
+                assert asked.json()["code"] == sent.json()["code"] == "scope-missing"
+                assert not asked.values("x-hasura-role")
 
 
 REFUSED = {

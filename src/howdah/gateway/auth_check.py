@@ -32,6 +32,7 @@ from howdah.gateway.headers import claims_identity, identity_headers
 from howdah.gateway.match import RequestHead
 from howdah.gateway.origins import Pages
 from howdah.gateway.request import Request
+from howdah.gateway.scopes import check_scope
 from howdah.gateway.target import parse_target
 from howdah.project.sections import Cors
 from howdah.session import ANONYMOUS, Caller
@@ -124,6 +125,7 @@ class AuthCheck:
                 reply.expire_cookie(self._expired_cookie)
             try:
                 check_access(policy, caller)
+                check_scope(target, head.method, caller)
             except AccessRestricted as error:
                 await self._send_elsewhere(original, request, scheme, error, reply)
                 return
