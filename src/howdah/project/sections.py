@@ -161,11 +161,6 @@ class ServerSection:
         int, Setting("integer", "Platform processes that `howdah serve` runs.", minimum=1, maximum=256)
     ] = 1
 
-    @property
-    def base_url(self) -> str:
-        """Where the domain is reached from outside, without a slash behind it."""
-        return self.public_url or f"http://{self.domain}:{self.port}"
-
 
 @dataclass(frozen=True, slots=True)
 class DatabaseSection:
