@@ -246,3 +246,23 @@ def test_lives_and_algorithm_are_settings(database: str) -> None:
         assert refresh(platform, pair["refresh_token"]).status == 200
         assert refresh(platform, pair["refresh_token"]).status == 401
         assert client.get("/auth/v1/user/info").status == 401
+
+
+def test_nothing_survives_a_logout_that_races_with_refreshes(platform: Platform) -> None:
+    """R37, R39: nineteen refresh while one logs out; whoever was first, no pair is good afterwards."""
+    client, pair = signed_in(platform)
+    gate = threading.Barrier(20)
+
+    def ask(number: int) -> Reply:
+        gate.wait()
+        return client.post("/auth/v1/user/logout") if number == 7 else refresh(platform, pair["refresh_token"])
+
+    with ThreadPoolExecutor(20) as pool:
+        replies = list(pool.map(ask, range(20)))
+    assert replies[7].status == 200
+    assert {reply.status for reply in replies} <= {200, 401}
+    given = [reply.json for reply in replies if "refresh_token" in reply.json]
+    for each in (pair, *given):
+        assert refresh(platform, each["refresh_token"]).status == 401
+        assert bearer(platform, each).get("/auth/v1/user/info").status == 401
+    assert platform.events(pair["hasura_id"])[-1] == "logout"

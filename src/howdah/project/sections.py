@@ -355,7 +355,7 @@ class HooksSection:
 
 @dataclass(frozen=True, slots=True)
 class IssuerSection:
-    """Somebody else whose signed tokens (JWT) are believed as they are, without an account: docs/tokens.md."""
+    """Somebody else whose signed tokens (JWT) are believed as they are, without an account: [tokens.md](tokens.md)."""
 
     name: str
     issuer: Annotated[str, Setting("text", "The `iss` of its tokens, letter by letter. Required.")] = ""
