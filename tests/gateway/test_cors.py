@@ -205,7 +205,13 @@ def test_a_service_cannot_set_the_sessions_cookie() -> None:
     """R49: a service that is broken into signs nobody in as somebody else; its own cookies pass."""
 
     async def sets(request: Received, reader: Any, writer: Any) -> bool:
-        cookies = ("__Host-session=stolen; Path=/", "__host-Session =x; Path=/", "mine=1", "x__Host-session=2")
+        cookies = (
+            "__Host-session=stolen; Path=/",
+            "__host-Session =x; Path=/",
+            "__Host-session-device=x",
+            "mine=1",
+            "x__Host-session=2",
+        )
         lines = "".join(f"Set-Cookie: {each}\r\n" for each in cookies)
         writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n{lines}\r\n".encode())
         return True

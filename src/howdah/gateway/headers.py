@@ -136,15 +136,16 @@ def upstream_headers(
 
 
 def _without_cookie(headers: Headers, cookie: bytes) -> Headers:
-    """The fields without the cookies of this name (RFC 6265, section 5.4)."""
+    """The fields without the cookies of this name (RFC 6265, section 5.4), and the device's beside it."""
     kept: Headers = []
+    ours = _ours(cookie)
     for field in headers:
         name, value = field
         if len(name) != _COOKIE_LENGTH or name.lower() != b"cookie" or cookie.lower() not in value.lower():
             kept.append(field)
             continue
         pairs = [pair.strip() for pair in value.split(b";")]
-        others = [pair for pair in pairs if pair and pair.partition(b"=")[0].rstrip().lower() != cookie.lower()]
+        others = [pair for pair in pairs if pair and pair.partition(b"=")[0].rstrip().lower() not in ours]
         if others:
             kept.append((name, b"; ".join(others)))
     return kept
@@ -211,8 +212,14 @@ def service_fields(headers: Headers, session_cookie: bytes, *, leaves_cors: bool
 
 
 def _sets(value: bytes, cookie: bytes) -> bool:
-    """Whether a Set-Cookie field is about this cookie, in any spelling that browsers take for it."""
-    return value.partition(b";")[0].partition(b"=")[0].strip().lower() == cookie.lower()
+    """Whether a Set-Cookie field is about this cookie or the device's, in any spelling that browsers take for it."""
+    return value.partition(b";")[0].partition(b"=")[0].strip().lower() in _ours(cookie)
+
+
+def _ours(cookie: bytes) -> tuple[bytes, bytes]:
+    """The names of the session's cookie, and of the one its browser is known by: services neither see nor set them."""
+    name = cookie.lower()
+    return name, name + b"-device"
 
 
 def downstream_headers(headers: Iterable[tuple[bytes, bytes]], *, bodiless: bool) -> Headers:
