@@ -27,7 +27,7 @@ from tests.gateway.test_proxy import receive
 from tests.gateway.test_websocket import People
 
 from howdah.gateway import edge as edge_module
-from howdah.gateway.direct import REMEMBERED_ANSWERS, REMEMBERED_HEADS, DirectRequest
+from howdah.gateway.direct import REMEMBERED_ANSWERS, REMEMBERED_HEADS, DirectRequest, DirectRoute
 from howdah.gateway.match import Route
 from howdah.gateway.proxy import ProxyLimits
 from howdah.gateway.site import Site
@@ -115,6 +115,7 @@ def test_what_is_not_goes_the_long_way(taken: list[str], request_: bytes) -> Non
 
 PEOPLE = People()
 TOKEN = PEOPLE.sign_in("a", "7", roles=("user", "editor"))
+BEARER = f"Authorization: Bearer {TOKEN}"
 CARRIED = f"Cookie: {COOKIE}={TOKEN}"
 REQUESTS = {
     "anonymous": head("/x"),
@@ -195,6 +196,74 @@ def test_both_ways_say_the_same_to_both_sides(name: str) -> None:
         finally:
             WAYS.direct = True
     assert all(one == seen[0] for one in seen), seen
+
+
+LINES = (
+    "GET /2 HTTP/1.1",
+    "GET /2?a=b HTTP/1.1",
+    "DELETE /2 HTTP/1.1",
+    "POST /2 HTTP/1.1",
+    "GET /api/y HTTP/1.1",
+    "GET /members/x HTTP/1.1",
+    "GET /data/x HTTP/1.1",
+    "GET /-/live HTTP/1.1",
+    "GET /x/../y HTTP/1.1",
+    "GET /x%2fy HTTP/1.1",
+    "GET /x#y HTTP/1.1",
+    "GET /%252e HTTP/1.1",
+    "GET //members//x HTTP/1.1",
+    "GET http://localhost/2 HTTP/1.1",
+    "GET http://other/2 HTTP/1.1",
+    "GET  /2 HTTP/1.1",
+    "GET /2 HTTP/1.0",
+    "GET /2 HTTP/2.0",
+    "get /2 HTTP/1.1",
+    "TRACE /2 HTTP/1.1",
+    "GET /" + "a" * 17_000 + " HTTP/1.1",
+)
+
+
+@pytest.mark.parametrize("credential", ["", BEARER])
+@pytest.mark.parametrize("line", LINES, ids=lambda line: line[:20])
+def test_known_fields_mean_the_same_behind_every_line(
+    monkeypatch: pytest.MonkeyPatch, line: str, credential: str
+) -> None:
+    """R43, R44: what was remembered of a header decides nothing about the line before it."""
+    seen = []
+    used: list[object] = []
+    recognise_line = DirectRoute.recognise_line
+    monkeypatch.setattr(
+        DirectRoute, "recognise_line", lambda self, raw: used.append(found := recognise_line(self, raw)) or found
+    )
+    fields = "\r\n".join(["Host: localhost", *([credential] if credential else []), "", ""])
+    for direct in (True, False):
+        WAYS.direct = direct
+        try:
+            with upstream() as up, gateway(service=up.port, routes=ROUTES, accounts=PEOPLE, site=SITE) as running:
+                for number in range(3):
+                    ask(running, f"GET /warm{number} HTTP/1.1\r\n{fields}".encode())
+                with running.connect() as connection:
+                    connection.sendall(f"{line}\r\n{fields}".encode())
+                    one = parse_answers(receive(connection))[0]
+                    body = one.json()
+                    told = {key: value for key, value in body.items() if key not in ("request_id", "headers")}
+                    sent = sorted(value for _, value in body.get("headers", []))
+                    seen.append(re.sub("[0-9a-f]{12}-[0-9a-f]+", "ID", repr((one.status, told, sent))))
+        finally:
+            WAYS.direct = True
+    assert seen[0] == seen[1]
+    assert any(found is not None for found in used)
+
+
+def test_fields_are_made_for_each_caller_and_target_anew() -> None:
+    """R41: two routes with different policies, asked in turn with the same header, never share what was made."""
+    with upstream() as up, gateway(service=up.port, routes=ROUTES, accounts=PEOPLE, site=SITE) as running:
+        for _ in range(3):
+            for path, status in (("/x", 200), ("/members/x", 401), ("/api/x", 200), ("/x", 200)):
+                (one,) = ask(running, head(path))
+                assert one.status == status
+                allowed = one.values("vary")
+                assert allowed == (["Origin"] if path == "/x" else [])
 
 
 def test_a_session_that_ended_is_not_remembered(taken: list[str]) -> None:

@@ -6,13 +6,14 @@ way, which does all of this again from the beginning and says what is wrong. Bot
 may pass (`access.py`, `csrf.py`), what passes in both directions (`headers.py`), what pages are told (`cors.py`), what
 is an answer (`upstream.py`).
 
-Clients send the same head again and again, and services the same head of an answer. One that was read before, byte for
-byte, is not read again.
+Clients send the same head again and again, or the same fields behind another request line, and services the same head
+of an answer. What was read before, byte for byte, is not read again.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from time import perf_counter
@@ -40,6 +41,7 @@ from howdah.gateway.match import RequestHead, strip_prefix
 from howdah.gateway.origins import Pages
 from howdah.gateway.request import Request
 from howdah.gateway.scopes import check_scope
+from howdah.gateway.target import parse_target
 from howdah.gateway.upstream import ConnectionStale
 from howdah.project.sections import Cors
 
@@ -69,24 +71,44 @@ _NO_CORS: Final = Cors()
 _METHODS: Final = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 # RFC 9110 section 9.2.2: what may be sent on a connection that is about to be closed, because it may be sent again.
 _IDEMPOTENT: Final = frozenset(("GET", "OPTIONS", "PUT", "DELETE"))
+_LINE: Final = re.compile(rb"(GET|POST|PUT|PATCH|DELETE|OPTIONS) (/[!-~]*) HTTP/1\.1\r\n")
 _BODILESS: Final = frozenset((204, 304))
 _REQUEST_ID: Final = b"x-request-id: "
 
 
 @dataclass(slots=True)
+class Fields:
+    """The fields of a request's head: what they say, and what was made of them last, for whom and for which target."""
+
+    headers: tuple[tuple[bytes, bytes], ...]
+    host: bytes
+    request: Request
+    presented: Presented
+    own_id: bool
+    target: Target | None = None
+    caller: Caller | None = None
+    address: str = ""
+    method: str = ""
+    until: float = 0.0
+    up: bytes = b""
+    """The fields for the service, but for the length and the request's id."""
+    down: bytes = b""
+    """What is added to the fields of the answer."""
+    private: bool = False
+
+
+@dataclass(slots=True)
 class Passage:
-    """A request's head that takes the short way: what its bytes say, and what was made of them for the last caller."""
+    """A request's head that takes the short way: a request line and fields, and what was made of them last."""
 
     head: RequestHead
-    request: Request
+    fields: Fields
     target: Target
-    presented: Presented
     raw_path: bytes
     query: bytes
     start: bytes
     """The request line, as the service is sent it."""
     length: int | None
-    own_id: bool
     replayable: bool
     caller: Caller | None = None
     address: str = ""
@@ -94,8 +116,12 @@ class Passage:
     up: bytes = b""
     """The head for the service, up to the value of its last field, the request's id."""
     down: bytes = b""
-    """What is added to the fields of the answer."""
     private: bool = False
+
+    @property
+    def own_id(self) -> bool:
+        """Whether the client has given the request an id."""
+        return self.fields.own_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +150,8 @@ class DirectRoute:
     server_timing: bool = False
     known: dict[bytes, Passage] = field(default_factory=dict, repr=False)  # it holds secrets that clients sent
     """Heads that were read and found in order. All that is decided from one is decided by its bytes alone."""
+    fields: dict[bytes, Fields] = field(default_factory=dict, repr=False)  # so do these
+    """Their fields alone: a client that asks for one thing after the other says the same about itself."""
     answers: tuple[dict[bytes, KnownAnswer], dict[bytes, KnownAnswer]] = field(
         default_factory=lambda: ({}, {}), repr=False
     )
@@ -132,40 +160,54 @@ class DirectRoute:
     def recognise(self, scope: Scope, host: bytes) -> Passage | None:
         """What a head says that takes the short way. The scope is the edge's, which has checked it."""
         method = scope["method"]
-        path = scope["path"]
-        if method not in _METHODS or path.startswith("/-/"):
+        if method not in _METHODS:
             return None
-        request = Request(scope)
-        if request.transfer_encoding or request.is_preflight(method):
-            return None
-        length = request.content_length
-        head = RequestHead(method, host.decode("latin-1"), path, tuple(scope["headers"]))
+        headers = tuple(scope["headers"])
+        head = RequestHead(method, host.decode("latin-1"), scope["path"], headers)
         try:
-            target = self.routes.match(head)
             presented = self.resolver.present(head)
         except HowdahError:
             return None  # the long way explains why
+        request = Request(scope)
+        if request.transfer_encoding:
+            return None
+        own_id = any(name == b"x-request-id" for name, _ in headers)
+        fields = Fields(headers, host, request, presented, own_id)
+        return self._passage(head, fields, scope["raw_path"], scope["query_string"])
+
+    def recognise_line(self, raw: bytes) -> Passage | None:
+        """The same of a head whose fields were read before, byte for byte, and whose first line is plain."""
+        end = raw.find(b"\r\n") + 2
+        fields = self.fields.get(raw[end:])
+        if fields is None:
+            return None
+        line = _LINE.fullmatch(raw, 0, end)
+        if line is None:
+            return None
+        try:
+            target = parse_target(line[2], fields.host)
+        except HowdahError:
+            return None
+        head = RequestHead(line[1].decode("ascii"), fields.host.decode("latin-1"), target.path, fields.headers)
+        return self._passage(head, fields, target.raw_path, target.query)
+
+    def _passage(self, head: RequestHead, fields: Fields, raw_path: bytes, query: bytes) -> Passage | None:
+        length = fields.request.content_length
+        if head.path.startswith("/-/") or fields.request.is_preflight(head.method):
+            return None
+        try:
+            target = self.routes.match(head)
+        except HowdahError:
+            return None
         if target.kind != "service":
             return None
         # Beyond the high-water mark uvicorn stops reading until an application has taken what there is.
         if length is not None and length > min(target.policy.max_body or self.max_body, HIGH_WATER_LIMIT):
             return None
-        raw_path: bytes = scope["raw_path"]
-        query: bytes = scope["query_string"]
         seen = strip_prefix(raw_path.decode("ascii"), target.prefix).encode("ascii") if target.prefix else raw_path
         what = seen + b"?" + query if query else seen
-        return Passage(
-            head,
-            request,
-            target,
-            presented,
-            raw_path,
-            query,
-            b"%s %s HTTP/1.1\r\n" % (method.encode("ascii"), what),
-            length,
-            own_id=any(name == b"x-request-id" for name, _ in head.headers),
-            replayable=method in _IDEMPOTENT,
-        )
+        start = b"%s %s HTTP/1.1\r\n" % (head.method.encode("ascii"), what)
+        return Passage(head, fields, target, raw_path, query, start, length, head.method in _IDEMPOTENT)
 
     def remember(self, raw: bytes, passage: Passage) -> None:
         """Requests whose head has these bytes need not be read by a parser again."""
@@ -174,6 +216,9 @@ class DirectRoute:
         if len(self.known) >= REMEMBERED_HEADS:
             self.known.clear()
         self.known[raw] = passage
+        if len(self.fields) >= REMEMBERED_HEADS:
+            self.fields.clear()
+        self.fields[raw[raw.find(b"\r\n") + 2 :]] = passage.fields
 
     def begin(self, passage: Passage, connection: Connection, *, keep_alive: bool) -> DirectRequest | None:
         """The request of the head; None when its caller may not pass or is not known yet, or the service is not well.
@@ -181,7 +226,7 @@ class DirectRoute:
         All of that is for the long way to explain.
         """
         try:
-            caller = self.resolver.recall(passage.presented)
+            caller = self.resolver.recall(passage.fields.presented)
             if caller is None or caller.stale_cookie:
                 return None
             endpoint = self.registry.get(passage.target.name)
@@ -190,22 +235,43 @@ class DirectRoute:
             began = perf_counter()
             address = connection.address
             if caller is not passage.caller or address != passage.address or began > passage.until:
-                self._prepare(passage, caller, address, "https" if connection.secure else "http")
-                passage.until = began + _PREPARED_SECONDS
+                scheme = "https" if connection.secure else "http"
+                self._prepare(passage, caller, address, scheme, began)
         except HowdahError:
             return None
         return DirectRequest(self, passage, connection, endpoint, began, keep_alive=keep_alive)
 
-    def _prepare(self, passage: Passage, caller: Caller, address: str, scheme: str) -> None:
+    def _prepare(self, passage: Passage, caller: Caller, address: str, scheme: str, now: float) -> None:
         """What the head leads to for this caller. Raises whatever keeps the caller from passing."""
-        head, request, target, site = passage.head, passage.request, passage.target, self.site
+        fields, method = passage.fields, passage.head.method
+        if not (
+            fields.caller is caller
+            and fields.target is passage.target
+            and fields.address == address
+            and fields.method == method
+            and now <= fields.until
+        ):
+            self._prepare_fields(fields, passage.head, passage.target, caller, address, scheme)
+            fields.until = now + _PREPARED_SECONDS
+        length = declared_length(method, passage.length)
+        framing = b"" if length is None else b"content-length: %d\r\n" % length
+        passage.up = b"".join((passage.start, fields.up, framing, _REQUEST_ID))
+        passage.down, passage.private = fields.down, fields.private
+        passage.caller, passage.address, passage.until = caller, address, fields.until
+
+    def _prepare_fields(
+        self, fields: Fields, head: RequestHead, target: Target, caller: Caller, address: str, scheme: str
+    ) -> None:
+        """All of that which depends on no more of the request line than its method and the target it leads to."""
+        request, site = fields.request, self.site
+        fields.caller = None  # until all is done
         client = client_of(address, site.public_scheme or scheme, head.headers, site.trusted_proxies)
         pages = Pages(target.policy.cors or _NO_CORS, client.scheme, head.host, self.routes.serves)
         check_access(target.policy, caller)
         check_scope(target, head.method, caller)
         if head.method not in SAFE_METHODS:
             check_page(request.evidence, caller, pages, site.tokens)
-        fields = upstream_headers(
+        passed = upstream_headers(
             head.headers,
             caller.session,
             host=request.host or target.name.encode("ascii", "replace"),
@@ -218,18 +284,14 @@ class DirectRoute:
             internal=site.internal,
             service=target.name,
         )
-        lines = [b"%s: %s\r\n" % each for each in fields if each[0] != b"x-request-id"]
-        length = declared_length(head.method, passage.length)
-        if length is not None:
-            lines.append(b"content-length: %d\r\n" % length)
-        passage.up = b"".join((passage.start, *lines, _REQUEST_ID))
+        fields.up = b"".join([b"%s: %s\r\n" % each for each in passed if each[0] != b"x-request-id"])
         origin = request.origin
         told = unasked_fields(pages.cors) if origin is None else answer_fields(pages, origin)
         added = (*told, *(site.over_tls if client.scheme == "https" else ()))
-        passage.down = b"".join([b"%s: %s\r\n" % each for each in added])
-        passage.private = caller.credential != "none"
-        passage.caller = caller
-        passage.address = address
+        fields.down = b"".join([b"%s: %s\r\n" % each for each in added])
+        fields.private = caller.credential != "none"
+        fields.target, fields.address, fields.method = target, address, head.method
+        fields.caller = caller
 
 
 class Connection(Protocol):
@@ -342,7 +404,7 @@ class DirectRequest:
         self._known: KnownAnswer | None = None
         self._over: asyncio.Future[None] | None = None
         self.passage = passage
-        self.request_id = passage.request.request_id if passage.own_id else answer.new_request_id()
+        self.request_id = passage.fields.request.request_id if passage.own_id else answer.new_request_id()
         self.body: bytes | bytearray = bytearray()
         self.more_body = True
         self.keep_alive = keep_alive

@@ -319,6 +319,8 @@ class EdgeProtocol(HttpToolsProtocol):
                 request = hot.begin(recognised, self, keep_alive=True)
         elif direct is not None:
             passage = direct.known.get(head)
+            if passage is None and 4 < end <= self.limits.max_header:
+                passage = direct.recognise_line(head)
             if passage is not None and len(data) == end + (passage.length or 0):
                 request = direct.begin(passage, self, keep_alive=True)
         if request is None:
