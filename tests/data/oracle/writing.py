@@ -112,6 +112,7 @@ class Writer:
                 self._check(update_rule.get("check", {}), table, written)
                 rows = [row for row in rows if row is not old]
             rows.append(written)
+            check_keys(self.world, table, rows)  # row by row: a key that a later row gives up is still taken
             written_before.add(id(written))
             touched.append(written)
         return touched, rows
@@ -213,15 +214,21 @@ def _set(rule: Row) -> Row:
     return rule.get("set", {})
 
 
+def check_keys(world: World, table: str, rows: Iterable[Row]) -> None:
+    """Raises Violated when two rows have the same key."""
+    for name, column in world.columns[table].items():
+        there = [row[name] for row in rows if row[name] is not None]
+        if column.unique and len(set(there)) < len(there):
+            raise Violated(name)
+
+
 def check_constraints(world: World, rows: Rows) -> None:
     """Raises Violated when a column is NULL that must not be, a key is there twice or leads nowhere."""
     for table, columns in world.columns.items():
+        check_keys(world, table, rows[table])
         for name, column in columns.items():
             values = [row[name] for row in rows[table]]
             if not column.nullable and None in values:
-                raise Violated(name)
-            there = [value for value in values if value is not None]
-            if column.unique and len(set(there)) < len(there):
                 raise Violated(name)
     for table, name, target in world.references:
         ids = {row["id"] for row in rows[target]}
