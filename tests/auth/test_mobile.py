@@ -141,7 +141,8 @@ def test_a_number_is_changed(platform: Platform) -> None:
     enter(client, "signup", "mobile", mobile, otp=code_in(platform.mail(f"+91{mobile}")))
     body = {"mobile": new, "country_code": "91"}
     platform.rows("update howdah_auth.sessions set proved_at = now() - interval '1 hour'")
-    assert client.post("/auth/v1/user/change-mobile", body).code == "sign-in-again"
+    refused = client.post("/auth/v1/user/change-mobile", body)
+    assert (refused.code, refused.json["ways"]) == ("step-up-required", ["login"])
     platform.rows("update howdah_auth.sessions set proved_at = now()")
     assert client.post("/auth/v1/user/change-mobile", body).status == 200
     otp = code_in(platform.mail(f"+91{new}"))

@@ -335,6 +335,36 @@ def test_an_administrator_resets_what_is_lost(platform: Platform) -> None:
     assert platform.events(owner.id)[-2:] == ["factors-reset", "login"]
 
 
+def test_another_address_needs_the_factor_where_there_is_one(platform: Platform) -> None:
+    """R20: a password, which somebody may have stolen, does not take the mails elsewhere."""
+    owner, address = an_owner(platform), f"{a_name()}@example.com"
+    make_stale(platform, owner)
+    change = {"email": address, "password": PASSWORD}
+    refused = owner.client.post("/auth/v1/user/change-email", change)
+    assert (refused.status, refused.code) == (403, "step-up-required")
+    settled_clock()
+    assert owner.client.post("/auth/v1/user/step-up", {"code": owner.app.code()}).status == 200
+    assert owner.client.post("/auth/v1/user/change-email", change).status == 200
+
+
+def test_a_session_with_tokens_steps_up_to_other_tokens(platform: Platform) -> None:
+    """R29, R31: what showed the session before shows nothing any more; with the new pair it is fresh."""
+    owner, program = an_owner(platform), platform.client()
+    begun = program.log_in(owner.name, session="tokens").json["second_factor"]
+    shown = {"token": begun["token"], "recovery_code": owner.recovery_codes[0]}
+    before = program.post(FINISH, shown).json
+    make_stale(platform, owner)
+    old = platform.client(Authorization=f"Bearer {before['access_token']}")
+    assert old.post("/auth/v1/user/recovery-codes").code == "step-up-required"
+    settled_clock()
+    pair = old.post("/auth/v1/user/step-up", {"code": owner.app.code()}).json
+    new = platform.client(Authorization=f"Bearer {pair['access_token']}")
+    assert old.get("/auth/v1/user/info").status == 401
+    assert program.post("/auth/v1/token", {"refresh_token": before["refresh_token"]}).status == 401
+    assert new.get("/auth/v1/user/info").json["session"]["level"] == 2
+    assert len(new.post("/auth/v1/user/recovery-codes").json["recovery_codes"]) == 10
+
+
 def test_the_owner_is_told_of_every_factor(platform: Platform) -> None:
     """R28, R29: by mail to the confirmed address, and to no other; nothing secret is in it."""
     owner, address = an_owner(platform), f"{a_name()}@example.com"

@@ -32,7 +32,6 @@
     ├── ProviderOff                 provider-off
     ├── RedirectNotAllowed          redirect-not-allowed
     ├── ServiceTokenExists          service-token-exists    409
-    ├── SignInAgain                 sign-in-again           403
     ├── SessionExpired              session-expired         401
     ├── SignInExpired               sign-in-expired         401
     ├── SignupClosed                signup-closed           403
@@ -286,13 +285,6 @@ class SessionExpired(AuthError):
 
     code = "session-expired"
     status = 401
-
-
-class SignInAgain(AuthError):
-    """Sign in again first: for this it must have been a moment ago."""
-
-    code = "sign-in-again"
-    status = 403
 
 
 class SignInExpired(AuthError):

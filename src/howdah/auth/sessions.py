@@ -126,11 +126,6 @@ async def end_sessions(where: Submitter, user_id: int, *, but: str | None = None
     return int(await ask(where, _QUERIES["end_all"], user_id, but))
 
 
-async def was_proved(where: Submitter, session_id: str, *, within: float) -> bool:
-    """Whether the person behind the session showed a factor so many seconds ago or less."""
-    return bool(await ask(where, _QUERIES["was_proved"], session_id, within))
-
-
 async def end_weak_sessions(where: Submitter, user_id: int, *, but: str) -> int:
     """The user's sessions in which no second factor was shown are over, but for one; how many there were."""
     return int(await ask(where, _QUERIES["end_weak"], user_id, but))

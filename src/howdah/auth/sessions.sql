@@ -68,12 +68,6 @@ with done as (
 )
 select to_json(exists (select from done where token_hash is not null))
 
--- was_proved --
-select to_json(exists (
-  select from howdah_auth.sessions
-  where id = $1::uuid and proved_at > now() - make_interval(secs => $2::double precision)
-))
-
 -- remove_expired --
 with done as (
   delete from howdah_auth.sessions

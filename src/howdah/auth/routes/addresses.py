@@ -4,29 +4,28 @@ from __future__ import annotations
 
 from typing import Final
 
-from howdah.auth import sessions, users
+from howdah.auth import users
 from howdah.auth.attempts import attempt_code, count_message
 from howdah.auth.confirmation import ask_to_change, confirm
 from howdah.auth.credentials import confirm_password
-from howdah.auth.errors import InvalidBody, SignInAgain
+from howdah.auth.errors import InvalidBody
+from howdah.auth.factors.owned import find_factors
+from howdah.auth.freshness import require_fresh
 from howdah.auth.http import Answer, Asked, Call
 from howdah.auth.one_time import Use, begin_flow, find_flow
 from howdah.auth.part import Auth
 from howdah.auth.providers.addresses import Email, FlowText, Mobile
 
-RECENT_SECONDS: Final = 600
-"""How long ago who has no password may have signed in, to change how they sign in."""
-
 
 class NewEmail(Email, kw_only=True, forbid_unknown_fields=True):
-    """The new address, and the account's password where it has one."""
+    """The new address, and the account's password where that is what it has."""
 
     password: str | None = None
     flow: FlowText | None = None
 
 
 class NewMobile(Mobile, kw_only=True, forbid_unknown_fields=True):
-    """The new number, and the account's password where it has one."""
+    """The new number, and the account's password where that is what it has."""
 
     password: str | None = None
     flow: FlowText | None = None
@@ -74,14 +73,14 @@ async def confirm_address(auth: Auth, asked: Asked[EmailConfirmation] | Asked[Mo
 
 
 async def _check_owner(auth: Auth, asked: Asked[NewEmail] | Asked[NewMobile]) -> None:
-    """Who asks has shown the password just now, or, without one, has signed in just now.
+    """Who asks has shown the password just now; with a second factor, or without a password, a fresh proof.
 
-    Raises InvalidUser, TooManyAttempts, InvalidBody and SignInAgain.
+    Raises InvalidUser, TooManyAttempts, InvalidBody and StepUpRequired.
     """
     user = await users.find_user(auth.store.pool, asked.user_id)
-    if user is None or user.password_hash is None:
-        if not await sessions.was_proved(auth.store.pool, asked.session_id, within=RECENT_SECONDS):
-            raise SignInAgain
+    factors = await find_factors(auth.store.pool, asked.user_id)
+    if user is None or user.password_hash is None or factors.is_any:
+        await require_fresh(auth, asked)
     elif asked.body.password is None:
         raise InvalidBody("The password of the account is needed.", path="$.password")
     else:
