@@ -7,7 +7,7 @@ import secrets
 from typing import Any
 
 import pytest
-from tests.auth.support import PASSWORD, Client, Platform
+from tests.auth.support import COOKIE, PASSWORD, Client, Platform
 
 from howdah.auth.cleanup import clean_up
 from howdah.auth.routes.calls import CALLS
@@ -128,8 +128,7 @@ def test_variables_reach_the_session_at_once(platform: Platform) -> None:
 async def _caller(platform: Platform, client: Client) -> dict[str, str]:
     auth = platform.served.application.auth
     assert auth is not None
-    (value,) = client.cookies.values()
-    identity = await auth.find_by_cookie(value)
+    identity = await auth.find_by_cookie(client.cookies[COOKIE])
     assert identity is not None
     return dict(identity.variables)
 
