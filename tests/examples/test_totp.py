@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import secrets
 import shutil
 import subprocess
 import sys
@@ -39,7 +40,7 @@ def platform(cluster: Cluster) -> Iterator[Platform]:
     """A platform with accounts and the app at /totp."""
     port = free_port()
     process = subprocess.Popen([sys.executable, str(APP / "serve.py"), str(port)], stderr=subprocess.DEVNULL)
-    name = "totp_example"
+    name = f"totp_example_{secrets.token_hex(4)}"
     try:
         service = ServiceSection("totp", url=f"http://127.0.0.1:{port}", routes=(Route(None, "/totp"),))
         with platform_on(cluster.create_database(name), services=(service,)) as running:
