@@ -7,6 +7,9 @@
     ├── AccountsDown                accounts-unavailable    503
     ├── BodyNotJson                 unsupported-media-type  415
     ├── BodyTooLarge                bad-request             413
+    ├── ForeignAccountRefused       foreign-account-refused 401
+    ├── HookFailed                  hook-failed             502
+    ├── HookRefused                 hook-refused
     ├── InternalError               internal                500
     ├── InvalidAccessToken          invalid-access-token    401
     │   ├── ExpiredAccessToken      expired-access-token    401
@@ -23,6 +26,7 @@
     ├── InvalidRefreshToken         invalid-refresh-token   401
     ├── InvalidCode                 invalid-code
     ├── InvalidUser                 invalid-user            401
+    ├── IssuerDown                  issuer-unavailable      502
     ├── NoAccountsHere              no-accounts             503
     ├── NoSuchUser                  no-such-user            404
     ├── NotAllowed                  access-denied           403
@@ -50,6 +54,7 @@
     ├── UnreadableSeal              unreadable-seal         500
     ├── UnusableClaimsMapping       unusable-claims-mapping
     ├── UnusableKey                 unusable-key
+    ├── UnusableIssuer              unusable-issuer
     ├── UnusablePasswordHash        unusable-password-hash
     ├── UnusableRedirectTarget      unusable-redirect-target
     ├── UserAlreadyExists           user-already-exists     409
@@ -98,6 +103,49 @@ class BodyTooLarge(AuthError):
     """The request's body is larger than is allowed."""
 
     status = 413
+
+
+class ForeignAccountRefused(AuthError):
+    """What was sent does not show an account of this issuer's."""
+
+    code = "foreign-account-refused"
+    status = 401
+
+
+class HookFailed(AuthError):
+    """The service that is asked first cannot be asked, or says nothing that makes sense: nobody comes in."""
+
+    code = "hook-failed"
+    status = 502
+
+
+class HookRefused(AuthError):
+    """The service that is asked first refuses."""
+
+    code = "hook-refused"
+
+    def __init__(self, answered: int = 400, told: Any = None) -> None:
+        message = told.get("message") if isinstance(told, dict) else told
+        super().__init__(message if isinstance(message, str) and message else None)
+        self.answered, self.told = answered, told
+
+    def to_json(self) -> dict[str, Any]:
+        """As every error, and what the service answered."""
+        return {**super().to_json(), "answered": self.answered, "answer": self.told}
+
+
+class IssuerDown(AuthError):
+    """The issuer of the account cannot be asked at the moment."""
+
+    code = "issuer-unavailable"
+    status = 502
+
+
+class UnusableIssuer(AuthError):
+    """The settings of an issuer are incomplete."""
+
+    code = "unusable-issuer"
+    exit_code = 2
 
 
 class InternalError(AuthError):

@@ -17,11 +17,14 @@ from howdah.auth.access_tokens import AccessClaims, verify_access_token
 from howdah.auth.changes import Change, Changes
 from howdah.auth.cleanup import keep_clean
 from howdah.auth.cookies import Cookie, cookie_of
-from howdah.auth.errors import InvalidAccessToken, UnknownTokenKey
+from howdah.auth.errors import InvalidAccessToken, UnknownTokenKey, UnusableIssuer
 from howdah.auth.external_tokens import unverified_issuer
 from howdah.auth.issuers import Issuer, build_issuers, find_external
 from howdah.auth.keys import VerifyingKey
+from howdah.auth.oauth.exchange import Exchange
+from howdah.auth.oauth.issuers import check_url, read_issuer
 from howdah.auth.passwords import Hasher
+from howdah.auth.redirects import parse_redirect_targets
 from howdah.auth.sealing import Keyring
 from howdah.auth.service_tokens import SERVICE_PREFIX, find_service_token
 from howdah.auth.sessions import FoundSession, find_session, is_opaque
@@ -29,7 +32,7 @@ from howdah.auth.signing_keys import SigningKeys
 from howdah.auth.store import Store
 from howdah.auth.throttling import Limits, limits_of
 from howdah.postgres.connection import Connection
-from howdah.project.sections import AuthSection, DatabaseSection
+from howdah.project.sections import PROVIDERS, AuthSection, DatabaseSection, HooksSection
 from howdah.session import USER_ID_HEADER, Credential, Identity
 
 MailValue = str | int
@@ -75,6 +78,10 @@ class Auth:
     send: Send
     signing: SigningKeys
     issuers: tuple[Issuer, ...] = ()
+    oauth: Mapping[str, Exchange] = field(default_factory=dict)
+    """Whose accounts people may sign in with, by the provider's name."""
+    custom: Mapping[str, HooksSection] = field(default_factory=dict)
+    """Services of the project's own that say who somebody is, likewise."""
     _heard: list[Callable[[Change], None]] = field(default_factory=list)
     _changes: Changes | None = None
     _cleaning: asyncio.Task[None] | None = None
@@ -227,8 +234,10 @@ def build_auth(
 ) -> Auth:
     """The accounts of a project, whose files lie in ``root``. Nothing is started and nothing connected yet.
 
-    Raises UnusableKey, UnusableClaimsMapping and Unfetched for an issuer that cannot be used.
+    Raises UnusableKey, UnusableClaimsMapping and Unfetched for an issuer of tokens that cannot be used, UnusableIssuer
+    for one of accounts, and UnusableRedirectTarget.
     """
+    parse_redirect_targets(section.redirect_urls, home=site.url)
     store = Store(dsn, database=database, size=section.pool_size)
     signing = SigningKeys(
         store,
@@ -236,4 +245,30 @@ def build_auth(
         algorithm=section.token_algorithm,
         longest_life=timedelta(seconds=section.access_token_lifetime),
     )
-    return Auth(section, site, store, Hasher(), keyring, send, signing, issuers=build_issuers(section.issuers, root))
+    return Auth(
+        section,
+        site,
+        store,
+        Hasher(),
+        keyring,
+        send,
+        signing,
+        issuers=build_issuers(section.issuers, root),
+        oauth=_read_oauth(section),
+        custom={each.name: each for each in section.custom},
+    )
+
+
+def _read_oauth(section: AuthSection) -> Mapping[str, Exchange]:
+    """The issuers of accounts by name, once every foreign way to sign in has a name and addresses that can be."""
+    found = {each.name: Exchange(read_issuer(each), section.hook_timeout) for each in section.oauth}
+    names = [*PROVIDERS, *found, *(each.name for each in section.custom)]
+    for name in names:
+        if names.count(name) > 1:
+            raise UnusableIssuer(f"There is more than one way to sign in that is called {name!r}.")
+    for hooks in section.custom:
+        for url in (hooks.signup, hooks.login):
+            check_url(url, f"auth.custom.{hooks.name}")
+    for url in filter(None, (section.pre_signup_hook, section.pre_login_hook)):
+        check_url(url, "auth")
+    return found

@@ -329,6 +329,9 @@ class OAuthSection:
     authorize_url: Annotated[str | None, Setting("text", "Where people are sent to agree.")] = None
     token_url: Annotated[str | None, Setting("text", "Where a code is changed for a token.")] = None
     userinfo_url: Annotated[str | None, Setting("text", "Where a token is changed for who it is.")] = None
+    check_url: Annotated[
+        str | None, Setting("text", "Where an access token says for whom it was made (`google`, `facebook`).")
+    ] = None
     scopes: Annotated[tuple[str, ...], Setting("texts", "What is asked for, instead of the preset's.")] = ()
     audiences: Annotated[
         tuple[str, ...], Setting("texts", "Other client ids whose ID tokens are taken, such as those of apps.")
@@ -474,6 +477,13 @@ class AuthSection:
             "where not all are yours.",
         ),
     ] = None
+    redirect_urls: Annotated[
+        tuple[str, ...],
+        Setting(
+            "texts",
+            "Where browsers may be sent after signing in, beside pages of our own: URLs, exactly, or `https://host/*`.",
+        ),
+    ] = ()
     pre_signup_hook: Annotated[
         str | None,
         Setting(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
@@ -13,9 +14,11 @@ from howdah.auth.attempts import address_of
 from howdah.auth.credentials import confirm_password, hash_new_password
 from howdah.auth.errors import InvalidBody, ProviderOff, SessionExpired, SignupClosed
 from howdah.auth.factors.owned import find_factors
+from howdah.auth.hooks import ask_hook, without_secrets
 from howdah.auth.http import Answer, Asked, Call, NoBody
 from howdah.auth.part import Auth
 from howdah.auth.providers.code import CodeProvider, EmailCode, MobileCode
+from howdah.auth.providers.foreign import HookProvider, IssuerProvider, roles_of
 from howdah.auth.providers.passkey import PasskeyProvider
 from howdah.auth.providers.password import EmailPassword, MobilePassword, PasswordProvider
 from howdah.auth.providers.provider import Provider
@@ -61,6 +64,7 @@ async def sign_up(auth: Auth, asked: Asked[Credentials]) -> Answer:
         raise SignupClosed
     provider = _provider(auth, asked.body.provider)
     await count_attempt(auth.store.pool, signup_attempt(address_of(asked.origin), auth.limits))
+    auth = await _asked_before_sign_up(auth, asked.body)
     write = await provider.sign_up(auth, asked.body.data, asked.origin)
     async with auth.store.transaction() as connection:
         registered = await write(connection)
@@ -75,6 +79,7 @@ async def sign_up(auth: Auth, asked: Asked[Credentials]) -> Answer:
 async def log_in(auth: Auth, asked: Asked[Credentials]) -> Answer:
     """Somebody shows who they are, and has a session, or is asked for a second factor."""
     provider = _provider(auth, asked.body.provider)
+    await _ask_before(auth, auth.section.pre_login_hook, asked.body)
     proof = await provider.log_in(auth, asked.body.data, asked.origin)
     async with auth.store.transaction() as connection:
         signed_in = await sign_in(auth, connection, proof, asked.origin, caller=asked.caller, carry=asked.body.session)
@@ -145,10 +150,31 @@ def _shown_session(asked: Asked[NoBody]) -> dict[str, Any]:
 
 
 def _provider(auth: Auth, name: str) -> Provider:
+    if name in auth.oauth:
+        return IssuerProvider(auth.oauth[name])
+    if name in auth.custom:
+        return HookProvider(auth.custom[name])
     provider = PROVIDERS.get(name)
     if provider is None or name not in auth.section.providers:
         raise ProviderOff(hint=f"Here it is: {', '.join(auth.section.providers)}.", path="$.provider")
     return provider
+
+
+async def _ask_before(auth: Auth, url: str | None, wanted: Credentials) -> dict[str, Any]:
+    """What the project's hook says before somebody comes in. Raises HookRefused and HookFailed."""
+    if url is None:
+        return {}
+    sent = {"provider": wanted.provider, "data": without_secrets(wanted.data)}
+    return await ask_hook(url, sent, secret=auth.section.hook_secret, seconds=auth.section.hook_timeout)
+
+
+async def _asked_before_sign_up(auth: Auth, wanted: Credentials) -> Auth:
+    """The accounts as they are for this one sign-up: a hook may add roles to those of every new account."""
+    added = roles_of(await _ask_before(auth, auth.section.pre_signup_hook, wanted))
+    if not added:
+        return auth
+    roles = tuple(dict.fromkeys((*auth.section.default_roles, *added)))
+    return replace(auth, section=replace(auth.section, default_roles=roles))
 
 
 CALLS: Final = (

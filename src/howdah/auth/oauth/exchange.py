@@ -1,0 +1,200 @@
+"""What is asked of an issuer: its configuration, its keys, a token for a code, who somebody is."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+from howdah.auth.errors import ForeignAccountRefused, InvalidAccessToken, IssuerDown, UnknownTokenKey, UnusableKey
+from howdah.auth.external_tokens import ExternalIssuer, verify_external
+from howdah.auth.keys import VerifyingKey, read_key_set
+from howdah.auth.oauth.issuers import ForeignAccount, Issuer, check_url, read_account
+from howdah.errors import HowdahError
+from howdah.services.errors import ServiceUnreachable
+from howdah.services.http import HttpRequest, send
+
+KEPT_SECONDS: Final = 3600.0
+"""How long an issuer's configuration and keys are believed without asking again."""
+RETRY_SECONDS: Final = 30.0
+"""How long we wait at least before we ask again for a key that we did not know."""
+_MOST: Final = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Endpoints:
+    authorize: str
+    token: str
+    userinfo: str | None
+    keys: tuple[VerifyingKey, ...]
+    at: float
+
+
+class Exchange:
+    """One issuer, asked over the network. Its configuration and keys are kept for a while."""
+
+    def __init__(self, issuer: Issuer, timeout: float) -> None:
+        self.issuer = issuer
+        self._timeout = timeout
+        self._known: _Endpoints | None = None
+        self._asking = asyncio.Lock()
+
+    async def authorize_endpoint(self) -> str:
+        """Where browsers are sent. Raises IssuerDown."""
+        return (await self._endpoints()).authorize
+
+    async def account_of_code(
+        self, code: str, *, redirect_uri: str, verifier: str | None = None, nonce: str | None = None
+    ) -> ForeignAccount:
+        """Whose code it is. Raises ForeignAccountRefused and IssuerDown."""
+        endpoints = await self._endpoints()
+        secret = self.issuer.client_secret
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": redirect_uri,
+            "client_id": self.issuer.client_id,
+            **({} if secret is None else {"client_secret": secret.reveal()}),
+            **({} if verifier is None else {"code_verifier": verifier}),
+        }
+        told = await self._ask("POST", endpoints.token, form=form)
+        id_token, access_token = told.get("id_token"), told.get("access_token")
+        if self.issuer.issuer is not None:
+            if not isinstance(id_token, str):
+                raise ForeignAccountRefused("The issuer gave no ID token.")
+            return await self.account_of_id_token(id_token, nonce=nonce)
+        if not isinstance(access_token, str):
+            raise ForeignAccountRefused("The issuer gave no token for the code.")
+        return await self._account_of_access_token(access_token)
+
+    async def account_of_id_token(self, id_token: str, *, nonce: str | None = None) -> ForeignAccount:
+        """Who an ID token is about that the issuer has signed for us. Raises ForeignAccountRefused and IssuerDown."""
+        assert self.issuer.issuer is not None
+        expected = ExternalIssuer(self.issuer.issuer, self.issuer.audiences, types=("jwt",))
+        try:
+            try:
+                claims = verify_external(id_token, expected, (await self._endpoints()).keys, now=datetime.now(UTC))
+            except UnknownTokenKey:
+                keys = (await self._endpoints(not_older=RETRY_SECONDS)).keys
+                claims = verify_external(id_token, expected, keys, now=datetime.now(UTC))
+        except InvalidAccessToken as error:
+            raise ForeignAccountRefused(error.message) from error
+        if nonce is not None and claims.get("nonce") != nonce:
+            raise ForeignAccountRefused("The ID token belongs to another sign-in.")
+        return read_account(claims, self.issuer.fields)
+
+    async def account_of_foreign_token(self, access_token: str) -> ForeignAccount:
+        """Who an access token is about that a client hands in, and that was made for us.
+
+        Raises ForeignAccountRefused: it was made for another app, or this issuer has no way to tell.
+        """
+        match self.issuer.check:
+            case "google":
+                assert self.issuer.check_url is not None
+                told = await self._ask("GET", f"{self.issuer.check_url}?{urlencode({'access_token': access_token})}")
+                if told.get("aud") not in self.issuer.audiences:
+                    raise ForeignAccountRefused("The token was made for another app.")
+                return read_account(told, self.issuer.fields)
+            case "facebook":
+                await self._check_facebook(access_token)
+                return await self._account_of_access_token(access_token)
+            case _:
+                raise ForeignAccountRefused("This issuer cannot tell for whom an access token was made: send a code.")
+
+    async def _check_facebook(self, access_token: str) -> None:
+        secret = self.issuer.client_secret
+        assert self.issuer.check_url is not None
+        ours = f"{self.issuer.client_id}|{'' if secret is None else secret.reveal()}"
+        query = urlencode({"input_token": access_token, "access_token": ours})
+        data = (await self._ask("GET", f"{self.issuer.check_url}?{query}")).get("data")
+        if not isinstance(data, dict) or data.get("is_valid") is not True:
+            raise ForeignAccountRefused("The token is not valid.")
+        if str(data.get("app_id")) not in self.issuer.audiences:
+            raise ForeignAccountRefused("The token was made for another app.")
+
+    async def _account_of_access_token(self, access_token: str) -> ForeignAccount:
+        userinfo = (await self._endpoints()).userinfo
+        if userinfo is None:
+            raise ForeignAccountRefused("This issuer does not say who somebody is.")
+        headers = {"Authorization": f"Bearer {access_token}"}
+        return read_account(await self._ask("GET", userinfo, headers=headers), self.issuer.fields)
+
+    # -- what is known of the issuer -----------------------------------------------------------------------------------
+
+    async def _endpoints(self, *, not_older: float = KEPT_SECONDS) -> _Endpoints:
+        async with self._asking:
+            known = self._known
+            if known is None or time.monotonic() - known.at >= not_older:
+                known = self._known = await self._look()
+            return known
+
+    async def _look(self) -> _Endpoints:
+        issuer, now = self.issuer, time.monotonic()
+        if issuer.issuer is None:
+            assert issuer.authorize_url is not None
+            assert issuer.token_url is not None
+            return _Endpoints(issuer.authorize_url, issuer.token_url, issuer.userinfo_url, (), now)
+        document = await self._ask("GET", f"{issuer.issuer.rstrip('/')}/.well-known/openid-configuration")
+        if document.get("issuer") != issuer.issuer:
+            raise IssuerDown(f"{issuer.name} says that it is somebody else.")
+        found = {
+            name: self._endpoint(document, name) for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")
+        }
+        try:
+            keys = read_key_set(await self._ask("GET", found["jwks_uri"]))
+        except UnusableKey as error:
+            raise IssuerDown(f"{issuer.name} has no keys that could be used.") from error
+        return _Endpoints(
+            issuer.authorize_url or found["authorization_endpoint"],
+            issuer.token_url or found["token_endpoint"],
+            issuer.userinfo_url,
+            keys,
+            now,
+        )
+
+    def _endpoint(self, document: Mapping[str, Any], name: str) -> str:
+        url = document.get(name)
+        if not isinstance(url, str):
+            raise IssuerDown(f"{self.issuer.name} does not say where its {name} is.")
+        check_url(url, f"auth.oauth.{self.issuer.name}")
+        return url
+
+    async def _ask(
+        self,
+        method: str,
+        url: str,
+        *,
+        form: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        sent = {"Accept": "application/json", "User-Agent": "howdah", **(headers or {})}
+        if form is not None:
+            sent["Content-Type"] = "application/x-www-form-urlencoded"
+        body = None if form is None else urlencode(form, quote_via=quote).encode()
+        try:
+            async with asyncio.timeout(self._timeout):
+                answer = await send(HttpRequest(method, url, sent, body), self._timeout, most=_MOST)
+        except (ServiceUnreachable, TimeoutError) as error:
+            reason = error.message if isinstance(error, HowdahError) else "it took too long"
+            raise IssuerDown(f"{self.issuer.name} cannot be asked: {reason}") from error
+        if answer.status >= 500 or answer.status == 429:
+            raise IssuerDown(f"{self.issuer.name} is not well ({answer.status}).")
+        try:
+            told = json.loads(answer.body)
+        except ValueError:
+            told = None
+        if answer.status >= 300 or not isinstance(told, dict) or "error" in told:
+            raise ForeignAccountRefused("The issuer does not take what was sent.")
+        return told
+
+
+def signature(secret: str, body: bytes) -> str:
+    """What shows a hook that a request is ours: HMAC-SHA-256 of the body, in hexadecimal digits."""
+    return hmac.new(secret.encode(), body, sha256).hexdigest()

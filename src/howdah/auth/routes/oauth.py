@@ -1,0 +1,149 @@
+"""Signing in with an issuer's account in a browser: there and back again."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from typing import Final
+
+import msgspec
+
+from howdah.auth import audit, users
+from howdah.auth.challenges import begin_challenge, take_challenge
+from howdah.auth.codes import new_token
+from howdah.auth.cookies import Cookie, cookie_of
+from howdah.auth.errors import ForeignAccountRefused, ProviderOff, UserAlreadyExists
+from howdah.auth.http import Answer, Asked, Call, NoBody
+from howdah.auth.oauth.exchange import Exchange
+from howdah.auth.oauth.oauth import authorize_url
+from howdah.auth.part import Auth
+from howdah.auth.providers.foreign import IssuerProvider, kind_of
+from howdah.auth.redirects import check_redirect, parse_redirect_targets
+from howdah.auth.sign_in import FactorOwed, sign_in, signed_in_answer
+
+PURPOSE: Final = "oauth"
+SECONDS: Final = 600.0
+
+
+class Start(msgspec.Struct, forbid_unknown_fields=True):
+    """Where the browser is to be in the end; the start page of the project where nothing is said."""
+
+    redirect_url: str = "/"
+    connect: bool = False
+
+
+class Return(msgspec.Struct):
+    """What the issuer sends the browser back with. Others of its parameters mean nothing here."""
+
+    state: str = ""
+    code: str | None = None
+    error: str | None = None
+
+
+async def start(auth: Auth, asked: Asked[Start]) -> Answer:
+    """The browser goes to the issuer; what comes back is believed from this browser alone, and once."""
+    exchange = _exchange(auth, asked.path["name"])
+    targets = parse_redirect_targets(auth.section.redirect_urls, home=auth.site.url)
+    redirect_url = check_redirect(asked.body.redirect_url, targets)
+    state, browser, nonce, verifier = (new_token() for _ in range(4))
+    data = {"issuer": exchange.issuer.name, "nonce": nonce, "verifier": verifier, "redirect_url": redirect_url}
+    user_id = asked.user_id if asked.body.connect else None
+    endpoint = await exchange.authorize_endpoint()
+    await begin_challenge(
+        auth.store.pool,
+        state,
+        PURPOSE,
+        lifetime=SECONDS,
+        user_id=user_id,
+        data={**data, "browser": _digest(browser)},
+    )
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+    location = authorize_url(
+        exchange.issuer,
+        endpoint,
+        state=state,
+        nonce=nonce,
+        code_challenge=challenge,
+        redirect_uri=redirect_uri(auth, exchange.issuer.name),
+    )
+    return _redirect(location, (_cookie(auth).put(browser, seconds=SECONDS),))
+
+
+async def finish(auth: Auth, asked: Asked[Return]) -> Answer:
+    """The browser is back, with a code: whoever it is has a session, and goes where they wanted to be."""
+    name, sent = asked.path["name"], asked.body
+    exchange = _exchange(auth, name)
+    challenge = await take_challenge(auth.store.pool, sent.state, PURPOSE)
+    browser = asked.cookies.get(_cookie(auth).name, "")
+    data = {} if challenge is None else challenge.data
+    if data.get("issuer") != name or not hmac.compare_digest(str(data["browser"]), _digest(browser)):
+        raise ForeignAccountRefused("This sign-in was not begun in this browser, or too long ago.")
+    if sent.code is None:
+        raise ForeignAccountRefused("The issuer says that it was not allowed.")
+    account = await exchange.account_of_code(
+        sent.code, redirect_uri=redirect_uri(auth, name), verifier=data["verifier"], nonce=data["nonce"]
+    )
+    assert challenge is not None
+    over = _cookie(auth).remove()
+    async with auth.store.transaction() as connection:
+        if challenge.user_id is not None:
+            owner = await users.find_user_by(connection, kind_of(name), account.subject)
+            if owner is None:
+                await users.add_identity(
+                    connection,
+                    challenge.user_id,
+                    kind_of(name),
+                    account.subject,
+                    account.email or account.subject,
+                    verified=True,
+                    profile=account.profile,
+                )
+                await audit.note(
+                    connection, "identity-connected", asked.origin, user_id=challenge.user_id, provider=name
+                )
+            elif owner.id != challenge.user_id:
+                raise UserAlreadyExists("Somebody else has connected this account.")
+            return _redirect(data["redirect_url"], (over,))
+        proof = await IssuerProvider(exchange).enter(auth, connection, account, asked.origin)
+        signed_in = await sign_in(auth, connection, proof, asked.origin, caller=asked.caller, carry="cookie")
+    if isinstance(signed_in, FactorOwed):
+        return _redirect(f"{auth.site.url}/auth/ui/second-factor#token={signed_in.token}", (over,))
+    await auth.settled()
+    return _redirect(data["redirect_url"], (*signed_in_answer(auth, signed_in, "cookie").cookies, over))
+
+
+async def list_ways(auth: Auth, asked: Asked[NoBody]) -> Answer:  # noqa: ARG001 - what all calls take
+    """The ways to sign in here, for whoever draws a page of them."""
+    return Answer({"providers": list(auth.section.providers), "oauth": list(auth.oauth), "custom": list(auth.custom)})
+
+
+def redirect_uri(auth: Auth, name: str) -> str:
+    """Where the issuer sends browsers back to: what its settings there have to say."""
+    return f"{auth.site.url}/auth/v1/oauth/{name}/callback"
+
+
+def _exchange(auth: Auth, name: str) -> Exchange:
+    exchange = auth.oauth.get(name)
+    if exchange is None:
+        raise ProviderOff(f"People cannot sign in with {name[:64]!r} here.")
+    return exchange
+
+
+def _cookie(auth: Auth) -> Cookie:
+    return cookie_of(f"{auth.section.cookie_name}-oauth", secure=auth.site.is_secure)
+
+
+def _digest(browser: str) -> str:
+    return hashlib.sha256(browser.encode()).hexdigest()
+
+
+def _redirect(location: str, cookies: tuple[str, ...]) -> Answer:
+    return Answer(None, 302, cookies, (("location", location), ("referrer-policy", "no-referrer")))
+
+
+CALLS: Final = (
+    Call("GET", "/v1/providers", list_ways, NoBody),
+    Call("GET", "/v1/oauth/{name}/start", start, Start),
+    Call("GET", "/v1/oauth/{name}/callback", finish, Return),
+)
