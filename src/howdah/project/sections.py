@@ -477,6 +477,12 @@ class AuthSection:
             "where not all are yours.",
         ),
     ] = None
+    ui: Annotated[bool, Setting("boolean", "Whether there are ready pages at `/auth/ui/`.")] = True
+    ui_color: Annotated[str, Setting("text", "The colour of their buttons, as `#rrggbb`.")] = "#2f5d8a"
+    ui_logo: Annotated[
+        str | None,
+        Setting("text", "The picture on top of them, instead of the project's name: an https URL or a path."),
+    ] = None
     redirect_urls: Annotated[
         tuple[str, ...],
         Setting(

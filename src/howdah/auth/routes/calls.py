@@ -20,6 +20,7 @@ from howdah.auth.routes import (
     service_tokens,
     tokens,
 )
+from howdah.auth.routes.pages import page_routes
 
 CALLS: Final[tuple[Call[Any], ...]] = (
     *account.CALLS,
@@ -37,4 +38,4 @@ CALLS: Final[tuple[Call[Any], ...]] = (
 
 def auth_routes(auth: Auth) -> Starlette:
     """The part as an ASGI application. Who asks is in ``scope["howdah.caller"]``."""
-    return application(auth, CALLS)
+    return application(auth, CALLS, page_routes(auth))
