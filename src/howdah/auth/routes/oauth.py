@@ -16,7 +16,7 @@ from howdah.auth.cookies import Cookie, cookie_of
 from howdah.auth.errors import ForeignAccountRefused, ProviderOff, UserAlreadyExists
 from howdah.auth.http import Answer, Asked, Call, NoBody
 from howdah.auth.oauth.exchange import Exchange
-from howdah.auth.oauth.oauth import authorize_url
+from howdah.auth.oauth.issuers import authorize_url
 from howdah.auth.part import Auth
 from howdah.auth.providers.foreign import IssuerProvider, kind_of
 from howdah.auth.redirects import check_redirect, parse_redirect_targets

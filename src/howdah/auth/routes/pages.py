@@ -15,7 +15,7 @@ from starlette.routing import Route
 from howdah.auth import sessions, users
 from howdah.auth.errors import AuthError, BodyNotJson, InvalidBody, NotSignedIn, SessionExpired, StepUpRequired
 from howdah.auth.http import Answer, Asked, NoBody, caller_of, origin_of, read_body
-from howdah.auth.pages.render import HEADERS, ROOT, asset, page, style
+from howdah.auth.pages.render import API, HEADERS, ROOT, asset, page, style
 from howdah.auth.part import Auth
 from howdah.auth.qr import qr_data_uri
 from howdah.auth.redirects import check_redirect, parse_redirect_targets
@@ -270,11 +270,8 @@ def _endpoint(auth: Auth, handler: Handler, *, signed_in: bool) -> Callable[[Req
     async def endpoint(request: Request) -> Response:
         visit = Visit(auth, request, await _form(request) if request.method == "POST" else {})
         if signed_in and visit.caller.identity is None:
-            return visit.go(
-                f"{ROOT}/login?redirect_url={quote(request.url.path, safe='')}"
-                if request.method == "GET"
-                else f"{ROOT}/login"
-            )
+            back = f"?redirect_url={quote(API + request.url.path.removeprefix(API), safe='')}"
+            return visit.go(f"{ROOT}/login{back if request.method == 'GET' else ''}")
         try:
             response = await handler(visit)
         except StepUpRequired:
@@ -322,7 +319,7 @@ def _ways(auth: Auth) -> dict[str, Any]:
     return {
         "password": bool(labels),
         "label": " or ".join(labels).capitalize(),
-        "issuers": list(auth.issuers),
+        "issuers": list(auth.oauth),
         "signup": auth.section.signup and bool(labels),
     }
 

@@ -1,0 +1,172 @@
+"""The ready pages, as a browser without scripts has them: forms, and where they lead."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from base64 import b32decode
+from html import unescape
+from urllib.parse import quote, urlencode
+
+import pytest
+from tests.auth.support import COOKIE, PASSWORD, Client, Platform, Reply, platform_on
+
+from howdah.auth.totp import hotp
+from howdah.project.sections import AuthSection
+
+
+def a_name() -> str:
+    return f"ann_{secrets.token_hex(4)}"
+
+
+def submit(client: Client, path: str, **form: str) -> Reply:
+    """A form, sent as browsers do."""
+    fields = {"Content-Type": "application/x-www-form-urlencoded", "Origin": client.url}
+    return client.send("POST", f"/auth/ui/{path}", raw=urlencode(form).encode(), fields=fields)
+
+
+def text(reply: Reply) -> str:
+    return unescape(re.sub(r"<[^>]+>", " ", reply.body.decode()))
+
+
+def signed_up(platform: Platform) -> tuple[Client, str]:
+    client, name = platform.client(), a_name()
+    assert submit(client, "signup", name=name, password=PASSWORD).status == 303
+    return client, name
+
+
+def test_somebody_signs_up_leaves_and_comes_back(platform: Platform) -> None:
+    """303 to where they wanted to be, with a cookie and without a token in any page."""
+    client, name = signed_up(platform)
+    page = client.get("/auth/ui/account")
+    assert page.status == 200
+    assert f"You are {name}." in text(page)
+    left = submit(client, "logout")
+    assert (left.status, left.values("location"), client.cookies) == (303, ["/auth/ui/login"], {})
+    asked = client.get("/auth/ui/account")
+    assert asked.values("location") == ["/auth/ui/login?redirect_url=%2Fauth%2Fui%2Faccount"]
+    back = submit(client, "login", name=name, password=PASSWORD, redirect_url="/shop?page=2")
+    assert (back.status, back.values("location"), list(client.cookies)) == (303, ["/shop?page=2"], [COOKIE])
+    assert client.get("/auth/ui/login").values("location") == ["/auth/ui/account"]
+
+
+def test_what_is_wrong_is_said_on_the_page(platform: Platform) -> None:
+    """With the status it is, the name as it was typed, and never the password."""
+    name = a_name()
+    for path, status, said in (("login", 401, "No such account"), ("signup", 400, "fewer than 15 characters")):
+        reply = submit(platform.client(), path, name=name, password="wrong <b>")
+        assert reply.status == status
+        assert 'role="alert"' in reply.body.decode()
+        assert name in reply.body.decode()
+        assert "wrong" not in reply.body.decode()
+        assert said in text(reply) or status == 401
+    hostile = submit(platform.client(), "login", name='"><script>alert(1)</script>', password="x")
+    assert b"<script>alert" not in hostile.body
+
+
+@pytest.mark.parametrize(
+    "wanted", ["https://evil.example/", "//evil.example", "javascript:alert(1)", "/\\evil.example"]
+)
+def test_nobody_is_sent_elsewhere(platform: Platform, wanted: str) -> None:
+    """R57: neither by the address nor by the form."""
+    client, name = signed_up(platform)
+    submit(client, "logout")
+    assert client.get(f"/auth/ui/login?redirect_url={quote(wanted, safe='')}").status == 400
+    assert submit(client, "login", name=name, password=PASSWORD, redirect_url=wanted).status == 400
+
+
+def test_pages_are_kept_nowhere_framed_nowhere_and_run_nothing_else(platform: Platform) -> None:
+    """R18, R56: the policy, the referrer, the cache; one policy and not two."""
+    reply = platform.client().get("/auth/ui/login")
+    (policy,) = reply.values("content-security-policy")
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert reply.values("referrer-policy") == ["no-referrer"]
+    assert reply.values("cache-control") == ["no-store"]
+    assert b"style=" not in reply.body
+    assert platform.client().get("/auth/ui/style.css").values("content-type") == ["text/css; charset=utf-8"]
+    assert platform.client().get("/auth/ui/page.js").status == 200
+
+
+def test_forms_of_other_sites_do_nothing(platform: Platform) -> None:
+    """R53: neither signing in nor out, with a cookie or without."""
+    client, name = signed_up(platform)
+    raw = urlencode({"name": name, "password": PASSWORD}).encode()
+    fields = {"Content-Type": "application/x-www-form-urlencoded", "Origin": "https://evil.example"}
+    for path in ("login", "logout", "signup"):
+        assert client.send("POST", f"/auth/ui/{path}", raw=raw, fields=fields).status == 403
+    assert client.get("/auth/ui/account").status == 200
+    json = client.send("POST", "/auth/ui/login", {"name": name}, {"Origin": client.url})
+    assert json.status == 415
+
+
+def test_an_authenticator_app_is_set_up_and_asked_for(platform: Platform) -> None:
+    """The key and picture once, recovery codes once; then a sign-in needs a code, or one of those."""
+    client, name = signed_up(platform)
+    setup = submit(client, "account/totp")
+    found = re.search(r'<code id="secret">([A-Z2-7 ]+)</code>', setup.body.decode())
+    assert found is not None
+    assert "data:image/svg+xml" in setup.body.decode()
+    secret = found[1].replace(" ", "")
+    assert submit(client, "account/totp-confirm", code="000000").status in (400, 401)
+    done = submit(client, "account/totp-confirm", code=code_of(secret))
+    codes = re.findall(r"<li><code>([^<]+)</code></li>", done.body.decode())
+    assert (done.status, len(codes)) == (200, 10)
+    assert "Authenticator app" in text(client.get("/auth/ui/account"))
+
+    other = platform.client()
+    owed = submit(other, "login", name=name, password=PASSWORD, redirect_url="/shop")
+    assert (owed.status, other.cookies) == (200, {})
+    token = re.search(r'name="token" value="([^"]+)"', owed.body.decode())
+    assert token is not None
+    wrong = submit(other, "second-factor", token=token[1], code="000000")
+    assert (wrong.status, 'role="alert"' in wrong.body.decode(), other.cookies) == (401, True, {})
+    entered = submit(other, "second-factor", token=token[1], recovery_code=codes[0], redirect_url="/shop")
+    assert (entered.status, entered.values("location"), list(other.cookies)) == (303, ["/shop"], [COOKIE])
+
+
+def code_of(secret: str) -> str:
+    return hotp(b32decode(secret + "=" * (-len(secret) % 8)), int(time.time()) // 30)
+
+
+def test_a_password_is_changed_and_a_session_ended(platform: Platform) -> None:
+    """On the account's page; what was wrong is said there."""
+    client, name = signed_up(platform)
+    laptop = platform.client()
+    laptop.log_in(name)
+    listed = client.get("/auth/ui/account").body.decode()
+    found = re.search(r'name="session_id" value="([^"]+)"', listed)
+    assert found is not None
+    assert "That session is over" in text(submit(client, "account/end-session", session_id=found[1]))
+    assert laptop.get("/auth/v1/user/info").status == 401
+    new = "nine amber foxes asleep"
+    assert submit(client, "account/password", old_password="wrong", new_password=new).status == 401
+    assert submit(client, "account/password", old_password=PASSWORD, new_password=new).status == 200
+    assert client.get("/auth/ui/account").status == 200
+    assert platform.client().log_in(name, new).status == 200
+
+
+def test_a_link_of_an_administrators_lets_somebody_choose_a_password(platform: Platform) -> None:
+    """R17: once; then the page to log in."""
+    admin, name = platform.admin(), a_name()
+    user = admin.post("/auth/v1/admin/create-user", {"provider": "username", "data": {"username": name}}).json
+    link = admin.post("/auth/v1/admin/user/password-link", {"hasura_id": user["hasura_id"]}).json["link"]
+    page, _, token = link.partition("#token=")
+    client = platform.client()
+    assert client.get(page[page.index("/auth/ui") :]).status == 200
+    assert "Your password is chosen" in text(submit(client, "set-password", token=token, password=PASSWORD))
+    assert submit(client, "set-password", token=token, password=PASSWORD).status == 400
+    assert submit(client, "login", name=name, password=PASSWORD).status == 303
+
+
+def test_pages_wear_the_colours_of_the_settings_or_are_not_there(database: str) -> None:
+    """A colour that is none changes nothing."""
+    section = AuthSection(ui_color="#aa3300", ui_logo="/logo.svg", providers=("username",))
+    with platform_on(database, auth=section) as platform:
+        assert b"--accent: #aa3300;" in platform.client().get("/auth/ui/style.css").body
+        page = platform.client().get("/auth/ui/login").body
+        assert b'<img src="/logo.svg" alt="served">' in page
+        assert b">Username<" in page
+    with platform_on(database, auth=AuthSection(ui=False)) as platform:
+        assert platform.client().get("/auth/ui/login").status == 404
