@@ -19,10 +19,11 @@ from howdah.auth.pages.render import API, HEADERS, ROOT, asset, page, style
 from howdah.auth.part import Auth
 from howdah.auth.qr import qr_data_uri
 from howdah.auth.redirects import check_redirect, parse_redirect_targets
-from howdah.auth.routes import account, admin, factors, second_factor
+from howdah.auth.routes import account, admin, codes, factors, second_factor
 
 Form = Mapping[str, str]
 _SEE_OTHER: Final = HTTPStatus.SEE_OTHER
+_MAILED: Final = "If the address can be used here, there is a mail in it now. Follow its link to go on."
 
 
 class Visit:
@@ -58,7 +59,7 @@ class Visit:
     @property
     def sent(self) -> Form:
         """What a form shows again: never a password or a code."""
-        return {name: self.form.get(name, "") for name in ("name", "token")}
+        return {name: self.form.get(name, "") for name in ("name", "email", "token")}
 
     def go(self, location: str, cookies: tuple[str, ...] = ()) -> Response:
         """The browser goes somewhere else, without the form."""
@@ -87,6 +88,8 @@ async def show_login(visit: Visit) -> Response:
 async def log_in(visit: Visit) -> Response:
     """Signed in, or asked for a second factor, or told what is wrong."""
     kind, data = _credentials(visit.form)
+    if visit.form.get("token"):
+        kind, data = "email-code", {"token": visit.form["token"]}
     try:
         answer = await account.log_in(visit.auth, visit.asked(account.Credentials(kind, data, "cookie")))
     except AuthError as error:
@@ -130,9 +133,8 @@ async def sign_up(visit: Visit) -> Response:
         answer = await account.sign_up(visit.auth, visit.asked(account.Credentials(kind, data, "cookie")))
     except AuthError as error:
         return visit.show("signup", "Sign up", status=error.status, problem=error, **_new(visit.auth))
-    if not answer.cookies:
-        text = "We have sent you a mail. Follow the link in it to go on."
-        return visit.show("message", "Look into your mailbox", text=text, button=None)
+    if not any(cookie.startswith(f"{visit.auth.cookie.name}=") for cookie in answer.cookies):
+        return visit.show("message", "Look into your mailbox", cookies=answer.cookies, text=_MAILED, button=None)
     return visit.go(visit.redirect_url, answer.cookies)
 
 
@@ -151,6 +153,46 @@ async def set_password(visit: Visit) -> Response:
         least = visit.auth.section.password_min_length
         return visit.show("set-password", "Choose a password", status=error.status, problem=error, least=least)
     return visit.show("login", "Log in", done="Your password is chosen.", ways=_ways(visit.auth))
+
+
+async def show_verify_email(visit: Visit) -> Response:
+    """The form that the link of a mail leads to; opening it alone changes nothing, as scanners of mails open links."""
+    return visit.show("verify-email", "Confirm your address")
+
+
+async def verify_email(visit: Visit) -> Response:
+    """The address is theirs, by the link or by the code of the mail."""
+    form = visit.form
+    if form.get("token"):
+        body = codes.Confirmation(token=form["token"])
+    else:
+        body = codes.Confirmation(email=form.get("email", ""), code=form.get("code", "").strip())
+    try:
+        answer = await codes.confirm_email(visit.auth, visit.asked(body))
+    except AuthError as error:
+        return visit.show("verify-email", "Confirm your address", status=error.status, problem=error)
+    done = "The address is confirmed."
+    return visit.show("login", "Log in", cookies=answer.cookies, done=done, ways=_ways(visit.auth))
+
+
+async def show_reset_password(visit: Visit) -> Response:
+    """The form to ask for a link, or to choose a password with one."""
+    return visit.show("reset-password", "Another password", least=visit.auth.section.password_min_length)
+
+
+async def reset_password(visit: Visit) -> Response:
+    """A mail is on its way, whoever asks for it (R8); or the password is chosen."""
+    form, least = visit.form, visit.auth.section.password_min_length
+    try:
+        if form.get("token"):
+            body = codes.NewPassword(form["token"], form.get("password", ""))
+            answer = await codes.reset_by_link(visit.auth, visit.asked(body))
+            done = "Your password is chosen."
+            return visit.show("login", "Log in", cookies=answer.cookies, done=done, ways=_ways(visit.auth))
+        answer = await codes.forgot_by_email(visit.auth, visit.asked(codes.ToEmail(email=form.get("email", ""))))
+    except AuthError as error:
+        return visit.show("reset-password", "Another password", status=error.status, problem=error, least=least)
+    return visit.show("message", "Look into your mailbox", cookies=answer.cookies, text=_MAILED, button=None)
 
 
 # -- one's own account -------------------------------------------------------------------------------------------------
@@ -320,6 +362,8 @@ def _ways(auth: Auth) -> dict[str, Any]:
         "password": bool(labels),
         "label": " or ".join(labels).capitalize(),
         "issuers": list(auth.oauth),
+        "email": "email" in auth.section.providers,
+        "email_code": "email-code" in auth.section.providers,
         "signup": auth.section.signup and bool(labels),
     }
 
@@ -357,6 +401,8 @@ def page_routes(auth: Auth) -> tuple[Route, ...]:
         "/ui/signup": (show_signup, sign_up),
         "/ui/second-factor": (show_second_factor, finish),
         "/ui/set-password": (show_set_password, set_password),
+        "/ui/verify-email": (show_verify_email, verify_email),
+        "/ui/reset-password": (show_reset_password, reset_password),
         "/ui/logout": (show_logout, log_out),
         "/ui/restricted": (show_restricted, None),
     }
