@@ -7,6 +7,7 @@ import os
 import stat
 
 import pytest
+from tests.auth.factors import set_up_app, settled_clock
 from tests.auth.support import PASSWORD, Client, platform_on
 from tests.cli.conftest import Here
 
@@ -105,6 +106,27 @@ def test_a_reset_is_a_link_that_replaces_the_one_before(home: Here) -> None:
         assert ann.post("/auth/v1/user/set-password", {**new, "token": links[1]}).status == 200
         assert ann.get("/auth/v1/user/info").status == 401
         assert ann.log_in("ann", new["password"]).status == 200
+
+
+def test_who_has_lost_a_second_factor_is_let_in_without(home: Here) -> None:
+    """R29: every session is over, and the password is enough again; both at once is no command."""
+    typed(home, PASSWORD + "\n")
+    home.howdah("user", "add", "ann", "--password-stdin")
+    key = read_secrets(home.root, {}).secret_key
+    with platform_on(home.dsn, secrets=Secrets(None, key)) as platform:
+        ann = platform.client()
+        ann.log_in("ann")
+        app, _ = set_up_app(ann)
+        settled_clock()
+        assert ann.post("/auth/v1/user/totp/confirm", {"code": app.code()}).status == 200
+        assert platform.client().log_in("ann").json["auth_token"] is None
+        assert home.howdah("user", "reset", "ann", "--factors", "--password-stdin").code == 2
+        assert home.howdah("user", "reset", "ann", "--factors").code == 0
+        assert platform.client().log_in("ann").json["auth_token"] is not None
+        refused = ann.get("/auth/v1/user/info")
+        while refused.status == 200:  # it is told by another process, in its own time
+            refused = ann.get("/auth/v1/user/info")
+        assert refused.status == 401
 
 
 def test_secrets_are_kept_where_only_their_owner_reads(home: Here) -> None:

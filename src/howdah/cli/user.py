@@ -196,15 +196,22 @@ def disable(context: click.Context, name: str) -> None:
 @click.option(
     "--password-stdin", is_flag=True, help="Take the new password from standard input: then there is no link."
 )
+@click.option("--factors", is_flag=True, help="Remove the second factors and end every session; no link is made.")
 @click.pass_context
-def reset(context: click.Context, name: str, password_stdin: bool) -> None:
+def reset(context: click.Context, name: str, password_stdin: bool, factors: bool) -> None:
     r"""A link by which a user chooses another password, once, within a day. Theirs holds until then.
 
     \b
     Examples:
       howdah user reset ann
+      howdah user reset ann --factors
     """
     console = console_of(context)
+    if factors and password_stdin:
+        raise UsageError("One thing at a time: --factors or --password-stdin.")
+    if factors:
+        _reset_factors(console, name)
+        return
     password = read_value("Password") if password_stdin else None
 
     async def work(auth: Auth) -> tuple[User, str | None]:
@@ -224,6 +231,21 @@ def reset(context: click.Context, name: str, password_stdin: bool) -> None:
     else:
         console.say(f"{_name(user)} chooses a password here, once, within a day:")
         console.line(link)
+
+
+def _reset_factors(console: Console, name: str) -> None:
+    async def work(auth: Auth) -> tuple[User, dict[str, int]]:
+        from howdah.auth import administration
+        from howdah.maintenance.accounts import COMMAND, find_user
+
+        user = await find_user(auth, name)
+        return user, await administration.reset_factors(auth, user.id, COMMAND)
+
+    user, removed = with_accounts(console, work)
+    if console.json:
+        console.data({"user": _described(user), "removed": removed}, "")
+    else:
+        console.say(f"User {user.id}, {_name(user)}, has no second factor, and no session.")
 
 
 @command_.command("token", cls=Command)
