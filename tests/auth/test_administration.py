@@ -174,6 +174,29 @@ def test_a_password_is_reset_by_who_shows_their_own(platform: Platform) -> None:
     assert weak.code == "short-password"
 
 
+def test_the_password_an_administrator_shows_is_counted(platform: Platform) -> None:
+    """R9: a stolen session of an administrator's is no place to try passwords; the sixth is not looked at."""
+    admin, user = administrator(platform), made(platform)
+    reset = {"hasura_id": user["hasura_id"], "new_password": "nine amber foxes asleep"}
+    statuses = [
+        admin.post("/auth/v1/admin/user/reset-password", {**reset, "admin_password": password}).status
+        for password in (*["seven lilac otters sing"] * 5, PASSWORD)
+    ]
+    assert statuses == [401] * 5 + [429]
+
+
+def test_a_password_that_an_administrator_sets_ends_a_lock(platform: Platform) -> None:
+    """R10: after a hundred wrong ones in a row strangers are let in no more; with the new password its owner is."""
+    user = made(platform)
+    assert platform.client().log_in(user["username"], "seven lilac otters sing").status == 401
+    platform.rows("update howdah_auth.throttle set count = 99 where key like 'login-account:%%' and count = 1")
+    assert platform.client().log_in(user["username"], "seven lilac otters sing").status == 401
+    assert platform.client().log_in(user["username"]).status == 429
+    reset = {"hasura_id": user["hasura_id"], "new_password": "nine amber foxes asleep"}
+    assert platform.admin().post("/auth/v1/admin/user/reset-password", reset).status == 200
+    assert platform.client().log_in(user["username"], reset["new_password"]).status == 200
+
+
 def test_a_deleted_user_leaves_what_happened(platform: Platform) -> None:
     """R75: sessions and names are gone, the name can be taken again, the audit stays."""
     user, client = made(platform), platform.client()

@@ -182,6 +182,41 @@ def test_a_mail_is_sent_once_more(platform: Platform) -> None:
     assert len(platform.mails(email)) == 2
 
 
+def test_a_mail_asked_for_elsewhere_confirms_nobodys_password(platform: Platform) -> None:
+    """R8: a stranger signs up with the address last; who owns it confirms by a mail asked for from elsewhere."""
+    email, owner, stranger = an_email(), platform.client(), platform.client()
+    sign_up(owner, email)
+    sign_up(stranger, email, NEW)
+    assert platform.client().post(f"{EMAIL}/resend", {"email": email}).status == 200
+    token = token_in(platform.mail(email, beyond=2))
+    assert owner.post(f"{EMAIL}/verify-email", {"token": token}).status == 200
+    assert log_in(stranger, email, NEW).status == 401
+    assert reset(owner, forgot(platform, email)).status == 200
+    assert log_in(owner, email, NEW).status == 200
+
+
+def test_a_changed_password_is_the_end_of_links_to_another(platform: Platform) -> None:
+    """R6: of a mailed one and an administrator's, made before; one that is made afterwards works. The owner is told."""
+    email = an_email()
+    client = confirmed(platform, email)
+    user = {"hasura_id": client.get("/auth/v1/user/info").json["hasura_id"]}
+    path = "/auth/v1/admin/user/password-link"
+    mailed = forgot(platform, email)
+    handed = platform.admin().post(path, user).json["link"].partition("#token=")[2]
+    change = {"old_password": PASSWORD, "new_password": NEW}
+    assert client.post("/auth/v1/user/change-password", change).status == 200
+    assert "password" in str(platform.mail(email, beyond=2).subject)
+    stranger, chosen = platform.client(), "ten violet herons sleeping"
+    assert reset(stranger, mailed, chosen).status == 400
+    assert stranger.post("/auth/v1/user/set-password", {"token": handed, "password": chosen}).status == 400
+    assert log_in(stranger, email, NEW).status == 200
+    mailed = forgot(platform, email)
+    handed = platform.admin().post(path, user).json["link"].partition("#token=")[2]
+    assert stranger.post("/auth/v1/user/set-password", {"token": handed, "password": chosen}).status == 200
+    assert reset(stranger, mailed).status == 400
+    assert reset(stranger, forgot(platform, email)).status == 200
+
+
 # -- forgotten passwords -----------------------------------------------------------------------------------------------
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from howdah.auth import audit, links, sessions, users
+from howdah.auth.attempts import account_of
 from howdah.auth.challenges import drop_challenges
 from howdah.auth.credentials import hash_new_password
 from howdah.auth.errors import ExpectedIdentifier, InvalidBody, NoSuchUser
@@ -238,7 +239,7 @@ async def put_password(connection: Connection, user: User, hashed: str) -> None:
     await users.set_password(connection, user.id, hashed)
     await sessions.end_sessions(connection, user.id)
     await links.revoke_links(connection, user.id)
-    await forgive_attempt(connection, tuple(account_bucket(each.subject) for each in user.identities))
+    await forgive_attempt(connection, (account_bucket(account_of(user.id)),))
 
 
 async def make_password_link(auth: Auth, user_id: int, by: Administrator) -> str:

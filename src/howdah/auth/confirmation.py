@@ -82,8 +82,8 @@ async def confirm(auth: Auth, connection: Connection, shown: Tried | str, origin
         return
     if not is_pending(user) or not await users.verify_identity(connection, user.id, redeemed.kind, redeemed.subject):
         raise InvalidCode
-    if redeemed.payload.get("password_hash") is not None:
-        await users.set_password(connection, user.id, redeemed.payload["password_hash"])
+    # Without one nobody knows whose password the account has: anybody may have signed up with the address last.
+    await users.set_password(connection, user.id, redeemed.payload.get("password_hash"))
     await cancel_codes(connection, user.id)
     await cancel_codes_for(connection, "pending", redeemed.kind, redeemed.subject)
     await audit.note(connection, "identity-verified", origin, user_id=user.id, kind=redeemed.kind)

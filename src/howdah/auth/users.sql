@@ -71,9 +71,12 @@ with done as (update howdah_auth.users set last_login_at = now() where id = $1::
 select to_json(count(*)) from done
 
 -- set_password --
+-- Whoever holds a link or code to choose a password with, made before this, chooses nothing any more (R6).
 with done as (
   update howdah_auth.users set password_hash = $2::text, password_changed_at = now() where id = $1::bigint returning id
-)
+),
+codes as (delete from howdah_auth.codes where user_id = $1::bigint and purpose = 'reset'),
+links as (delete from howdah_auth.challenges where user_id = $1::bigint and purpose = 'set-password')
 select to_json(count(*)) from done
 
 -- rehash --

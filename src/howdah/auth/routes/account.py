@@ -16,6 +16,7 @@ from howdah.auth.errors import InvalidBody, ProviderOff, SessionExpired, SignupC
 from howdah.auth.factors.owned import find_factors
 from howdah.auth.hooks import ask_hook, without_secrets
 from howdah.auth.http import Answer, Asked, Call, NoBody
+from howdah.auth.messages import send_password_changed
 from howdah.auth.part import Auth
 from howdah.auth.providers.code import CodeProvider, EmailCode, MobileCode
 from howdah.auth.providers.foreign import HookProvider, IssuerProvider, roles_of
@@ -116,6 +117,7 @@ async def change_password(auth: Auth, asked: Asked[PasswordChange]) -> Answer:
         await active_user(connection, proof)
         await users.set_password(connection, user.id, hashed)
         await sessions.end_sessions(connection, user.id, but=asked.session_id)
+        await send_password_changed(auth, connection, user, asked.origin)
         answer = await renew(auth, connection, asked, methods=proof.methods, level=asked.level, proved=asked.level == 1)
         await audit.note(connection, "password-changed", asked.origin, user_id=user.id, session_id=asked.session_id)
     return answer

@@ -9,7 +9,7 @@ import msgspec
 
 from howdah.auth import administration, audit, links, users
 from howdah.auth.administration import Administrator, NewUser, read_identifier
-from howdah.auth.credentials import check_password_of, hash_new_password
+from howdah.auth.credentials import confirm_password, hash_new_password
 from howdah.auth.errors import InvalidBody, InvalidLink
 from howdah.auth.http import Answer, Asked, Call, NoBody
 from howdah.auth.identifiers import canonical_text
@@ -194,7 +194,7 @@ async def reset_password(auth: Auth, asked: Asked[PasswordReset]) -> Answer:
     """The user has another password and no session. An administrator who is a user shows their own password."""
     if asked.caller.identity is not None and asked.caller.identity.user_id is not None:
         own = await users.find_user(auth.store.pool, asked.user_id)
-        await check_password_of(auth, own, asked.body.admin_password or "")
+        await confirm_password(auth, own, asked.body.admin_password or "")
     await administration.reset_password(auth, asked.body.hasura_id, asked.body.new_password, administrator(asked))
     return Answer({"message": "success"})
 
