@@ -187,6 +187,22 @@ def test_an_address_that_is_somebodys_is_not_taken_over(foreign: Platform, issue
     assert (other["hasura_id"] != owner["hasura_id"], "email" in other) == (True, False)
 
 
+def test_an_account_is_connected_by_a_fresh_proof_and_within_the_session(foreign: Platform, issuer: FakeIssuer) -> None:
+    """R29's rule: another way in needs who holds the session to have shown who they are; logged out, it is over."""
+    client, person = foreign.client(), somebody()
+    user = client.sign_up(f"ann_{secrets.token_hex(4)}").json["hasura_id"]
+    location = start(client, connect="true").values("location")[0]
+    client.post("/auth/v1/user/logout")
+    refused = come_back(client, issuer.agree(location, person))
+    assert (refused.status, refused.code) == (401, "foreign-account-refused")
+    held = foreign.admin().post("/auth/v1/admin/user/create-session", {"hasura_id": user}).json["auth_token"]
+    client = Client(foreign.url, cookies={COOKIE: held})
+    foreign.rows("update howdah_auth.sessions set proved_at = now() - interval '1 hour' where user_id = %s", user)
+    assert start(client, connect="true").code == "step-up-required"
+    foreign.rows("update howdah_auth.sessions set proved_at = now() where user_id = %s", user)
+    assert start(client, connect="true").status == 302
+
+
 def test_a_service_of_the_projects_own_says_who_it_is(foreign: Platform, issuer: FakeIssuer) -> None:
     """Signed requests; sign-up makes, sign-in finds, and what the hook refuses is refused with its words."""
     subject = secrets.token_hex(4)

@@ -51,6 +51,17 @@ def test_somebody_signs_up_leaves_and_comes_back(platform: Platform) -> None:
     assert client.get("/auth/ui/login").values("location") == ["/auth/ui/account"]
 
 
+def test_a_known_browser_is_known_on_the_page_too(platform: Platform) -> None:
+    """R10: what strangers do locks nobody out of the form on a browser they have used before."""
+    client, name = signed_up(platform)
+    submit(client, "logout")
+    for _ in range(6):
+        locked = submit(platform.client(), "login", name=name, password="seven lilac otters sing")
+    assert locked.status == 429
+    assert submit(platform.client(), "login", name=name, password=PASSWORD).status == 429
+    assert submit(client, "login", name=name, password=PASSWORD).status == 303
+
+
 def test_what_is_wrong_is_said_on_the_page(platform: Platform) -> None:
     """With the status it is, the name as it was typed, and never the password."""
     name = a_name()

@@ -14,6 +14,7 @@ from howdah.auth.challenges import begin_challenge, take_challenge
 from howdah.auth.codes import new_token
 from howdah.auth.cookies import Cookie, cookie_of
 from howdah.auth.errors import ForeignAccountRefused, ProviderOff, UserAlreadyExists
+from howdah.auth.freshness import require_fresh
 from howdah.auth.http import Answer, Asked, Call, NoBody
 from howdah.auth.oauth.exchange import Exchange
 from howdah.auth.oauth.issuers import authorize_url
@@ -48,7 +49,10 @@ async def start(auth: Auth, asked: Asked[Start]) -> Answer:
     redirect_url = check_redirect(asked.body.redirect_url, targets)
     state, browser, nonce, verifier = (new_token() for _ in range(4))
     data = {"issuer": exchange.issuer.name, "nonce": nonce, "verifier": verifier, "redirect_url": redirect_url}
-    user_id = asked.user_id if asked.body.connect else None
+    user_id = session_id = None
+    if asked.body.connect:
+        await require_fresh(auth, asked)  # it is another way into the account, for good
+        user_id, session_id = asked.user_id, asked.session_id
     endpoint = await exchange.authorize_endpoint()
     await begin_challenge(
         auth.store.pool,
@@ -56,6 +60,7 @@ async def start(auth: Auth, asked: Asked[Start]) -> Answer:
         PURPOSE,
         lifetime=SECONDS,
         user_id=user_id,
+        session_id=session_id,
         data={**data, "browser": _digest(browser)},
     )
     challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()

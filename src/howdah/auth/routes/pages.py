@@ -46,7 +46,8 @@ class Visit:
     def asked(self, body: Any) -> Asked[Any]:
         """The same as a call of the API."""
         request = self.request
-        return Asked(body, self.caller, origin_of(request), {}, {}, request.cookies)
+        origin = origin_of(request, self.auth.device_cookie.name)
+        return Asked(body, self.caller, origin, {}, {}, request.cookies)
 
     def show(
         self, name: str, title: str, *, status: int = 200, cookies: tuple[str, ...] = (), **values: Any
