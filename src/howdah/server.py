@@ -244,7 +244,9 @@ def accounts(project: Project, keyring: Keyring, mail: MailPart) -> Auth:
 
 def public_url(project: Project) -> str:
     """Where people reach the project: links lead there."""
-    return project.server.public_url or f"http://{project.server.domain}:{project.server.port}"
+    section = project.server
+    port = f":{section.port}" if section.port else ""  # 0 is whichever was free, which only who listens knows
+    return section.public_url or f"http://{section.domain}{port}"
 
 
 def _forget(resolver: Resolver, change: Change) -> None:
@@ -288,6 +290,8 @@ def run(
     logs.configure(sys.stdout, service="platform", level=project.logs.level)
     _allow_descriptors()
     listener = listener or bind(project.server.host, project.server.port)
+    if not project.server.port:
+        project = replace(project, server=replace(project.server, port=listener.getsockname()[1]))
     with contextlib.closing(listener), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             return runner.run(_serve(project, listener, run_folder, development=development))
