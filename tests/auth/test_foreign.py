@@ -247,6 +247,27 @@ def test_hooks_are_asked_before_anybody_comes_in(database: str, issuer: FakeIssu
         assert [user["shown"] for user in users] == ["some_ann"]
 
 
+def test_hooks_are_asked_of_accounts_of_elsewhere_too(database: str, issuer: FakeIssuer) -> None:
+    """Whichever way somebody comes in by: in a browser or by an app, up or in, nobody gets past a hook that refuses."""
+    section = AuthSection(
+        oauth=(OAuthSection("google", client_id="shop", client_secret=Secret("its-secret"), issuer=issuer.url),),
+        pre_signup_hook=f"{issuer.url}/hook", pre_login_hook=f"{issuer.url}/hook", hook_secret=Secret("between us"),
+    )  # fmt: skip
+    with platform_on(database, auth=section, server=ServerSection(public_url="http://localhost:8080")) as platform:
+        person, client = somebody(), platform.client()
+        issuer.hook = (402, {"message": "Pay first."})
+        refused = come_back(client, issuer.agree(start(client).values("location")[0], person))
+        assert (refused.code, refused.json["message"]) == ("hook-refused", "Pay first.")
+        assert platform.rows("select from howdah_auth.users") == []
+        issuer.hook = (200, {"roles": ["member"]})
+        assert by_browser(platform, issuer, person).get("/auth/v1/user/info").json["hasura_roles"] == ["user", "member"]
+        data = {"id": person.subject, "email": person.email, "email_verified": True}
+        assert issuer.asked[-1][1] == {"provider": "google", "data": data}
+        issuer.hook = (402, {"message": "Pay first."})
+        refused = come_back(client, issuer.agree(start(client).values("location")[0], person))
+        assert (refused.code, COOKIE in client.cookies) == ("hook-refused", False)
+
+
 @pytest.mark.parametrize(
     "section",
     [

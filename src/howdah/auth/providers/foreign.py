@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -60,8 +61,24 @@ class IssuerProvider:
     async def log_in(self, auth: Auth, data: Mapping[str, Any], origin: Origin) -> Proof:
         """Whose account it is, made now where it is new. Raises as `sign_up`, and SignupClosed."""
         account = await self._account(data)
+        auth = await self.ask_before(auth, account, logging_in=False)
         async with auth.store.transaction() as connection:
             return await self.enter(auth, connection, account, origin)
+
+    async def ask_before(self, auth: Auth, account: ForeignAccount, *, logging_in: bool) -> Auth:
+        """The accounts as they are for this one sign-in: a new account is asked for at the hook for those, too.
+
+        ``logging_in``: nobody has asked the hook for sign-ins yet. Raises HookRefused and HookFailed.
+        """
+        is_new = await users.find_user_by(auth.store.pool, self._kind, account.subject) is None
+        url = auth.section.pre_signup_hook if is_new else auth.section.pre_login_hook if logging_in else None
+        if url is None:
+            return auth
+        data = {"id": account.subject, "email": account.email, "email_verified": account.email_verified}
+        sent = {"provider": self._exchange.issuer.name, "data": data}
+        told = await ask_hook(url, sent, secret=auth.section.hook_secret, seconds=auth.section.hook_timeout)
+        roles = tuple(dict.fromkeys((*auth.section.default_roles, *(roles_of(told) if is_new else ()))))
+        return replace(auth, section=replace(auth.section, default_roles=roles))
 
     async def enter(self, auth: Auth, connection: Connection, account: ForeignAccount, origin: Origin) -> Proof:
         """The proof that the account is this user's. Raises SignupClosed and UserAlreadyExists."""

@@ -91,6 +91,9 @@ async def finish(auth: Auth, asked: Asked[Return]) -> Answer:
     )
     assert challenge is not None
     over = _cookie(auth).remove()
+    provider = IssuerProvider(exchange)
+    if challenge.user_id is None:
+        auth = await provider.ask_before(auth, account, logging_in=True)
     async with auth.store.transaction() as connection:
         if challenge.user_id is not None:
             owner = await users.find_user_by(connection, kind_of(name), account.subject)
@@ -110,7 +113,7 @@ async def finish(auth: Auth, asked: Asked[Return]) -> Answer:
             elif owner.id != challenge.user_id:
                 raise UserAlreadyExists("Somebody else has connected this account.")
             return _redirect(data["redirect_url"], (over,))
-        proof = await IssuerProvider(exchange).enter(auth, connection, account, asked.origin)
+        proof = await provider.enter(auth, connection, account, asked.origin)
         signed_in = await sign_in(auth, connection, proof, asked.origin, caller=asked.caller, carry="cookie")
     if isinstance(signed_in, FactorOwed):
         return _redirect(f"{auth.site.url}/auth/ui/second-factor#token={signed_in.token}", (over,))
