@@ -25,7 +25,7 @@ PAGE = "Accept: text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"
 
 
 def signed_in(name: str) -> str:
-    return f"Cookie: theme=dark; {COOKIE}={cookie(name)}; {COOKIE}-device=known"
+    return f"Cookie: theme=dark; {COOKIE}={cookie(name)}; {COOKIE}-device=known; {COOKIE}-oauth=begun"
 
 
 EDITORS = Policy(("editor", "admin"), False, "/auth/ui/login", "https://example.com/sorry?why=role")

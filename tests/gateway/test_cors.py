@@ -209,6 +209,7 @@ def test_a_service_cannot_set_the_sessions_cookie() -> None:
             "__Host-session=stolen; Path=/",
             "__host-Session =x; Path=/",
             "__Host-session-device=x",
+            "__Host-session-oauth=x",
             "mine=1",
             "x__Host-session=2",
         )

@@ -216,10 +216,10 @@ def _sets(value: bytes, cookie: bytes) -> bool:
     return value.partition(b";")[0].partition(b"=")[0].strip().lower() in _ours(cookie)
 
 
-def _ours(cookie: bytes) -> tuple[bytes, bytes]:
-    """The names of the session's cookie, and of the one its browser is known by: services neither see nor set them."""
+def _ours(cookie: bytes) -> tuple[bytes, ...]:
+    """The names of cookies that services neither see nor set: of the session, the browser, a sign-in elsewhere."""
     name = cookie.lower()
-    return name, name + b"-device"
+    return name, name + b"-device", name + b"-oauth"
 
 
 def downstream_headers(headers: Iterable[tuple[bytes, bytes]], *, bodiless: bool) -> Headers:
