@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.auth.support import Platform
-from tests.support import eventually
+from tests.gateway.support import eventually
 
 from howdah.postgres.errors import DatabaseError
 
@@ -29,7 +29,7 @@ def test_what_a_flow_sends_arrives_and_cannot_be_read_on_the_way(platform: Platf
     message = platform.mail("ann@example.com")
     assert message.subject == "934211 is your code for served"
     query = "select state, body from howdah.mail where recipient = 'ann@example.com'"
-    platform.served.run(eventually(lambda: platform.rows(query) == [{"state": "sent", "body": None}]))
+    eventually(lambda: platform.rows(query) == [{"state": "sent", "body": None}])
 
 
 def test_a_message_that_waits_shows_nothing(platform: Platform) -> None:
