@@ -71,6 +71,10 @@ def start(client: Client, name: str = "google", **query: str) -> Reply:
     return client.get(f"/auth/v1/oauth/{name}/start?{urlencode(query)}")
 
 
+def connect(client: Client, **fields: str) -> Reply:
+    return client.post("/auth/v1/oauth/google/connect", {}, **fields)
+
+
 def come_back(client: Client, parameters: dict[str, str], name: str = "google") -> Reply:
     return client.get(f"/auth/v1/oauth/{name}/callback?{urlencode(parameters)}")
 
@@ -177,10 +181,12 @@ def test_an_address_that_is_somebodys_is_not_taken_over(foreign: Platform, issue
 
     token = foreign.admin().post("/auth/v1/admin/user/create-session", {"hasura_id": owner["hasura_id"]}).json
     client = Client(foreign.url, cookies={COOKIE: token["auth_token"]})
-    location = start(client, connect="true").values("location")[0]
+    location = connect(client).json["location"]
     assert come_back(client, issuer.agree(location, person)).status == 302
     assert by_browser(foreign, issuer, person).get("/auth/v1/user/info").json["hasura_id"] == owner["hasura_id"]
-    assert start(foreign.client(), connect="true").status == 401
+    assert connect(foreign.client()).status == 401
+    assert connect(client, Origin="https://evil.example").status == 403
+    assert client.get("/auth/v1/oauth/google/connect").status == 405
 
     claims = Person(f"claims-{secrets.token_hex(4)}", person.email, verified=False)
     other = by_browser(foreign, issuer, claims).get("/auth/v1/user/info").json
@@ -191,16 +197,16 @@ def test_an_account_is_connected_by_a_fresh_proof_and_within_the_session(foreign
     """R29's rule: another way in needs who holds the session to have shown who they are; logged out, it is over."""
     client, person = foreign.client(), somebody()
     user = client.sign_up(f"ann_{secrets.token_hex(4)}").json["hasura_id"]
-    location = start(client, connect="true").values("location")[0]
+    location = connect(client).json["location"]
     client.post("/auth/v1/user/logout")
     refused = come_back(client, issuer.agree(location, person))
     assert (refused.status, refused.code) == (401, "foreign-account-refused")
     held = foreign.admin().post("/auth/v1/admin/user/create-session", {"hasura_id": user}).json["auth_token"]
     client = Client(foreign.url, cookies={COOKIE: held})
     foreign.rows("update howdah_auth.sessions set proved_at = now() - interval '1 hour' where user_id = %s", user)
-    assert start(client, connect="true").code == "step-up-required"
+    assert connect(client).code == "step-up-required"
     foreign.rows("update howdah_auth.sessions set proved_at = now() where user_id = %s", user)
-    assert start(client, connect="true").status == 302
+    assert connect(client).status == 200
 
 
 def test_a_service_of_the_projects_own_says_who_it_is(foreign: Platform, issuer: FakeIssuer) -> None:
@@ -224,6 +230,9 @@ def test_a_service_of_the_projects_own_says_who_it_is(foreign: Platform, issuer:
     assert (refused["code"], refused["message"], refused["answered"]) == ("hook-refused", "The wind is wrong.", 403)
     issuer.hook = (500, {})
     assert (ask("login").status, ask("login").code) == (502, "hook-failed")
+    for role in ("admin", "anonymous", "a,b"):
+        issuer.hook = (200, {"id": secrets.token_hex(4), "roles": [role]})
+        assert ask("signup").code == "hook-failed"
     issuer.hook = (200, {"name": "nobody"})
     assert ask("login").code == "hook-failed"
 
@@ -284,3 +293,11 @@ def test_settings_that_cannot_work_are_refused(section: Any) -> None:
     with pytest.raises(UnusableIssuer):
         read_issuer(section)
     assert read_issuer(OAuthSection("oidc", client_id="x", issuer="https://id.example")).issuer == "https://id.example"
+
+
+def test_an_issuer_that_is_away_is_not_asked_by_everybody(database: str) -> None:
+    """Who comes within some seconds is told at once; and one network cannot begin without end (R9)."""
+    section = AuthSection(oauth=(OAuthSection("oidc", client_id="shop", issuer="http://127.0.0.1:9"),))
+    with platform_on(database, auth=section) as platform:
+        replies = [start(platform.client(), "oidc") for _ in range(125)]
+    assert [reply.status for reply in replies] == [502] * 120 + [429] * 5

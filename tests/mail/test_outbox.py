@@ -132,6 +132,6 @@ def test_a_role_that_is_allowed_writes_and_cannot_read(cluster: Cluster, databas
 def test_the_table_belongs_to_howdah_and_is_no_drift(database: str) -> None:
     """Neither the Data API nor the comparison of databases sees it."""
     source = Path(outbox.__file__).parents[1]
-    for file in ("data/catalog/introspect.sql", "migrations/snapshot.sql"):
+    for file in ("data/found/introspect.sql", "migrations/snapshot.sql"):
         assert "'information_schema', 'howdah'" in (source / file).read_text()
     assert "howdah.mail " in (source / "mail" / "install.sql").read_text()

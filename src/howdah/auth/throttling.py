@@ -51,6 +51,7 @@ FACTOR: Final = Rule(5, LONGEST_WINDOW, _MINUTE / 2, _DAY)
 CODE_TO_IDENTITY: Final = Rule(5, _HOUR, 10 * _MINUTE, _HOUR)
 CODE_FROM_ADDRESS: Final = Rule(30, _HOUR, _MINUTE, 15 * _MINUTE)
 SIGNUP_FROM_ADDRESS: Final = Rule(20, _HOUR, _MINUTE, 15 * _MINUTE)
+ISSUER_FROM_ADDRESS: Final = Rule(120, 15 * _MINUTE, _MINUTE, 15 * _MINUTE)
 PASSKEY_FROM_ADDRESS: Final = Rule(300, 15 * _MINUTE, _MINUTE, 15 * _MINUTE)
 TEXTS: Final = Rule(1000, _DAY, _HOUR, _DAY)
 TEXTS_TO_BLOCK: Final = replace(TEXTS, tries=30)
@@ -174,6 +175,11 @@ def code_attempt(
 def signup_attempt(address: str, limits: Limits = Limits()) -> Attempt:
     """A new account; none of these is forgiven."""
     return (Bucket(_key("signup-address", network_of(address)), limits.signup_from_address, shared=True),)
+
+
+def issuer_attempt(address: str) -> Attempt:
+    """A sign-in that asks an issuer of accounts, from an address: it costs a row here and a request there."""
+    return (Bucket(_key("issuer-address", network_of(address)), ISSUER_FROM_ADDRESS, shared=True),)
 
 
 def passkey_attempt(address: str) -> Attempt:

@@ -22,7 +22,13 @@ _NONE = "–"
 
 @click.group("auth", cls=Group)
 def command_() -> None:
-    """How accounts sign what they hand out."""
+    r"""How accounts sign what they hand out.
+
+    \b
+    Examples:
+      howdah auth keys list
+      howdah auth service-key app
+    """
 
 
 @command_.group("keys", cls=Group)

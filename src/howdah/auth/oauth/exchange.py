@@ -25,6 +25,8 @@ KEPT_SECONDS: Final = 3600.0
 """How long an issuer's configuration and keys are believed without asking again."""
 RETRY_SECONDS: Final = 30.0
 """How long we wait at least before we ask again for a key that we did not know."""
+FAILED_SECONDS: Final = 5.0
+"""How long an issuer that could not be asked is not asked again."""
 _MOST: Final = 256 * 1024
 
 
@@ -44,6 +46,7 @@ class Exchange:
         self.issuer = issuer
         self._timeout = timeout
         self._known: _Endpoints | None = None
+        self._failed: tuple[float, IssuerDown] | None = None
         self._asking = asyncio.Lock()
 
     async def authorize_endpoint(self) -> str:
@@ -130,9 +133,17 @@ class Exchange:
 
     async def _endpoints(self, *, not_older: float = KEPT_SECONDS) -> _Endpoints:
         async with self._asking:
-            known = self._known
-            if known is None or time.monotonic() - known.at >= not_older:
+            known, now = self._known, time.monotonic()
+            if known is not None and now - known.at < not_older:
+                return known
+            if self._failed is not None and now - self._failed[0] < FAILED_SECONDS:
+                raise IssuerDown(self._failed[1].message)  # who waited behind us need not wait for it again
+            try:
                 known = self._known = await self._look()
+            except IssuerDown as error:
+                self._failed = (time.monotonic(), error)
+                raise
+            self._failed = None
             return known
 
     async def _look(self) -> _Endpoints:

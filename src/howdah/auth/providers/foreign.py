@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from howdah.auth import audit, users
+from howdah.auth.attempts import address_of
 from howdah.auth.errors import (
     ExpectedEmail,
     ForeignAccountRefused,
@@ -26,8 +27,10 @@ from howdah.auth.part import Auth
 from howdah.auth.providers.provider import Registered, Write, read_data
 from howdah.auth.sessions import Origin
 from howdah.auth.sign_in import Proof
+from howdah.auth.throttling import count_attempt, issuer_attempt
 from howdah.postgres.connection import Connection
 from howdah.project.sections import HooksSection
+from howdah.session import ADMIN_ROLE, ANONYMOUS_ROLE
 
 _ROLE = re.compile(r"[^\x00-\x20,\x7f]{1,128}")
 
@@ -51,7 +54,7 @@ class IssuerProvider:
 
     async def sign_up(self, auth: Auth, data: Mapping[str, Any], origin: Origin) -> Write:
         """A new account, or the one that is there already. Raises ForeignAccountRefused and IssuerDown."""
-        account = await self._account(data)
+        account = await self._account(auth, data, origin)
 
         async def write(connection: Connection) -> Registered:
             return Registered(await self.enter(auth, connection, account, origin))
@@ -60,7 +63,7 @@ class IssuerProvider:
 
     async def log_in(self, auth: Auth, data: Mapping[str, Any], origin: Origin) -> Proof:
         """Whose account it is, made now where it is new. Raises as `sign_up`, and SignupClosed."""
-        account = await self._account(data)
+        account = await self._account(auth, data, origin)
         auth = await self.ask_before(auth, account, logging_in=False)
         async with auth.store.transaction() as connection:
             return await self.enter(auth, connection, account, origin)
@@ -85,8 +88,9 @@ class IssuerProvider:
         roles = self._exchange.issuer.roles or auth.section.default_roles
         return await enter(auth, connection, self._kind, account, roles, origin)
 
-    async def _account(self, data: Mapping[str, Any]) -> ForeignAccount:
+    async def _account(self, auth: Auth, data: Mapping[str, Any], origin: Origin) -> ForeignAccount:
         sent = read_data(data, IssuerData)
+        await count_attempt(auth.store.pool, issuer_attempt(address_of(origin)))
         if sent.id_token is not None and self._exchange.issuer.issuer is not None:
             return await self._exchange.account_of_id_token(sent.id_token)
         if sent.code is not None and sent.redirect_uri is not None:
@@ -182,10 +186,15 @@ async def enter(
 
 
 def roles_of(told: Mapping[str, Any]) -> tuple[str, ...]:
-    """The roles that a hook adds. Raises HookFailed for what cannot be a role."""
+    """The roles that a hook adds. Raises HookFailed for what cannot be a role.
+
+    Nor can ``admin`` be: administrators are made by administrators, and not by whoever answers at a URL.
+    """
     roles = told.get("roles", [])
     if not isinstance(roles, list) or not all(isinstance(role, str) and _ROLE.fullmatch(role) for role in roles):
         raise HookFailed("The hook adds roles that cannot be.")
+    if not {ADMIN_ROLE, ANONYMOUS_ROLE}.isdisjoint(roles):
+        raise HookFailed(f"A hook cannot add the roles {ADMIN_ROLE} and {ANONYMOUS_ROLE}.")
     return tuple(roles)
 
 

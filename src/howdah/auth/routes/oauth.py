@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from howdah.auth import audit, users
+from howdah.auth.attempts import address_of
 from howdah.auth.challenges import begin_challenge, take_challenge
 from howdah.auth.codes import new_token
 from howdah.auth.cookies import Cookie, cookie_of
@@ -22,6 +23,7 @@ from howdah.auth.part import Auth
 from howdah.auth.providers.foreign import IssuerProvider, kind_of
 from howdah.auth.redirects import check_redirect, parse_redirect_targets
 from howdah.auth.sign_in import FactorOwed, sign_in, signed_in_answer
+from howdah.auth.throttling import count_attempt, issuer_attempt
 
 PURPOSE: Final = "oauth"
 SECONDS: Final = 600.0
@@ -31,7 +33,6 @@ class Start(msgspec.Struct, forbid_unknown_fields=True):
     """Where the browser is to be in the end; the start page of the project where nothing is said."""
 
     redirect_url: str = "/"
-    connect: bool = False
 
 
 class Return(msgspec.Struct):
@@ -44,15 +45,30 @@ class Return(msgspec.Struct):
 
 async def start(auth: Auth, asked: Asked[Start]) -> Answer:
     """The browser goes to the issuer; what comes back is believed from this browser alone, and once."""
+    location, cookie = await _begin(auth, asked)
+    return _redirect(location, (cookie,))
+
+
+async def connect(auth: Auth, asked: Asked[Start]) -> Answer:
+    """Where the user's browser goes to make an account of the issuer's a way into their own.
+
+    It is one for good, so it takes a fresh proof; and a POST, which no page but ours can make in their name.
+    """
+    await require_fresh(auth, asked)
+    location, cookie = await _begin(auth, asked, user_id=asked.user_id, session_id=asked.session_id)
+    return Answer({"location": location}, cookies=(cookie,))
+
+
+async def _begin(
+    auth: Auth, asked: Asked[Start], *, user_id: int | None = None, session_id: str | None = None
+) -> tuple[str, str]:
+    """Where the browser goes, and the line of the cookie that it is known by when it comes back."""
     exchange = _exchange(auth, asked.path["name"])
     targets = parse_redirect_targets(auth.section.redirect_urls, home=auth.site.url)
     redirect_url = check_redirect(asked.body.redirect_url, targets)
+    await count_attempt(auth.store.pool, issuer_attempt(address_of(asked.origin)))
     state, browser, nonce, verifier = (new_token() for _ in range(4))
     data = {"issuer": exchange.issuer.name, "nonce": nonce, "verifier": verifier, "redirect_url": redirect_url}
-    user_id = session_id = None
-    if asked.body.connect:
-        await require_fresh(auth, asked)  # it is another way into the account, for good
-        user_id, session_id = asked.user_id, asked.session_id
     endpoint = await exchange.authorize_endpoint()
     await begin_challenge(
         auth.store.pool,
@@ -72,7 +88,7 @@ async def start(auth: Auth, asked: Asked[Start]) -> Answer:
         code_challenge=challenge,
         redirect_uri=redirect_uri(auth, exchange.issuer.name),
     )
-    return _redirect(location, (_cookie(auth).put(browser, seconds=SECONDS),))
+    return location, _cookie(auth).put(browser, seconds=SECONDS)
 
 
 async def finish(auth: Auth, asked: Asked[Return]) -> Answer:
@@ -139,7 +155,8 @@ def _exchange(auth: Auth, name: str) -> Exchange:
 
 
 def _cookie(auth: Auth) -> Cookie:
-    return cookie_of(f"{auth.section.cookie_name}-oauth", secure=auth.site.is_secure)
+    name, domain = f"{auth.section.cookie_name}-oauth", auth.section.cookie_domain
+    return cookie_of(name, secure=auth.site.is_secure, domain=domain)
 
 
 def _digest(browser: str) -> str:
@@ -153,5 +170,6 @@ def _redirect(location: str, cookies: tuple[str, ...]) -> Answer:
 CALLS: Final = (
     Call("GET", "/v1/providers", list_ways, NoBody),
     Call("GET", "/v1/oauth/{name}/start", start, Start),
+    Call("POST", "/v1/oauth/{name}/connect", connect, Start, "user"),
     Call("GET", "/v1/oauth/{name}/callback", finish, Return),
 )
