@@ -410,10 +410,11 @@ def test_untracked_tables_are_closed_again(tables: str) -> None:
                 return bool(json.loads(await connection.submit(readable.as_string())))
 
         assert not await is_readable()
-        await ask(engine, "track_table", "author")
-        assert await is_readable()
-        await ask(engine, "untrack_table", {"table": "author"})
-        assert not await is_readable()
+        for _ in range(10):  # the process hears of its own calls, too, and must not bring back what was so before them
+            await ask(engine, "track_table", "author")
+            assert await is_readable()
+            await ask(engine, "untrack_table", {"table": "author"})
+            assert not await is_readable()
 
     with_engine(tables, scenario)
 

@@ -186,14 +186,27 @@ class Engine:
 
     async def _reload_if_new(self) -> None:
         """The catalog is that of the version in the database."""
+        known = self._known
         async with self._control.connection() as connection:
-            known = self._known
             if await store.read_position(connection) == (known.stored.history, known.catalog.version):
                 return
             now = await load(connection, known)
+            while not await self._share_if_current(connection, known, now):
+                now = await load(connection, known)
+        self._swap_if_newer(now)
+
+    async def _share_if_current(self, connection: Connection, before: Known, now: Known) -> bool:
+        """Whether ``now`` is the version in the database; then it is shared with the API's role.
+
+        Locked: what a call takes from the role meanwhile must not be given back by us, who do not know of it yet.
+        """
+        async with connection.transaction():
+            await store.lock(connection)
+            if await store.read_position(connection) != (now.stored.history, now.catalog.version):
+                return False
             # Whoever wrote this version has shared what it had changed; this is for what was changed since then.
-            await share_changes(connection, self._installation.role, known, now)
-            self._swap_if_newer(now)
+            await share_changes(connection, self._installation.role, before, now)
+        return True
 
     async def _start_knowing(self, connection: Connection) -> None:
         """What is stored and found now is known, and shared with the API's role."""
