@@ -17,7 +17,7 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.mail.servers import LOGIN, Certificate, Inbox, Service, http_server, make_certificate, smtp_server
 from tests.support import run
@@ -168,6 +168,8 @@ def test_a_mail_has_text_first_and_no_header_that_was_not_meant() -> None:
 
 
 @given(st.text(), st.text())
+@example("\r", "")
+@example("x\n", "")
 def test_no_value_becomes_a_header_or_a_tag(subject: str, factor: str) -> None:
     """Whatever is written into a mail, it has the headers it has, goes to one person, and its HTML has no new tags."""
 

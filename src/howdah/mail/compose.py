@@ -53,7 +53,7 @@ def compose(mail: Mail, envelope: Envelope) -> bytes:
     try:
         message["From"] = _address(envelope.sender.address, envelope.sender.name)
         message["To"] = _address(mail.to)
-        message["Subject"] = mail.subject
+        message["Subject"] = _one_line(mail.subject)
         message["Date"] = format_datetime(envelope.at)
         message["Message-ID"] = f"<{envelope.id}@{envelope.sender.domain}>"
         if envelope.reply_to is not None:
@@ -62,13 +62,23 @@ def compose(mail: Mail, envelope: Envelope) -> bytes:
         for name, value in mail.headers:
             if name.lower() in _OURS or not _NAME.fullmatch(name):
                 raise HeaderInjection(f"The header {name!r} is set already, or is none.")
-            message[name] = value
+            message[name] = _one_line(value)
     except (ValueError, email.errors.MessageError) as error:
         raise HeaderInjection("A header of the mail cannot be written.") from error
     message.set_content(mail.text)
     if mail.html is not None:
         message.add_alternative(mail.html, subtype="html")
     return message.as_bytes(policy=policy)
+
+
+def _one_line(value: str) -> str:
+    """The value, which nothing ends early. Raises ValueError.
+
+    The standard library looks for a line after a line's end only: a value that ends with one would end the header.
+    """
+    if len((value + ".").splitlines()) > 1:
+        raise ValueError("A header is one line.")
+    return value
 
 
 def _address(address: str, name: str = "") -> Address:
