@@ -109,7 +109,7 @@ def _shown(default: Any, setting: Setting) -> str:
 _INTRODUCTION = """\
 # Configuration
 
-*Written by `python -m howdah.project.reference` from `src/howdah/project/sections.py`.*
+*Written by `python -m howdah.project.reference` from `src/howdah/project/sections/`.*
 
 A project is configured by `howdah.toml` ([TOML 1.0](https://toml.io/en/v1.0.0)) in its folder. Everything has a
 default: an empty file is a project. An unknown key is an error that names its file and line.
