@@ -18,8 +18,8 @@ from tests.auth.tokens import AT, AUDIENCE, CLAIMS, ISSUER, KEY, NOW, OTHER, P25
 
 from howdah.auth.access_tokens import AccessClaims, sign_access_token, verify_access_token
 from howdah.auth.compact import LONGEST
-from howdah.auth.errors import ExpiredAccessToken, InvalidAccessToken, UnknownTokenKey
 from howdah.auth.keys import public_jwk, public_key_set, verifying_key
+from howdah.auth.proof_errors import ExpiredAccessToken, InvalidAccessToken, UnknownTokenKey
 
 SIGNED = AccessClaims(ISSUER, AUDIENCE, "7", "s-1", "t-1", "user", ("user", "editor"), AT, AT + 600)
 KEYS = (verifying_key(OTHER), verifying_key(KEY), verifying_key(P256))

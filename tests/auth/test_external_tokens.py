@@ -12,7 +12,6 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 from tests.auth.tokens import AT, KEY, NOW, OTHER, P256, claims, encode, header, token
 
-from howdah.auth.errors import ExpiredAccessToken, InvalidAccessToken, UnknownTokenKey, UnusableClaimsMapping
 from howdah.auth.external_tokens import (
     HASURA_NAMESPACE,
     ClaimsMapping,
@@ -24,6 +23,8 @@ from howdah.auth.external_tokens import (
     verify_external,
 )
 from howdah.auth.keys import read_key_set, read_shared_key, verifying_key
+from howdah.auth.proof_errors import ExpiredAccessToken, InvalidAccessToken, UnknownTokenKey
+from howdah.auth.setting_errors import UnusableClaimsMapping
 
 THEM, US = "https://id.example", "shop-api"
 ISSUER = ExternalIssuer(THEM, (US, "shop-web"))

@@ -14,9 +14,9 @@ from tests.auth.issuer import FakeIssuer, Person, running
 from tests.auth.support import COOKIE, PASSWORD, Client, Platform, Reply, platform_on
 from tests.support import Cluster
 
-from howdah.auth.errors import UnusableIssuer
 from howdah.auth.oauth.exchange import signature
 from howdah.auth.oauth.issuers import read_issuer
+from howdah.auth.setting_errors import UnusableIssuer
 from howdah.observe.secret import Secret
 from howdah.project.sections import AuthSection, HooksSection, OAuthSection, ServerSection
 

@@ -20,11 +20,11 @@ from tests.gateway.support import upstream
 from tests.support import Cluster
 
 from howdah.auth.compact import write_compact
-from howdah.auth.errors import Unfetched, UnusableClaimsMapping, UnusableKey
 from howdah.auth.fetch import MOST, fetch_json
 from howdah.auth.issuers import build_issuers
 from howdah.auth.key_sets import RemoteKeys
 from howdah.auth.keys import SigningKey, generate_signing_key, public_jwk, public_key_set
+from howdah.auth.setting_errors import Unfetched, UnusableClaimsMapping, UnusableKey
 from howdah.observe.secret import Secret
 from howdah.project.sections import AuthSection, IssuerSection, Route, ServiceSection
 from howdah.session import IdentityUnavailable

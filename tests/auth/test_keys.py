@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey, import_key
 
-from howdah.auth.errors import UnreadableSeal, UnusableKey
 from howdah.auth.keys import (
     KeyLife,
     generate_signing_key,
@@ -27,6 +26,7 @@ from howdah.auth.keys import (
     verifying_key,
 )
 from howdah.auth.sealing import make_keyring
+from howdah.auth.setting_errors import UnreadableSeal, UnusableKey
 from howdah.observe.secret import Secret
 
 KEYRING = make_keyring(Secret(secrets.token_urlsafe(32)))

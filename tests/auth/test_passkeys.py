@@ -15,8 +15,8 @@ from tests.auth.authenticator import Authenticator, decode, encode
 from tests.auth.factors import a_name, an_owner, make_stale, pending, settled_clock
 from tests.auth.support import COOKIE, Client, Platform, Reply, platform_on
 
-from howdah.auth.errors import InvalidFactor
 from howdah.auth.factors import ceremonies
+from howdah.auth.proof_errors import InvalidFactor
 from howdah.project.sections import AuthSection
 
 FINISH = "/auth/v1/login/second-factor"

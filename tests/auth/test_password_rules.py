@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from howdah.auth.errors import CommonPassword, LongPassword, ShortPassword, UnacceptablePassword
 from howdah.auth.password_rules import (
     LEAST_ALONE,
     LEAST_WITH_SECOND_FACTOR,
@@ -21,6 +20,7 @@ from howdah.auth.password_rules import (
     is_common,
     normalise_password,
 )
+from howdah.auth.proof_errors import CommonPassword, LongPassword, ShortPassword, UnacceptablePassword
 
 UNCOMMON = "qvzxkwjh tbfmpgdr lncvqwkz"
 

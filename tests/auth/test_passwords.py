@@ -8,8 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from howdah.auth.errors import AccountsBusy, LongPassword, UnusablePasswordHash
+from howdah.auth.errors import AccountsBusy
 from howdah.auth.passwords import CEILING, FLOOR, Hasher, HashParameters, needs_rehash, read_stored_hash
+from howdah.auth.proof_errors import LongPassword
+from howdah.auth.setting_errors import UnusablePasswordHash
 
 CHEAP = HashParameters(memory=64, passes=1, lanes=1)
 PASSWORD = "seven lilac otters"

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from howdah.auth.errors import RedirectNotAllowed, UnusableRedirectTarget
+from howdah.auth.errors import RedirectNotAllowed
 from howdah.auth.redirects import check_redirect, parse_redirect_targets
+from howdah.auth.setting_errors import UnusableRedirectTarget
 
 TARGETS = parse_redirect_targets(
     [

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from howdah.auth.errors import UnreadableSeal
 from howdah.auth.sealing import (
     derive_key,
     join_parts,
@@ -19,6 +18,7 @@ from howdah.auth.sealing import (
     open_sealed,
     seal,
 )
+from howdah.auth.setting_errors import UnreadableSeal
 from howdah.observe.secret import Secret
 from howdah.project.errors import UnusableSecret
 

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from howdah.auth.compact import CompactToken, read_compact, write_compact
-from howdah.auth.errors import ExpiredAccessToken, InvalidAccessToken, UnknownTokenKey
 from howdah.auth.keys import SigningKey, VerifyingKey
+from howdah.auth.proof_errors import ExpiredAccessToken, InvalidAccessToken, UnknownTokenKey
 
 TOKEN_TYPE: Final = "at+jwt"  # noqa: S105 - a media type
 SHORTEST_LIFE: Final = timedelta(minutes=5)

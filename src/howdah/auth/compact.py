@@ -13,8 +13,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
-from howdah.auth.errors import InvalidAccessToken
 from howdah.auth.keys import SigningKey
+from howdah.auth.proof_errors import InvalidAccessToken
 
 LONGEST: Final = 8192
 """Characters; the head of a request has room for one such."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Final
 
 from howdah.auth import audit, users
-from howdah.auth.errors import InvalidCode, InvalidUser
 from howdah.auth.identifiers import Identifier
 from howdah.auth.messages import address_in, send_account_exists, send_confirmation, send_identity_changed
 from howdah.auth.one_time import (
@@ -24,6 +23,7 @@ from howdah.auth.one_time import (
     redeem_token,
 )
 from howdah.auth.part import Auth
+from howdah.auth.proof_errors import InvalidCode, InvalidUser
 from howdah.auth.sessions import Origin
 from howdah.auth.users import User
 from howdah.postgres.connection import Connection

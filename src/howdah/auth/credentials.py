@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 from howdah.auth import audit, users
 from howdah.auth.attempts import account_of, count_login
-from howdah.auth.errors import InvalidUser, NotVerified
 from howdah.auth.identifiers import Identifier
 from howdah.auth.one_time import find_sign_up
 from howdah.auth.part import Auth
 from howdah.auth.password_rules import check_new_password
+from howdah.auth.proof_errors import InvalidUser, NotVerified
 from howdah.auth.sessions import Origin
 from howdah.auth.sign_in import Proof
 from howdah.auth.throttling import count_attempt, forgive_attempt, password_attempt

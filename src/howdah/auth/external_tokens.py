@@ -15,8 +15,9 @@ from typing import Any, Final, TypeAlias
 
 from howdah.auth.access_tokens import check_audience, check_issuer, check_signature, check_times
 from howdah.auth.compact import CompactToken, read_compact
-from howdah.auth.errors import InvalidAccessToken, UnusableClaimsMapping
 from howdah.auth.keys import VerifyingKey
+from howdah.auth.proof_errors import InvalidAccessToken
+from howdah.auth.setting_errors import UnusableClaimsMapping
 from howdah.session import (
     ADMIN_ROLE,
     ADMIN_SECRET_HEADER,

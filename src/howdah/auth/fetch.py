@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from howdah.auth.errors import Unfetched
+from howdah.auth.setting_errors import Unfetched
 from howdah.services.errors import ServiceUnreachable
 from howdah.services.http import HttpRequest, send
 

@@ -7,8 +7,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from howdah.auth.errors import HookFailed, HookRefused
 from howdah.auth.oauth.exchange import signature
+from howdah.auth.proof_errors import HookFailed, HookRefused
 from howdah.observe.secret import Secret
 from howdah.services.errors import ServiceUnreachable
 from howdah.services.http import HttpRequest, send

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from howdah.auth.errors import InvalidAccessToken, UnknownTokenKey, UnusableClaimsMapping, UnusableKey
 from howdah.auth.external_tokens import (
     HASURA_NAMESPACE,
     ClaimsMapping,
@@ -22,6 +21,8 @@ from howdah.auth.external_tokens import (
 from howdah.auth.fetch import check_address, fetch_json
 from howdah.auth.key_sets import FixedKeys, KeySource, RemoteKeys, narrow
 from howdah.auth.keys import VerifyingKey, read_key_set, read_public_key, read_shared_key
+from howdah.auth.proof_errors import InvalidAccessToken, UnknownTokenKey
+from howdah.auth.setting_errors import UnusableClaimsMapping, UnusableKey
 from howdah.project.sections import IssuerSection
 from howdah.session import Identity
 

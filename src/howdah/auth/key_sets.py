@@ -13,8 +13,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Protocol
 
-from howdah.auth.errors import Unfetched, UnusableKey
 from howdah.auth.keys import VerifyingKey, read_key_set
+from howdah.auth.setting_errors import Unfetched, UnusableKey
 from howdah.observe import events
 from howdah.session import IdentityUnavailable
 

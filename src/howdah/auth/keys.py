@@ -17,8 +17,8 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey, import_key
 from joserfc.jws import JWSRegistry
 
-from howdah.auth.errors import UnreadableSeal, UnusableKey
 from howdah.auth.sealing import Keyring, derive_key, open_sealed, seal
+from howdah.auth.setting_errors import UnreadableSeal, UnusableKey
 
 SigningAlgorithm = Literal["EdDSA", "ES256"]
 PrivateKey: TypeAlias = OKPKey | ECKey

@@ -24,9 +24,9 @@ from howdah.auth.codes import (
     token_digest,
 )
 from howdah.auth.devices import KNOWN_SECONDS
-from howdah.auth.errors import InvalidCode
 from howdah.auth.identifiers import Identifier
 from howdah.auth.part import Auth
+from howdah.auth.proof_errors import InvalidCode
 from howdah.auth.sessions import Origin
 from howdah.auth.sessions import new_token as new_device
 from howdah.auth.store import Submitter, ask

@@ -17,17 +17,18 @@ from howdah.auth.access_tokens import AccessClaims, verify_access_token
 from howdah.auth.changes import Change, Changes
 from howdah.auth.cleanup import keep_clean
 from howdah.auth.cookies import Cookie, cookie_of
-from howdah.auth.errors import InvalidAccessToken, UnknownTokenKey, UnusableIssuer
 from howdah.auth.external_tokens import unverified_issuer
 from howdah.auth.issuers import Issuer, build_issuers, find_external
 from howdah.auth.keys import VerifyingKey
 from howdah.auth.oauth.exchange import Exchange
 from howdah.auth.oauth.issuers import check_url, read_issuer
 from howdah.auth.passwords import Hasher
+from howdah.auth.proof_errors import InvalidAccessToken, UnknownTokenKey
 from howdah.auth.redirects import parse_redirect_targets
 from howdah.auth.sealing import Keyring
 from howdah.auth.service_tokens import SERVICE_PREFIX, find_service_token
 from howdah.auth.sessions import FoundSession, find_session, is_opaque
+from howdah.auth.setting_errors import UnusableIssuer
 from howdah.auth.signing_keys import SigningKeys
 from howdah.auth.store import Store
 from howdah.auth.throttling import Limits, limits_of

@@ -10,7 +10,6 @@ from howdah.auth import audit, sessions, users
 from howdah.auth.attempts import count_message, forgive_account
 from howdah.auth.confirmation import is_shown_by
 from howdah.auth.credentials import hash_new_password
-from howdah.auth.errors import InvalidCode
 from howdah.auth.identifiers import Identifier
 from howdah.auth.messages import address_in, send_password_changed, send_reset
 from howdah.auth.one_time import (
@@ -25,6 +24,7 @@ from howdah.auth.one_time import (
     redeem_token,
 )
 from howdah.auth.part import Auth
+from howdah.auth.proof_errors import InvalidCode
 from howdah.auth.sessions import Origin
 
 

@@ -14,7 +14,7 @@ from functools import cache
 from importlib import resources
 from typing import Final
 
-from howdah.auth.errors import CommonPassword, LongPassword, ShortPassword, UnacceptablePassword
+from howdah.auth.proof_errors import CommonPassword, LongPassword, ShortPassword, UnacceptablePassword
 
 LEAST_ALONE: Final = 15
 """The fewest code points of a password that is all somebody needs to sign in (SP 800-63B-4, section 3.1.1)."""
@@ -64,7 +64,7 @@ def check_new_password(password: str, *, least: int = LEAST_ALONE, context: Iter
     >>> check_new_password("Password123456789")
     Traceback (most recent call last):
         ...
-    howdah.auth.errors.CommonPassword: The password is too easy to guess.
+    howdah.auth.proof_errors.CommonPassword: The password is too easy to guess.
     """
     normalised = normalise_password(password)
     if len(normalised) < least:

@@ -16,8 +16,10 @@ from typing import Final, ParamSpec, TypeVar
 from argon2.exceptions import VerificationError
 from argon2.low_level import ARGON2_VERSION, Type, hash_secret, verify_secret
 
-from howdah.auth.errors import AccountsBusy, UnacceptablePassword, UnusablePasswordHash
+from howdah.auth.errors import AccountsBusy
 from howdah.auth.password_rules import normalise_password
+from howdah.auth.proof_errors import UnacceptablePassword
+from howdah.auth.setting_errors import UnusablePasswordHash
 
 P = ParamSpec("P")
 T = TypeVar("T")

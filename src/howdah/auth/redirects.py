@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from howdah.auth.errors import RedirectNotAllowed, UnusableRedirectTarget
+from howdah.auth.errors import RedirectNotAllowed
+from howdah.auth.setting_errors import UnusableRedirectTarget
 
 LONGEST: Final = 2048
 ANY_PATH: Final = "/*"

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from howdah.auth.errors import UnreadableSeal
+from howdah.auth.setting_errors import UnreadableSeal
 from howdah.observe.secret import Secret
 from howdah.project.secret_file import SHORTEST_KEY, check_secret
 

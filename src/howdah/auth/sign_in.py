@@ -12,10 +12,10 @@ from typing import Any, Final, Literal
 
 from howdah.auth import audit, devices, sessions, users
 from howdah.auth.challenges import begin_challenge
-from howdah.auth.errors import InvalidUser
 from howdah.auth.factors.owned import WAYS, find_factors
 from howdah.auth.http import Answer, Asked
 from howdah.auth.part import Auth
+from howdah.auth.proof_errors import InvalidUser
 from howdah.auth.sessions import Origin, new_token
 from howdah.auth.tokens import TokenPair, begin_family, renew_family
 from howdah.auth.users import User

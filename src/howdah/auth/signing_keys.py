@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from howdah.auth import audit
-from howdah.auth.errors import UnknownSigningKey, UnreadableSeal
+from howdah.auth.errors import UnknownSigningKey
 from howdah.auth.keys import (
     KeyLife,
     SigningAlgorithm,
@@ -30,6 +30,7 @@ from howdah.auth.keys import (
 )
 from howdah.auth.sealing import Keyring
 from howdah.auth.sessions import Origin
+from howdah.auth.setting_errors import UnreadableSeal
 from howdah.auth.store import Store, Submitter, ask
 from howdah.observe import events
 from howdah.postgres import queries

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 from howdah.auth import audit, sessions
 from howdah.auth.access_tokens import AccessClaims, sign_access_token
 from howdah.auth.codes import is_token, new_token, token_digest
-from howdah.auth.errors import InvalidRefreshToken, SessionExpired
+from howdah.auth.errors import SessionExpired
+from howdah.auth.proof_errors import InvalidRefreshToken
 from howdah.auth.sealing import open_sealed, seal
 from howdah.auth.sessions import FoundSession, Origin
 from howdah.auth.store import ask

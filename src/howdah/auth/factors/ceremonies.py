@@ -30,7 +30,7 @@ from webauthn.helpers.structs import (
     UserVerificationRequirement,
 )
 
-from howdah.auth.errors import InvalidFactor
+from howdah.auth.proof_errors import InvalidFactor
 
 CHALLENGE_BYTES: Final = 32
 CHALLENGE_SECONDS: Final = 300.0

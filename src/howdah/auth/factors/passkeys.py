@@ -10,10 +10,10 @@ from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from howdah.auth.challenges import begin_challenge, take_challenge
-from howdah.auth.errors import CopiedPasskey, InvalidFactor, PasskeyExists
 from howdah.auth.factors import ceremonies
 from howdah.auth.factors.ceremonies import KnownCredential, RelyingParty
 from howdah.auth.part import Auth
+from howdah.auth.proof_errors import CopiedPasskey, InvalidFactor, PasskeyExists
 from howdah.auth.store import Submitter, ask
 from howdah.auth.users import User
 from howdah.postgres import queries

@@ -10,13 +10,14 @@ from typing import Any
 import msgspec
 
 from howdah.auth import audit, users
-from howdah.auth.errors import CopiedPasskey, InvalidBody, InvalidFactor, SessionExpired
+from howdah.auth.errors import InvalidBody, SessionExpired
 from howdah.auth.factors.owned import Way
 from howdah.auth.factors.passkeys import Purpose, TakenChallenge, take_answered, use_passkey
 from howdah.auth.factors.recovery_codes import use_recovery_code
 from howdah.auth.factors.totp_factors import use_totp
 from howdah.auth.notices import notify
 from howdah.auth.part import Auth
+from howdah.auth.proof_errors import CopiedPasskey, InvalidFactor
 from howdah.auth.sessions import Origin
 from howdah.auth.throttling import Attempt, count_attempt, factor_attempt, forgive_attempt
 from howdah.auth.users import User

@@ -13,10 +13,11 @@ from hashlib import sha256
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from howdah.auth.errors import ForeignAccountRefused, InvalidAccessToken, IssuerDown, UnknownTokenKey, UnusableKey
 from howdah.auth.external_tokens import ExternalIssuer, verify_external
 from howdah.auth.keys import VerifyingKey, read_key_set
 from howdah.auth.oauth.issuers import ForeignAccount, Issuer, check_url, read_account
+from howdah.auth.proof_errors import ForeignAccountRefused, InvalidAccessToken, IssuerDown, UnknownTokenKey
+from howdah.auth.setting_errors import UnusableKey
 from howdah.errors import HowdahError
 from howdah.services.errors import ServiceUnreachable
 from howdah.services.http import HttpRequest, send

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 from urllib.parse import urlencode, urlsplit
 
-from howdah.auth.errors import ForeignAccountRefused, UnusableIssuer
+from howdah.auth.proof_errors import ForeignAccountRefused
+from howdah.auth.setting_errors import UnusableIssuer
 from howdah.observe.secret import Secret
 from howdah.project.sections import OAuthSection
 

@@ -14,7 +14,7 @@ import msgspec
 from howdah.auth import audit, users
 from howdah.auth.attempts import attempt_code, count_message
 from howdah.auth.confirmation import claim, is_pending, is_shown_by
-from howdah.auth.errors import InvalidBody, InvalidCode, InvalidUser, UserAlreadyExists
+from howdah.auth.errors import InvalidBody, UserAlreadyExists
 from howdah.auth.identifiers import Identifier
 from howdah.auth.messages import address_in, send_sign_in_code
 from howdah.auth.one_time import (
@@ -28,6 +28,7 @@ from howdah.auth.one_time import (
     redeem_token,
 )
 from howdah.auth.part import Auth
+from howdah.auth.proof_errors import InvalidCode, InvalidUser
 from howdah.auth.providers.addresses import Email, FlowText, Mobile
 from howdah.auth.providers.provider import Registered, Write, read_data
 from howdah.auth.sessions import Origin

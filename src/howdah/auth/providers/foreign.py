@@ -11,19 +11,13 @@ import msgspec
 
 from howdah.auth import audit, users
 from howdah.auth.attempts import address_of
-from howdah.auth.errors import (
-    ExpectedEmail,
-    ForeignAccountRefused,
-    HookFailed,
-    InvalidUser,
-    SignupClosed,
-    UserAlreadyExists,
-)
+from howdah.auth.errors import ExpectedEmail, SignupClosed, UserAlreadyExists
 from howdah.auth.hooks import ask_hook
 from howdah.auth.identifiers import parse_email
 from howdah.auth.oauth.exchange import Exchange
 from howdah.auth.oauth.issuers import ForeignAccount
 from howdah.auth.part import Auth
+from howdah.auth.proof_errors import ForeignAccountRefused, HookFailed, InvalidUser
 from howdah.auth.providers.provider import Registered, Write, read_data
 from howdah.auth.sessions import Origin
 from howdah.auth.sign_in import Proof

@@ -7,10 +7,11 @@ from typing import Any
 
 import msgspec
 
-from howdah.auth.errors import InvalidFactor, InvalidUser, ProviderOff
+from howdah.auth.errors import ProviderOff
 from howdah.auth.factors.passkeys import take_answered, use_passkey
 from howdah.auth.factors.shown import note_failure
 from howdah.auth.part import Auth
+from howdah.auth.proof_errors import InvalidFactor, InvalidUser
 from howdah.auth.providers.provider import Write, read_data
 from howdah.auth.sessions import Origin
 from howdah.auth.sign_in import Proof

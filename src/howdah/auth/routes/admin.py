@@ -10,10 +10,11 @@ import msgspec
 from howdah.auth import administration, audit, links, users
 from howdah.auth.administration import Administrator, NewUser, read_identifier
 from howdah.auth.credentials import confirm_password, hash_new_password
-from howdah.auth.errors import InvalidBody, InvalidLink
+from howdah.auth.errors import InvalidBody
 from howdah.auth.http import Answer, Asked, Call, NoBody
 from howdah.auth.identifiers import canonical_text
 from howdah.auth.part import Auth
+from howdah.auth.proof_errors import InvalidLink
 
 
 class NewUserBody(msgspec.Struct, forbid_unknown_fields=True):

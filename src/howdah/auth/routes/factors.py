@@ -9,7 +9,6 @@ import msgspec
 
 from howdah.auth import audit, sessions
 from howdah.auth.challenges import drop_challenges
-from howdah.auth.errors import InvalidFactor, TooManyFactors, UnknownFactor
 from howdah.auth.factors.owned import Factor, find_factors, remove_factors
 from howdah.auth.factors.owned import remove_factor as remove_owned
 from howdah.auth.factors.owned import rename_factor as rename_owned
@@ -20,6 +19,7 @@ from howdah.auth.freshness import require_fresh
 from howdah.auth.http import Answer, Asked, Call, NoBody
 from howdah.auth.notices import notify
 from howdah.auth.part import Auth
+from howdah.auth.proof_errors import InvalidFactor, TooManyFactors, UnknownFactor
 from howdah.auth.qr import qr_svg
 from howdah.auth.sign_in import renew
 from howdah.auth.throttling import count_attempt, forgive_attempt

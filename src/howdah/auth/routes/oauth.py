@@ -14,12 +14,13 @@ from howdah.auth.attempts import address_of
 from howdah.auth.challenges import begin_challenge, take_challenge
 from howdah.auth.codes import new_token
 from howdah.auth.cookies import Cookie, cookie_of
-from howdah.auth.errors import ForeignAccountRefused, ProviderOff, UserAlreadyExists
+from howdah.auth.errors import ProviderOff, UserAlreadyExists
 from howdah.auth.freshness import require_fresh
 from howdah.auth.http import Answer, Asked, Call, NoBody
 from howdah.auth.oauth.exchange import Exchange
 from howdah.auth.oauth.issuers import authorize_url
 from howdah.auth.part import Auth
+from howdah.auth.proof_errors import ForeignAccountRefused
 from howdah.auth.providers.foreign import IssuerProvider, kind_of
 from howdah.auth.redirects import check_redirect, parse_redirect_targets
 from howdah.auth.sign_in import FactorOwed, sign_in, signed_in_answer

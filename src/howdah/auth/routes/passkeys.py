@@ -7,12 +7,12 @@ from typing import Any, Final
 import msgspec
 
 from howdah.auth.challenges import find_challenge
-from howdah.auth.errors import InvalidFactor, SignInExpired
 from howdah.auth.factors.passkeys import add_passkey, ask_for, ask_for_new, take_answered
 from howdah.auth.factors.shown import locked_user, note_failure
 from howdah.auth.freshness import require_fresh
 from howdah.auth.http import Answer, Asked, Call, NoBody
 from howdah.auth.part import Auth
+from howdah.auth.proof_errors import InvalidFactor, SignInExpired
 from howdah.auth.routes.factors import Name, account_name, check_room, factor_added
 from howdah.auth.sign_in import PENDING
 from howdah.auth.throttling import count_attempt, passkey_attempt

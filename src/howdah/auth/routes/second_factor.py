@@ -7,12 +7,13 @@ from typing import Final
 from howdah.auth import audit, users
 from howdah.auth.challenges import find_challenge, take_challenge
 from howdah.auth.credentials import check_password_of
-from howdah.auth.errors import InvalidBody, InvalidUser, SignInExpired, StepUpRequired
+from howdah.auth.errors import InvalidBody, StepUpRequired
 from howdah.auth.factors.owned import find_factors
 from howdah.auth.factors.shown import ShownFactor, attempt_of, prove_factor
 from howdah.auth.freshness import ways_to_step_up
 from howdah.auth.http import Answer, Asked, Call
 from howdah.auth.part import Auth
+from howdah.auth.proof_errors import InvalidUser, SignInExpired
 from howdah.auth.sign_in import PENDING, Carry, Proof, active_user, renew, sign_in, signed_in_answer
 from howdah.auth.throttling import count_attempt, forgive_attempt
 
