@@ -25,7 +25,7 @@ import uvloop
 
 from howdah.auth.changes import ANYTHING, Change
 from howdah.auth.keys import internal_token_keys
-from howdah.auth.part import Auth, Site, build_auth
+from howdah.auth.part import Auth, PublicSite, build_auth
 from howdah.auth.routes.calls import auth_routes
 from howdah.auth.routes.none import NoAccounts
 from howdah.auth.sealing import Keyring, derive_key, make_keyring, open_sealed, seal
@@ -233,7 +233,7 @@ def accounts(project: Project, keyring: Keyring, mail: MailPart) -> Auth:
     """The accounts of a project, which send what they have to say by ``mail``. Raises NoDatabase."""
     return build_auth(
         project.auth,
-        Site(project.name, public_url(project)),
+        PublicSite(project.name, public_url(project)),
         database_url(project).reveal(),
         database=project.database,
         keyring=keyring,

@@ -14,7 +14,7 @@ from howdah.auth.credentials import hash_new_password
 from howdah.auth.errors import ExpectedIdentifier, InvalidBody, NoSuchUser
 from howdah.auth.factors.owned import remove_factors
 from howdah.auth.identifiers import Identifier, parse_email, parse_mobile, parse_username
-from howdah.auth.notices import notify
+from howdah.auth.messages import notify
 from howdah.auth.part import Auth
 from howdah.auth.sessions import BegunSession, Origin
 from howdah.auth.throttling import account_bucket, forgive_attempt

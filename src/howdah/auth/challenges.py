@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from howdah.auth.sessions import hash_token
+from howdah.auth.codes import token_digest
 from howdah.auth.store import Submitter, Value, ask
 from howdah.postgres import queries
 
@@ -37,22 +37,22 @@ async def begin_challenge(
 
     It ends with the user and the session, and when the user's password becomes another one.
     """
-    values = (hash_token(token), purpose, user_id, session_id, dict(data or {}), lifetime)
+    values = (token_digest(token), purpose, user_id, session_id, dict(data or {}), lifetime)
     await ask(where, _QUERIES["begin"], *values)
 
 
 async def find_challenge(where: Submitter, token: str, purpose: str) -> Challenge | None:
     """What was begun for this purpose and is not over; it stays."""
-    row = await ask(where, _QUERIES["find"], hash_token(token), purpose)
+    row = await ask(where, _QUERIES["find"], token_digest(token), purpose)
     return None if row is None else Challenge(**row)
 
 
 async def take_challenge(where: Submitter, token: str, purpose: str) -> Challenge | None:
     """The same, and it is gone: of many who take it at once one gets it."""
-    row = await ask(where, _QUERIES["take"], hash_token(token), purpose)
+    row = await ask(where, _QUERIES["take"], token_digest(token), purpose)
     return None if row is None else Challenge(**row)
 
 
-async def drop_challenges(where: Submitter, user_id: int) -> None:
-    """Nothing that was begun for the user can be finished any more."""
-    await ask(where, _QUERIES["drop"], user_id)
+async def drop_challenges(where: Submitter, user_id: int, purpose: str | None = None) -> None:
+    """Nothing that was begun for the user, for this purpose or for any, can be finished any more."""
+    await ask(where, _QUERIES["drop"], user_id, purpose)

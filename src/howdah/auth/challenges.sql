@@ -28,5 +28,8 @@ select coalesce((
 ), 'null')
 
 -- drop --
-with done as (delete from howdah_auth.challenges where user_id = $1::bigint returning token_hash)
+with done as (
+  delete from howdah_auth.challenges where user_id = $1::bigint and purpose = coalesce($2::text, purpose)
+  returning token_hash
+)
 select to_json(count(*)) from done

@@ -9,7 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from howdah.auth.sessions import hash_token, new_token
+from howdah.auth.codes import token_digest
+from howdah.auth.sessions import new_token
 from howdah.auth.store import Submitter, ask
 from howdah.postgres import queries
 
@@ -22,10 +23,10 @@ KNOWN_SECONDS: Final = 400 * 24 * 3600
 async def note_device(where: Submitter, user_id: int, shown: str | None) -> str:
     """The user has signed in from this browser; what it is known by, new where it showed nothing."""
     device = new_token() if shown is None else shown
-    await ask(where, _QUERIES["note"], user_id, hash_token(device))
+    await ask(where, _QUERIES["note"], user_id, token_digest(device))
     return device
 
 
 async def is_known(where: Submitter, user_id: int | None, device: str) -> bool:
     """Whether the user has signed in from this browser before; nobody has where there is no user."""
-    return bool(await ask(where, _QUERIES["is_known"], user_id, hash_token(device), KNOWN_SECONDS))
+    return bool(await ask(where, _QUERIES["is_known"], user_id, token_digest(device), KNOWN_SECONDS))

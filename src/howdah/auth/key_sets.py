@@ -77,7 +77,7 @@ class RemoteKeys:
         algorithms: tuple[str, ...] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._url = url
+        self.url = url
         self._fetch = fetch
         self._algorithms = algorithms
         self._clock = clock
@@ -117,9 +117,9 @@ class RemoteKeys:
 
     async def _replace(self) -> None:
         try:
-            keys = narrow(read_key_set(await self._fetch(self._url)), self._algorithms)
+            keys = narrow(read_key_set(await self._fetch(self.url)), self._algorithms)
         except (Unfetched, UnusableKey) as error:
-            events.emit(IssuerUnreachable(self._url, error.message))
+            events.emit(IssuerUnreachable(self.url, error.message))
             self._not_before = self._clock() + self._pause
             self._pause = min(self._pause * 2, LONGEST_PAUSE)
         else:

@@ -128,12 +128,18 @@ async def send_reset(
     await auth.send(connection, template="reset-password", to=to, values=values)
 
 
-async def send_password_changed(auth: Auth, connection: Connection, user: User, origin: Origin) -> None:
-    """Who can be reached by mail is told that the password is another one."""
+async def notify(
+    auth: Auth, connection: Connection, user: User, template: str, origin: Origin, **values: MailValue
+) -> None:
+    """The owner of an account is told what happened to it (V6.3.7): at a confirmed address; nowhere without one."""
     email = user.identity("email")
     if email is not None and email.verified:
-        values = {**notice(origin), "link": page(auth, "reset-password")}
-        await auth.send(connection, template="password-changed", to=email.shown, values=values)
+        await auth.send(connection, template=template, to=email.shown, values={**notice(origin), **values})
+
+
+async def send_password_changed(auth: Auth, connection: Connection, user: User, origin: Origin) -> None:
+    """Who can be reached by mail is told that the password is another one."""
+    await notify(auth, connection, user, "password-changed", origin, link=page(auth, "reset-password"))
 
 
 async def send_identity_changed(

@@ -55,7 +55,7 @@ class Send(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class PublicSite:
     """How people know this place: its name, and the URL that links lead to."""
 
     name: str
@@ -72,7 +72,7 @@ class Auth:
     """The accounts of one project in one process."""
 
     section: AuthSection
-    site: Site
+    site: PublicSite
     store: Store
     hasher: Hasher
     keyring: Keyring
@@ -225,7 +225,7 @@ def identity_of(found: FoundSession, credential: Credential) -> Identity:
 
 def build_auth(
     section: AuthSection,
-    site: Site,
+    site: PublicSite,
     dsn: str,
     *,
     database: DatabaseSection,

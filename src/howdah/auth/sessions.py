@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeGuard
 
+from howdah.auth.codes import token_digest
 from howdah.auth.store import Submitter, ask
 from howdah.postgres import queries
 
@@ -52,11 +52,6 @@ class BegunSession:
     token: str
 
 
-def hash_token(token: str) -> bytes:
-    """What is stored of an opaque token. It has too many random bits to be found by trying, so no salt is needed."""
-    return hashlib.sha256(token.encode()).digest()
-
-
 def new_token() -> str:
     """A token that nobody can guess."""
     return secrets.token_hex(TOKEN_BYTES)
@@ -73,7 +68,7 @@ async def begin_session(
     """A new session of the user's, shown by an opaque token."""
     token = new_token()
     agent = None if origin.user_agent is None else origin.user_agent[:_LONGEST_USER_AGENT]
-    values = (user_id, hash_token(token), level, list(methods), lifetime, agent, origin.ip)
+    values = (user_id, token_digest(token), level, list(methods), lifetime, agent, origin.ip)
     return BegunSession(await ask(where, _QUERIES["begin"], *values), token)
 
 
@@ -90,7 +85,7 @@ async def find_session(
     where: Submitter, *, token: str | None = None, session_id: str | None = None, idle: float
 ) -> FoundSession | None:
     """The session of this token or id, unless it is over or its user is not active. It counts as seen."""
-    hashed = None if token is None else hash_token(token)
+    hashed = None if token is None else token_digest(token)
     row = await ask(where, _QUERIES["find"], hashed, session_id, idle)
     if row is None:
         return None
@@ -106,7 +101,7 @@ async def renew_session(
     has no other.
     """
     token = new_token()
-    is_opaque = await ask(where, _QUERIES["renew"], session_id, hash_token(token), level, list(methods), proved)
+    is_opaque = await ask(where, _QUERIES["renew"], session_id, token_digest(token), level, list(methods), proved)
     return token if is_opaque else None
 
 

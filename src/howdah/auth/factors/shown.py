@@ -15,7 +15,7 @@ from howdah.auth.factors.owned import Way
 from howdah.auth.factors.passkeys import Purpose, TakenChallenge, take_answered, use_passkey
 from howdah.auth.factors.recovery_codes import use_recovery_code
 from howdah.auth.factors.totp_factors import use_totp
-from howdah.auth.notices import notify
+from howdah.auth.messages import notify
 from howdah.auth.part import Auth
 from howdah.auth.proof_errors import CopiedPasskey, InvalidFactor
 from howdah.auth.sessions import Origin

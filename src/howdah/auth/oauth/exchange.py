@@ -14,18 +14,17 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from howdah.auth.external_tokens import ExternalIssuer, verify_external
-from howdah.auth.keys import VerifyingKey, read_key_set
+from howdah.auth.fetch import fetch_json
+from howdah.auth.key_sets import RemoteKeys
 from howdah.auth.oauth.issuers import ForeignAccount, Issuer, check_url, read_account
 from howdah.auth.proof_errors import ForeignAccountRefused, InvalidAccessToken, IssuerDown, UnknownTokenKey
-from howdah.auth.setting_errors import UnusableKey
 from howdah.errors import HowdahError
 from howdah.services.errors import ServiceUnreachable
 from howdah.services.http import HttpRequest, send
+from howdah.session import IdentityUnavailable
 
 KEPT_SECONDS: Final = 3600.0
-"""How long an issuer's configuration and keys are believed without asking again."""
-RETRY_SECONDS: Final = 30.0
-"""How long we wait at least before we ask again for a key that we did not know."""
+"""How long an issuer's configuration is believed without asking again."""
 FAILED_SECONDS: Final = 5.0
 """How long an issuer that could not be asked is not asked again."""
 _MOST: Final = 256 * 1024
@@ -36,17 +35,18 @@ class _Endpoints:
     authorize: str
     token: str
     userinfo: str | None
-    keys: tuple[VerifyingKey, ...]
+    keys: RemoteKeys | None
     at: float
 
 
 class Exchange:
-    """One issuer, asked over the network. Its configuration and keys are kept for a while."""
+    """One issuer, asked over the network. Its configuration is kept for a while, its keys as `RemoteKeys` does."""
 
     def __init__(self, issuer: Issuer, timeout: float) -> None:
         self.issuer = issuer
         self._timeout = timeout
         self._known: _Endpoints | None = None
+        self._keys: RemoteKeys | None = None
         self._failed: tuple[float, IssuerDown] | None = None
         self._asking = asyncio.Lock()
 
@@ -82,14 +82,17 @@ class Exchange:
         """Who an ID token is about that the issuer has signed for us. Raises ForeignAccountRefused and IssuerDown."""
         assert self.issuer.issuer is not None
         expected = ExternalIssuer(self.issuer.issuer, self.issuer.audiences, types=("jwt",))
+        keys = (await self._endpoints()).keys
+        assert keys is not None
         try:
             try:
-                claims = verify_external(id_token, expected, (await self._endpoints()).keys, now=datetime.now(UTC))
+                claims = verify_external(id_token, expected, await keys.keys(), now=datetime.now(UTC))
             except UnknownTokenKey:
-                keys = (await self._endpoints(not_older=RETRY_SECONDS)).keys
-                claims = verify_external(id_token, expected, keys, now=datetime.now(UTC))
+                claims = verify_external(id_token, expected, await keys.keys_anew(), now=datetime.now(UTC))
         except InvalidAccessToken as error:
             raise ForeignAccountRefused(error.message) from error
+        except IdentityUnavailable as error:
+            raise IssuerDown(f"The keys of {self.issuer.name} cannot be had.") from error
         if nonce is not None and claims.get("nonce") != nonce:
             raise ForeignAccountRefused("The ID token belongs to another sign-in.")
         return read_account(claims, self.issuer.fields)
@@ -132,10 +135,10 @@ class Exchange:
 
     # -- what is known of the issuer -----------------------------------------------------------------------------------
 
-    async def _endpoints(self, *, not_older: float = KEPT_SECONDS) -> _Endpoints:
+    async def _endpoints(self) -> _Endpoints:
         async with self._asking:
             known, now = self._known, time.monotonic()
-            if known is not None and now - known.at < not_older:
+            if known is not None and now - known.at < KEPT_SECONDS:
                 return known
             if self._failed is not None and now - self._failed[0] < FAILED_SECONDS:
                 raise IssuerDown(self._failed[1].message)  # who waited behind us need not wait for it again
@@ -152,24 +155,26 @@ class Exchange:
         if issuer.issuer is None:
             assert issuer.authorize_url is not None
             assert issuer.token_url is not None
-            return _Endpoints(issuer.authorize_url, issuer.token_url, issuer.userinfo_url, (), now)
+            return _Endpoints(issuer.authorize_url, issuer.token_url, issuer.userinfo_url, None, now)
         document = await self._ask("GET", f"{issuer.issuer.rstrip('/')}/.well-known/openid-configuration")
         if document.get("issuer") != issuer.issuer:
             raise IssuerDown(f"{issuer.name} says that it is somebody else.")
         found = {
             name: self._endpoint(document, name) for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")
         }
-        try:
-            keys = read_key_set(await self._ask("GET", found["jwks_uri"]))
-        except UnusableKey as error:
-            raise IssuerDown(f"{issuer.name} has no keys that could be used.") from error
         return _Endpoints(
             issuer.authorize_url or found["authorization_endpoint"],
             issuer.token_url or found["token_endpoint"],
             issuer.userinfo_url,
-            keys,
+            self._keys_at(found["jwks_uri"]),
             now,
         )
+
+    def _keys_at(self, url: str) -> RemoteKeys:
+        """The keys there; those that are known already, unless the issuer has moved them."""
+        if self._keys is None or self._keys.url != url:
+            self._keys = RemoteKeys(url, fetch_json)
+        return self._keys
 
     def _endpoint(self, document: Mapping[str, Any], name: str) -> str:
         url = document.get(name)

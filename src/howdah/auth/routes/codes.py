@@ -84,9 +84,7 @@ async def confirm_by_link(auth: Auth, asked: Asked[ByLink]) -> Answer:
     No mail leads here: what reads mails beforehand opens every link in them. Ours lead to a page, with the token behind
     the ``#``, and the page sends it once somebody wants it to (R18).
     """
-    async with auth.store.transaction() as connection:
-        await confirm(auth, connection, asked.body.token, asked.origin)
-    return Answer(DONE)
+    return await _confirm(auth, asked.body.token, asked.origin)
 
 
 async def confirm_email(auth: Auth, asked: Asked[Confirmation]) -> Answer:
@@ -99,15 +97,12 @@ async def confirm_email(auth: Auth, asked: Asked[Confirmation]) -> Answer:
         shown = await _try(auth, "verify", Email(email=sent.email).read(auth), sent.code, sent.flow, asked.origin)
     else:
         raise InvalidBody("Send the token of a link, or email and code.")
-    async with auth.store.transaction() as connection:
-        await confirm(auth, connection, shown, asked.origin)
-    return Answer(DONE)
+    return await _confirm(auth, shown, asked.origin)
 
 
 async def resend_email(auth: Auth, asked: Asked[ToEmail]) -> Answer:
     """The mail that confirms a new account is sent once more, with another link: the one before is dead."""
-    check_on(auth, "email")
-    return await _resend(auth, asked.body.read(auth), asked.body.flow, asked.origin)
+    return await _resend(auth, "email", asked)
 
 
 async def forgot_by_email(auth: Auth, asked: Asked[ToEmail]) -> Answer:
@@ -125,10 +120,7 @@ async def reset_by_link(auth: Auth, asked: Asked[NewPassword]) -> Answer:
 
 async def send_email_code(auth: Auth, asked: Asked[CodeToEmail]) -> Answer:
     """A code, or a link, to sign in or up with is on its way."""
-    check_on(auth, "email-code")
-    flow = begin_flow(auth, asked.origin, asked.body.flow)
-    await send_code(auth, asked.body.read(auth), flow, asked.origin, by_link=asked.body.by == "link")
-    return Answer(DONE, cookies=flow.cookies)
+    return await _send(auth, "email-code", asked, by_link=asked.body.by == "link")
 
 
 # -- by text message ---------------------------------------------------------------------------------------------------
@@ -136,25 +128,19 @@ async def send_email_code(auth: Auth, asked: Asked[CodeToEmail]) -> Answer:
 
 async def send_otp(auth: Auth, asked: Asked[ToMobile]) -> Answer:
     """A code to sign in or up with is on its way."""
-    check_on(auth, "mobile")
-    flow = begin_flow(auth, asked.origin, asked.body.flow)
-    await send_code(auth, asked.body.read(auth), flow, asked.origin)
-    return Answer(DONE, cookies=flow.cookies)
+    return await _send(auth, "mobile", asked)
 
 
 async def confirm_mobile(auth: Auth, asked: Asked[MobileConfirmation]) -> Answer:
     """The number is confirmed."""
     sent = asked.body
     tried = await _try(auth, "verify", sent.read(auth), sent.otp, sent.flow, asked.origin)
-    async with auth.store.transaction() as connection:
-        await confirm(auth, connection, tried, asked.origin)
-    return Answer(DONE)
+    return await _confirm(auth, tried, asked.origin)
 
 
 async def resend_otp(auth: Auth, asked: Asked[ToMobile]) -> Answer:
     """Another code that confirms a new account; the one before is dead, and tries go on being counted."""
-    check_on(auth, "mobile-password")
-    return await _resend(auth, asked.body.read(auth), asked.body.flow, asked.origin)
+    return await _resend(auth, "mobile-password", asked)
 
 
 async def forgot_by_mobile(auth: Auth, asked: Asked[ToMobile]) -> Answer:
@@ -176,13 +162,30 @@ async def reset_by_code(auth: Auth, asked: Asked[NewMobilePassword]) -> Answer:
 # -- both --------------------------------------------------------------------------------------------------------------
 
 
-async def _resend(auth: Auth, identifier: Identifier, given: str | None, origin: Origin) -> Answer:
-    await count_message(auth, "verify", identifier, origin)
-    flow = begin_flow(auth, origin, given)
+async def _send(
+    auth: Auth, provider: str, asked: Asked[CodeToEmail] | Asked[ToMobile], *, by_link: bool = False
+) -> Answer:
+    check_on(auth, provider)
+    flow = begin_flow(auth, asked.origin, asked.body.flow)
+    await send_code(auth, asked.body.read(auth), flow, asked.origin, by_link=by_link)
+    return Answer(DONE, cookies=flow.cookies)
+
+
+async def _resend(auth: Auth, provider: str, asked: Asked[ToEmail] | Asked[ToMobile]) -> Answer:
+    check_on(auth, provider)
+    identifier = asked.body.read(auth)
+    await count_message(auth, "verify", identifier, asked.origin)
+    flow = begin_flow(auth, asked.origin, asked.body.flow)
     async with auth.store.transaction() as connection:
         user = await users.find_user_by(connection, identifier.kind, identifier.canonical)
         await ask_to_confirm(auth, connection, identifier, flow, user=user)
     return Answer(DONE, cookies=flow.cookies)
+
+
+async def _confirm(auth: Auth, shown: Tried | str, origin: Origin) -> Answer:
+    async with auth.store.transaction() as connection:
+        await confirm(auth, connection, shown, origin)
+    return Answer(DONE)
 
 
 async def _try(

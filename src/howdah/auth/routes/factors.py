@@ -17,7 +17,7 @@ from howdah.auth.factors.shown import attempt_of, locked_user
 from howdah.auth.factors.totp_factors import SETUP_SECONDS, begin_totp, confirm_totp
 from howdah.auth.freshness import require_fresh
 from howdah.auth.http import Answer, Asked, Call, NoBody
-from howdah.auth.notices import notify
+from howdah.auth.messages import notify
 from howdah.auth.part import Auth
 from howdah.auth.proof_errors import InvalidFactor, TooManyFactors, UnknownFactor
 from howdah.auth.qr import qr_svg
