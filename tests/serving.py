@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import uvicorn
 import uvloop
 
-from howdah.gateway.edge import EdgeLimits
+from howdah.gateway.limits import EdgeLimits
 from howdah.gateway.serving import server_config
 from howdah.observe import events
 from howdah.observe.secret import Secret

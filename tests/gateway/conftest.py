@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from tests.gateway.support import WAYS, RunningGateway, Upstream, gateway, upstream
 
-from howdah.gateway.edge import EdgeLimits
+from howdah.gateway.limits import EdgeLimits
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,8 @@ import uvicorn
 from howdah.gateway.app import Gateway
 from howdah.gateway.breaker import BreakerLimits, Breakers
 from howdah.gateway.direct import DirectRoute
-from howdah.gateway.edge import EdgeLimits
 from howdah.gateway.hot import HotRoute
+from howdah.gateway.limits import EdgeLimits
 from howdah.gateway.match import OPEN, Route, RouteTable, part_routes
 from howdah.gateway.pool import Pool, PoolLimits
 from howdah.gateway.proxy import Proxy, ProxyLimits

@@ -14,8 +14,8 @@ from tests.gateway.support import RunningGateway, eventually, gateway, parse_ans
 from tests.gateway.websocket import accepting, echo, websocket
 
 from howdah.gateway.admission import Admission
-from howdah.gateway.edge import EdgeLimits
 from howdah.gateway.events import ConnectionsRefused
+from howdah.gateway.limits import EdgeLimits
 
 
 def test_connections_are_counted_in_all_and_by_address() -> None:

@@ -27,7 +27,8 @@ from tests.gateway.test_proxy import receive
 from tests.gateway.test_websocket import People
 
 from howdah.gateway import edge as edge_module
-from howdah.gateway.direct import REMEMBERED_ANSWERS, REMEMBERED_HEADS, DirectRequest, DirectRoute
+from howdah.gateway.direct import REMEMBERED_HEADS, DirectRoute
+from howdah.gateway.direct_request import REMEMBERED_ANSWERS, DirectRequest
 from howdah.gateway.match import Route
 from howdah.gateway.proxy import ProxyLimits
 from howdah.gateway.site import Site

@@ -8,7 +8,7 @@ import time
 import pytest
 from tests.gateway.support import PROBLEM, RunningGateway, Upstream, gateway, parse_answers, read_all
 
-from howdah.gateway.edge import EdgeLimits
+from howdah.gateway.limits import EdgeLimits
 
 CLOSE = b"Host: localhost\r\nConnection: close\r\n"
 CHUNKED = b"POST /data/x HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"

@@ -10,7 +10,7 @@ from tests.gateway import fronts
 from tests.gateway.support import Answer, RunningGateway, gateway, parse_answers, upstream
 from tests.gateway.test_edge import ACCEPTED, REFUSED, SECOND
 
-from howdah.gateway.edge import EdgeLimits
+from howdah.gateway.limits import EdgeLimits
 
 FRONTS = {"nginx": fronts.plain_nginx, "haproxy": fronts.plain_haproxy}
 

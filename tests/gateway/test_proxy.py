@@ -29,7 +29,7 @@ from tests.gateway.support import (
     upstream,
 )
 
-from howdah.gateway.edge import EdgeLimits
+from howdah.gateway.limits import EdgeLimits
 from howdah.gateway.pool import PoolLimits
 from howdah.gateway.proxy import ProxyLimits
 from howdah.services.registry import Endpoint

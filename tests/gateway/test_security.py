@@ -9,9 +9,9 @@ import pytest
 from tests.gateway.support import SECRET, RunningGateway, gateway, parse_answers, read_all, upstream
 
 from howdah.data.execute import Answer
-from howdah.gateway.edge import EdgeLimits
 from howdah.gateway.headers import downstream_headers, upstream_headers, without_identity
 from howdah.gateway.hot import HotRoute
+from howdah.gateway.limits import EdgeLimits
 from howdah.gateway.match import RouteTable, part_routes
 from howdah.gateway.serving import edge_protocol
 from howdah.gateway.session import Resolver

@@ -33,9 +33,9 @@ from tests.gateway.websocket import (
 
 from howdah.errors import HowdahError
 from howdah.gateway import tunnel as tunnel_module
-from howdah.gateway.edge import EdgeLimits
 from howdah.gateway.errors import AccountsUnavailable
 from howdah.gateway.frames import FrameReader, frame_length
+from howdah.gateway.limits import EdgeLimits
 from howdah.gateway.tunnel import TunnelLimits
 from howdah.session import Identity
 

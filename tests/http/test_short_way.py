@@ -20,10 +20,10 @@ import uvloop
 from tests.support import Cluster
 
 from howdah.data.execute import Engine
-from howdah.gateway.edge import EdgeLimits
 from howdah.gateway.errors import InvalidToken
 from howdah.gateway.events import RequestServed
 from howdah.gateway.hot import REMEMBERED_HEADS
+from howdah.gateway.limits import EdgeLimits
 from howdah.gateway.match import RequestHead
 from howdah.gateway.serving import server_config
 from howdah.observe import events

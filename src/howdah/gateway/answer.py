@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from http import HTTPStatus
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
@@ -12,7 +13,10 @@ import msgspec
 from howdah.gateway.errors import problem
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from howdah.errors import HowdahError
+    from howdah.gateway.errors import GatewayError
 
 # R56: an answer of the platform is data. Nothing in it is to be run, framed or guessed at.
 SECURITY_HEADERS: Final = (
@@ -49,3 +53,20 @@ def accepted_request_id(value: bytes) -> str | None:
 def error_body(error: HowdahError, request_id: str) -> bytes:
     """The error as the JSON its caller reads, of the type `PROBLEM_TYPE` (R76)."""
     return msgspec.json.encode(problem(error, request_id))
+
+
+def refusal(error: GatewayError, request_id: str, default_fields: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """The whole answer to a request that is refused on the wire, after which the connection is closed."""
+    body = error_body(error, request_id)
+    fields = [
+        *default_fields,
+        PROBLEM_TYPE,
+        (b"content-length", str(len(body)).encode()),
+        *SECURITY_HEADERS,
+        (b"x-request-id", request_id.encode()),
+        *error.headers,
+        (b"connection", b"close"),
+    ]
+    head = b"".join(b"%s: %s\r\n" % field for field in fields)
+    phrase = HTTPStatus(error.status).phrase.encode()
+    return b"HTTP/1.1 %d %s\r\n%s\r\n%s" % (error.status, phrase, head, body)

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
     from howdah.gateway.breaker import Breakers
-    from howdah.gateway.edge import ClientConnection
     from howdah.gateway.headers import Headers
+    from howdah.gateway.place import ClientConnection
     from howdah.gateway.pool import Pool
     from howdah.gateway.tunnel import Opened, Tunnels
     from howdah.services.registry import Endpoint, Registry

@@ -20,7 +20,7 @@ from howdah.gateway.frames import GOING_AWAY, POLICY_VIOLATION, FrameReader, clo
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from howdah.gateway.edge import Place
+    from howdah.gateway.place import Place
     from howdah.session import Identity
 
 _LINGER_SECONDS: Final = 1.0
