@@ -90,6 +90,7 @@ def test_a_code_means_one_thing() -> None:
         "method-not-allowed",
         "not-supported",
         "unknown-path",
+        "unsupported-media-type",
     }
     for one in classes():
         for other in classes():

@@ -1,1 +1,3 @@
-"""The kit: what a service imports to live behind howdah. Standard library only, but for flask.py and its like."""
+"""The kit: what a service imports to live behind howdah. Standard library only, but for the modules that say so."""
+
+from howdah.kit.context import current as current

@@ -8,7 +8,13 @@
     ├── DataTimeout        kit-timeout         504  no complete answer in time
     ├── DataRefused        kit-refused         502  the Data API answered with an error of its own
     ├── BadAnswer          kit-bad-answer      502  something answered, but not the Data API
-    └── CallerUnproven     kit-caller-unproven 401  the request did not come through the gateway, or not just now
+    ├── CallerUnproven     kit-caller-unproven 401  the request did not come through the gateway, or not just now
+    ├── OutsideRequest     kit-outside-request 500  `current` was asked where no request is being answered
+    ├── SignInRequired     sign-in-required    401  nobody is signed in, and the call is not for everybody
+    ├── NotAllowed         not-allowed         403  the caller's role may not do this
+    ├── WrongType          unsupported-media-type 415  a body that is no JSON, where nothing else is taken
+    ├── UnreadableBody     unreadable-body     400  a body that is not the JSON that it should be
+    └── InvalidRequest     invalid-request     422  a request that was understood and is not valid
 """
 
 from __future__ import annotations
@@ -70,3 +76,38 @@ class CallerUnproven(KitError):
 
     code = "kit-caller-unproven"
     status = 401
+
+
+class OutsideRequest(KitError):
+    """No request is being answered here, so there is nobody on whose behalf it could be."""
+
+    code = "kit-outside-request"
+    status = 500
+
+
+class SignInRequired(KitError):
+    """Sign in first."""
+
+    code = "sign-in-required"
+    status = 401
+
+
+class NotAllowed(KitError):
+    """Your role may not do this."""
+
+    code = "not-allowed"
+    status = 403
+
+
+class WrongType(KitError):
+    """The body is of a type that is not taken here."""
+
+    code = "unsupported-media-type"
+    status = 415
+
+
+class UnreadableBody(KitError):
+    """The body is not the JSON that it should be."""
+
+    code = "unreadable-body"
+    status = 400

@@ -1,7 +1,7 @@
 """Who is asking. The gateway has found out, and says so in headers that no client can set."""
 
 from flask import jsonify, request
-from howdah.kit.flask import session
+from howdah.kit import current
 
 from app import app
 
@@ -14,5 +14,5 @@ def whoami():
             message="This request has no X-Hasura-Role header, so it did not come through howdah's gateway. "
             "Ask the gateway instead: http://localhost:8080/whoami",
         )
-    caller = session()
+    caller = current.session
     return jsonify(role=caller.role, user_id=caller.variables.get("x-hasura-user-id"))

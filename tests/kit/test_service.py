@@ -1,7 +1,8 @@
-"""What one line, ``Howdah(app)``, brings to a Flask app, under gunicorn and under werkzeug's own server."""
+"""What one line, ``Howdah(app)``, brings to a Flask app and to a FastAPI app: the same, under real servers."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 from collections.abc import Iterator
@@ -14,13 +15,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.kit.servers import Running, response, service, telling
 
-from howdah.kit.context import accept_request_id
+from howdah.kit.access import allow
+from howdah.kit.answers import of_status
+from howdah.kit.context import accept_request_id, acting, current
+from howdah.kit.errors import NotAllowed, OutsideRequest, SignInRequired
 from howdah.kit.flask import Howdah
+from howdah.session import ADMIN, ANONYMOUS, Session
 
 HERE = Path(__file__).parent
 SERVERS = {
-    "gunicorn": ["-m", "gunicorn", "--bind", "127.0.0.1:$PORT", "--workers", "1", "--threads", "4", "app:app"],
-    "werkzeug": ["-m", "flask", "--app", "app", "run", "--host", "127.0.0.1", "--port", "$PORT"],
+    "gunicorn": [
+        "-m",
+        "gunicorn",
+        "--bind",
+        "127.0.0.1:$PORT",
+        "--threads",
+        "4",
+        "--no-control-socket",
+        "flask_app:app",
+    ],
+    "werkzeug": ["-m", "flask", "--app", "flask_app", "run", "--host", "127.0.0.1", "--port", "$PORT"],
+    "uvicorn": ["-m", "uvicorn", "--host", "127.0.0.1", "--port", "$PORT", "fastapi_app:app"],
 }
 
 
@@ -100,11 +115,16 @@ def test_every_kind_of_answer_is_logged_once(running: Running, path: str, method
     assert len(lines) == 1
 
 
+FORM = b'--b\r\nContent-Disposition: form-data; name="name"\r\n\r\nann\r\n--b--\r\n'
 ERRORS: list[tuple[str, str, dict[str, str], bytes, int, str]] = [
     ("GET", "/nothing", {}, b"", 404, "not-found"),
     ("PUT", "/things", {}, b"", 405, "method-not-allowed"),
     ("POST", "/things", {"Content-Type": "text/plain"}, b"{}", 415, "unsupported-media-type"),
-    ("POST", "/things", {"Content-Type": "application/json"}, b"{", 400, "bad-request"),
+    ("POST", "/things", {"Content-Type": "application/json"}, b"{", 400, "unreadable-body"),
+    ("POST", "/things", {"Content-Type": "application/json"}, b"", 400, "unreadable-body"),
+    ("POST", "/things", {"Content-Type": "application/json"}, b"\xff", 400, "unreadable-body"),
+    ("POST", "/things", {"Content-Type": "application/json"}, b"[" * 100_000, 400, "unreadable-body"),
+    ("POST", "/things", {"Content-Type": "application/json"}, b"9" * 10_000, 400, "unreadable-body"),
     ("GET", "/crash", {}, b"", 500, "internal"),
     ("GET", "/refuse", {}, b"", 409, "too-many"),
     ("GET", "/articles", {}, b"", 500, "kit-not-configured"),
@@ -113,7 +133,7 @@ ERRORS: list[tuple[str, str, dict[str, str], bytes, int, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("method", "path", "headers", "body", "status", "code"), ERRORS)
+@pytest.mark.parametrize(("method", "path", "headers", "body", "status", "code"), ERRORS, ids=range(len(ERRORS)))
 def test_every_error_is_json_of_one_shape(
     running: Running, method: str, path: str, headers: dict[str, str], body: bytes, status: int, code: str
 ) -> None:
@@ -125,6 +145,83 @@ def test_every_error_is_json_of_one_shape(
     assert error["request_id"] == got["x-request-id"]
 
 
+STATUSES = {
+    400: "bad-request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not-found",
+    405: "method-not-allowed",
+    413: "content-too-large",
+    415: "unsupported-media-type",
+    422: "unprocessable-content",
+    429: "too-many-requests",
+    500: "internal",
+    501: "not-implemented",
+    503: "service-unavailable",
+}
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_a_status_has_one_code_and_one_message(running: Running, status: int) -> None:
+    """The same in both frameworks, whatever they call it themselves."""
+    got, _, body = running.get(f"/abort/{status}", headers={"X-Request-Id": "same"})
+    assert (got, json.loads(body)) == (status, of_status(status).body | {"request_id": "same"})
+    assert json.loads(body)["code"] == STATUSES[status]
+
+
+def test_an_error_of_ones_own_words_keeps_them(running: Running) -> None:
+    """And the headers that say more of it, without those of an HTML page."""
+    status, headers, body = running.get("/gone")
+    assert (status, json.loads(body)["message"], headers["retry-after"]) == (410, "It was sold.", "7")
+    assert headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize(
+    ("role", "status", "code"), [("anonymous", 401, "sign-in-required"), ("user", 403, "not-allowed")]
+)
+def test_only_those_who_are_allowed_get_through(running: Running, role: str, status: int, code: str) -> None:
+    """Nobody's caller is told to sign in, somebody's that it is not for them; before anything is said of the body."""
+    as_json = {"Content-Type": "application/json", "X-Hasura-Role": role}
+    for body in (b'{"n": 1}', b'{"n": "wrong"}'):
+        got, _, answer = running.get("/edit", "POST", as_json, body)
+        assert (got, json.loads(answer)["code"]) == (status, code)
+    got, _, answer = running.get("/edit", "POST", as_json | {"X-Hasura-Role": "editor"}, b'{"n": 1}')
+    assert (got, json.loads(answer)) == (200, {"by": "editor", "thing": {"n": 1}})
+
+
+TYPES = [
+    ("POST", "/things", "application/json", b"1", 200),
+    ("POST", "/things", "application/json; charset=utf-8", b"1", 200),
+    ("POST", "/things", "APPLICATION/JSON ;charset=utf-8", b"1", 200),
+    ("POST", "/things", "application/vnd.things+json", b"1", 200),
+    ("POST", "/things", "text/json", b"1", 415),
+    ("POST", "/things", None, b"1", 415),
+    ("POST", "/nothing-read", None, None, 200),  # no body is of no type
+    ("POST", "/nothing-read", "text/plain", b"x", 415),
+    ("DELETE", "/nothing-read", "text/plain", b"x", 200),
+    ("GET", "/whoami", "text/plain", b"x", 200),
+    ("POST", "/form", "application/x-www-form-urlencoded", b"name=ann", 200),
+    ("POST", "/form", "multipart/form-data; boundary=b", FORM, 200),
+    ("POST", "/form", "text/plain", b"name=ann", 415),
+    ("POST", "/note", "text/plain; charset=utf-8", b"x", 200),
+    ("POST", "/note", "text/markdown", b"x", 200),
+    ("POST", "/note", "image/png", b"x", 415),
+    ("POST", "/missing", "image/png", b"x", 404),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "content_type", "body", "status"), TYPES)
+def test_a_body_is_json_unless_its_route_says_otherwise(
+    running: Running, method: str, path: str, content_type: str | None, body: bytes | None, status: int
+) -> None:
+    """The type alone counts, not its parameters; methods without a body are left alone."""
+    headers = {} if content_type is None else {"Content-Type": content_type}
+    got, _, answer = running.get(path, method, headers, body)
+    assert got == status, answer
+    if status == 415:
+        assert json.loads(answer)["code"] == "unsupported-media-type"
+
+
 def test_an_error_keeps_the_headers_that_belong_to_it(running: Running) -> None:
     """A 405 says what is allowed; a path of ours has path and hint."""
     assert "POST" in running.get("/things", "PUT")[1]["allow"]
@@ -133,7 +230,7 @@ def test_an_error_keeps_the_headers_that_belong_to_it(running: Running) -> None:
 
 def test_what_is_no_error_of_ours_is_left_alone(running: Running) -> None:
     """A redirect stays one, an abort with a response of its own too."""
-    assert running.get("/slash")[0] == 308
+    assert running.get("/slash")[0] in {307, 308}
     assert running.get("/teapot")[::2] == (418, b"short and stout")
 
 
@@ -154,15 +251,19 @@ def test_health_asks_what_the_service_needs(running: Running) -> None:
         status, _, body = running.get("/-/health")
     finally:
         (folder / "down").unlink()
-    assert (status, json.loads(body)) == (503, {"status": "failed", "checks": {"database": "failed"}})
+    failed = {"database": "failed", "queue": "failed"}
+    assert (status, json.loads(body)) == (503, {"status": "failed", "checks": failed})
+    for path in ("/-/live", "/-/ready"):
+        assert running.get(path)[0] == 200
     assert '"/-/health"' not in running.log.read_text()
     assert "hidden" not in running.log.read_text()
 
 
-def test_in_development_a_crash_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("server", ["gunicorn", "uvicorn"])
+def test_in_development_a_crash_is_named(server: str, tmp_path: Path) -> None:
     """`howdah dev` tells the service so; then the answer says which exception it was, and a failed query why."""
     environment = {"HOWDAH_ENVIRONMENT": "development", "HOWDAH_DATA_URL": "nowhere", "PYTHONPATH": str(HERE)}
-    with service(SERVERS["gunicorn"], tmp_path, tmp_path / "log", environment) as running:
+    with service(SERVERS[server], tmp_path, tmp_path / "log", environment) as running:
         assert json.loads(running.get("/crash")[2])["exception"] == "ZeroDivisionError: the secret ingredient"
         assert "nowhere" in json.loads(running.get("/articles")[2])["message"]
 
@@ -187,6 +288,43 @@ def test_the_kit_leaves_a_tests_logging_alone() -> None:
     client = app.test_client()
     assert client.get("/-/health").get_json() == {"status": "ok"}
     assert client.get("/missing").get_json()["code"] == "not-found"
+
+
+def test_outside_of_a_request_there_is_no_caller() -> None:
+    """`current` says so, rather than anonymous; `acting` makes one, for tests and scripts."""
+    for ask in (lambda: current.session, lambda: current.request_id):
+        with pytest.raises(OutsideRequest):
+            ask()
+    with acting(Session("editor"), request_id="r-1"):
+        assert (current.session.role, current.request_id) == ("editor", "r-1")
+
+
+@pytest.mark.parametrize("wrong", [(), ("",), (print,)])
+def test_allow_needs_the_names_of_roles(wrong: tuple[Any, ...]) -> None:
+    """`@allow` without brackets would let everybody in if it were not refused."""
+    with pytest.raises(ValueError, match="names of roles"):
+        allow(*wrong)
+
+
+def test_allow_guards_any_function() -> None:
+    """Plain and async; the role admin has no short cut."""
+
+    @allow("editor")
+    def plain() -> str:
+        return "plain"
+
+    @allow("editor")
+    async def later() -> str:
+        return "later"
+
+    with acting(Session("editor")):
+        assert (plain(), asyncio.run(later())) == ("plain", "later")
+    for session, error in ((ANONYMOUS, SignInRequired), (Session("user"), NotAllowed), (ADMIN, NotAllowed)):
+        with acting(session):
+            with pytest.raises(error):
+                plain()
+            with pytest.raises(error):
+                asyncio.run(later())
 
 
 @given(st.text())
