@@ -54,28 +54,39 @@ async def connect(dsn: str, options: ConnectOptions | None = None) -> Connection
     as ``options`` say. Raises CannotConnect, in whichever of its kinds fits.
     """
     options = options or ConnectOptions()
+    parameters = connection_parameters(dsn, options)
+    try:
+        async with asyncio.timeout(options.connect_timeout or None):
+            raw = await psycopg.AsyncConnection.connect(parameters, autocommit=True, prepare_threshold=None)
+    except (psycopg.Error, OSError) as error:
+        raise explain_refusal(error, dsn, options) from None
+    return Connection(raw, prepared_statements=options.prepared_statements, answer_timeout=options.answer_timeout)
+
+
+def connection_parameters(dsn: str, options: ConnectOptions) -> str:
+    """What libpq is told, out of a database's URL and ``options``. Raises InvalidDatabaseUrl."""
     try:
         given = conninfo_to_dict(dsn)
     except psycopg.Error:
         # libpq quotes the string it could not parse, password and all: neither its text nor its error goes on.
         raise InvalidDatabaseUrl(hint="It should look like postgresql://user:password@host:5432/database.") from None
-    parameters = make_conninfo(
+    return make_conninfo(
         dsn,
         **{name: value for name, value in _KEEPALIVES.items() if name not in given},
         application_name=given.get("application_name") or options.application_name,
         client_encoding="utf8",
         options=f"{given.get('options') or ''} {_server_settings(options, _user(given))}".strip(),
     )
-    try:
-        async with asyncio.timeout(options.connect_timeout or None):
-            raw = await psycopg.AsyncConnection.connect(parameters, autocommit=True, prepare_threshold=None)
-    except TimeoutError:
-        raise DatabaseUnreachable(
+
+
+def explain_refusal(error: Exception, dsn: str, options: ConnectOptions) -> CannotConnect:
+    """What it means that no connection was made: the error to raise, which shows no password."""
+    given = conninfo_to_dict(dsn)
+    if isinstance(error, TimeoutError | psycopg.errors.ConnectionTimeout):
+        return DatabaseUnreachable(
             f"Postgres at {_address(given)} did not answer within {options.connect_timeout:g} s.", hint=_REACH_HINT
-        ) from None
-    except (psycopg.Error, OSError) as error:
-        raise _explain(str(error), given) from None
-    return Connection(raw, prepared_statements=options.prepared_statements, answer_timeout=options.answer_timeout)
+        )
+    return _explain(str(error), given)
 
 
 # A host that vanished is noticed within half a minute, where the system would take hours; the URL may say otherwise.
