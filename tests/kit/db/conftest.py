@@ -23,13 +23,18 @@ CREATE TABLE users (
     extra jsonb,
     tags text[]
 );
-CREATE TABLE notes (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, author text REFERENCES users, body text DEFAULT 'empty');
+CREATE TABLE notes (
+    id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    author text REFERENCES users,
+    body text DEFAULT 'empty'
+);
 CREATE TABLE loose (a int, b int);
 CREATE SCHEMA "odd shop";
 CREATE TABLE "odd shop"."the ""table"" 100%" ("the %s column" int, "order" text);
 CREATE TYPE mood AS ENUM ('sad', 'fine');
 CREATE TABLE moods (id uuid DEFAULT gen_random_uuid(), mood mood, day date);
-CREATE FUNCTION twice(n int) RETURNS TABLE (n int, doubled int) LANGUAGE sql AS 'SELECT i, 2 * i FROM generate_series(1, twice.n) i';
+CREATE FUNCTION twice(n int) RETURNS TABLE (n int, doubled int) LANGUAGE sql AS
+    'SELECT i, 2 * i FROM generate_series(1, twice.n) i';
 CREATE FUNCTION halves(n int, OUT low int, OUT high int) LANGUAGE sql AS 'SELECT n / 2, n - n / 2';
 CREATE PROCEDURE shift(a int, INOUT b int, OUT sum int) LANGUAGE plpgsql AS 'BEGIN b := b + 1; sum := a + b; END';
 CREATE PROCEDURE note(body text) LANGUAGE sql AS 'INSERT INTO loose (a) VALUES (length(body))';

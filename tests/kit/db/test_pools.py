@@ -140,7 +140,7 @@ def test_after_the_server_ended_its_connections_the_next_call_works(db: Any, dsn
     db.ping()
     kill_backends(dsn)
     db.ping()
-    with pytest.raises(e.ConnectionLost), db.transaction():
+    with pytest.raises(e.ConnectionLost), db.transaction():  # noqa: PT012
         db.insert("users", ANN)
         kill_backends(dsn)
         db.insert("notes", {})
@@ -173,7 +173,7 @@ def test_a_database_that_starts_is_waited_for_and_one_that_restarts_is_found_aga
         db.close()
         gone = opened(mode, replace(settings, startup_timeout=0.6))
         began = time.monotonic()
-        with pytest.raises(e.DatabaseAway, match="It was tried for 0.6 s") as away:
+        with pytest.raises(e.DatabaseAway, match=r"It was tried for 0\.6 s") as away:
             gone.ping()
         assert 0.5 < time.monotonic() - began < 5
         assert away.value.status == 503

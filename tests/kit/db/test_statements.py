@@ -96,6 +96,6 @@ def test_a_literal_is_one_text_to_postgres_too(text: str) -> None:
 
 
 def test_the_driver_and_we_agree_on_names() -> None:
-    """psycopg quotes names as we do."""
+    """It quotes names as we do."""
     for text in ('a"b', "a b", "1", "select"):
         assert psycopg.sql.Identifier(text).as_string(None) == statements.name(text)
