@@ -6,25 +6,19 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from howdah.templates import service, settings_file
 from howdah.templates.errors import InvalidName, UnknownTemplate
+from howdah.templates.files import File
 
 TEMPLATES = Path(__file__).parent / "quickstart"
+FIRST_SERVICE = "app"
+"""The service of a new project, which is made of the template `flask`."""
 
 _PLACEHOLDER = re.compile(r"\{\{([a-z_]+)\}\}")
 _LONGEST_NAME = 100
 _DOT = "dot-"  # a leading dot would make tools take the template's own files for theirs
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """A file to write: its path below the project's folder, its text and its mode."""
-
-    path: str
-    text: str
-    mode: int = 0o644
 
 
 def names() -> tuple[str, ...]:
@@ -44,8 +38,11 @@ def plan(name: str, answers: Mapping[str, str]) -> tuple[File, ...]:
     filled = {**answers, "name": check_name(answers["name"]), "identifier": _identifier(answers["name"])}
     folder = TEMPLATES / name
     files = (path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc")
-    planned = (File(_target(path.relative_to(folder).as_posix()), _filled(path, filled)) for path in files)
-    return tuple(sorted(planned, key=lambda file: file.path))
+    planned = {_target(path.relative_to(folder).as_posix()): _filled(path, filled) for path in files}
+    first = service.made_of("flask", service.answers_of(FIRST_SERVICE, "/"))
+    planned |= {f"services/{FIRST_SERVICE}/{file.path}": file.text for file in first.files}
+    planned["howdah.toml"] = settings_file.add_section(planned["howdah.toml"], first.section)
+    return tuple(File(path, text) for path, text in sorted(planned.items()))
 
 
 def check_name(name: str) -> str:

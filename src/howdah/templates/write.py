@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from howdah.templates.errors import FolderNotEmpty, NotWritable
-from howdah.templates.scaffold import File
+from howdah.templates.files import File
 
 _MAY_BE_THERE = frozenset({".git", ".DS_Store"})
 
@@ -23,13 +23,8 @@ def write(files: Sequence[File], folder: Path, *, force: bool = False) -> tuple[
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        there = sorted({path.name for path in folder.iterdir()} - _MAY_BE_THERE)
-        if there and not force:
-            raise FolderNotEmpty(
-                f"{folder} is not empty: it has {_listed(there)}.",
-                path=str(folder),
-                hint="Choose another name, or write into it all the same with --force.",
-            )
+        if not force:
+            check_empty(folder, hint="Choose another name, or write into it all the same with --force.")
         return tuple(file.path for file in files if _write(file, folder))
     except OSError as error:
         raise NotWritable(
@@ -37,6 +32,13 @@ def write(files: Sequence[File], folder: Path, *, force: bool = False) -> tuple[
             path=str(error.filename or folder),
             hint=_remedy(error),
         ) from error
+
+
+def check_empty(folder: Path, *, hint: str = "Choose another name.") -> None:
+    """Raises FolderNotEmpty where the folder is there and has something in it, a bare ``.git`` aside."""
+    there = sorted({path.name for path in folder.iterdir()} - _MAY_BE_THERE) if folder.is_dir() else []
+    if there:
+        raise FolderNotEmpty(f"{folder} is not empty: it has {_listed(there)}.", path=str(folder), hint=hint)
 
 
 def _write(file: File, folder: Path) -> bool:
