@@ -51,6 +51,7 @@ from howdah.supervisor.process import (
 )
 from howdah.supervisor.process import Ready as ProcessReady
 from howdah.supervisor.supervisor import Supervisor
+from howdah.supervisor.virtual_environment import programs_of, provide
 from howdah.supervisor.watch import changes
 
 POSTGRES, PLATFORM = "postgres", "platform"
@@ -176,7 +177,7 @@ async def _live(
     dsn = await _start_postgres(project, supervisor)
     migrated = await provision(described, dsn)
     supervisor.add(_platform(project, dsn, listener, supervisor))
-    supervisor.add(*(_service(project, service, url, supervisor) for service in services))
+    supervisor.add(*(service_process(project, service, url, _after_postgres(supervisor)) for service in services))
     statuses = await supervisor.ready(PLATFORM, *(service.name for service in services))
     if statuses[0].state is not State.READY:
         raise PlatformNotStarted("\n  ".join(["the platform did not start:", *statuses[0].detail[-12:]]))
@@ -297,7 +298,8 @@ def _platform(project: Project, dsn: Secret, listener: socket.socket, supervisor
 def service_environment(project: Project, service: ServiceSection, url: str) -> dict[str, str]:
     """The environment of a service of the user's, which sees nothing of howdah's own settings and secrets."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("HOWDAH_")}
-    programs = os.pathsep.join((str(Path(sys.executable).parent), inherited.get("PATH", os.defpath)))
+    own = (str(programs_of(virtual_environment(project, service))),) if service.requirements else ()
+    programs = os.pathsep.join((*own, str(Path(sys.executable).parent), inherited.get("PATH", os.defpath)))
     return {
         **inherited,
         "PATH": programs,  # so that a service's python is the one howdah is installed in
@@ -311,24 +313,39 @@ def service_environment(project: Project, service: ServiceSection, url: str) -> 
     }
 
 
+def virtual_environment(project: Project, service: ServiceSection) -> Path:
+    """Where the virtual environment of a service is that has requirements of its own."""
+    return _root(project) / STATE_FOLDER / "venvs" / service.name
+
+
 def _internal_key(project: Project, service: str) -> Mapping[str, str]:
     """What the service checks by that the gateway is speaking (R36)."""
     keyring = secret_keys(project)
     return {} if keyring is None else {KEY_VARIABLE: write_keys(internal_token_keys(keyring, service))}
 
 
-def _service(project: Project, service: ServiceSection, url: str, supervisor: Supervisor) -> Process:
+def service_process(project: Project, service: ServiceSection, url: str, after: tuple[str, ...] = ()) -> Process:
+    """How a service of the user's is run, beside a platform at ``url``."""
+    own = virtual_environment(project, service)
     return Process(
         name=service.name,
         command=service.command,
         folder=service.folder,
         environment=service_environment(project, service, url),
-        depends_on=_after_postgres(supervisor),
+        depends_on=after,
+        before_start=_provider(own, service),
         ready=_readiness(service.ready),
         stop=(StopStep(timeout=service.stop_timeout),),
         watch=tuple(service.folder / path for path in service.watch),
         port=True,
     )
+
+
+def _provider(environment: Path, service: ServiceSection) -> Callable[[], Awaitable[None]] | None:
+    """What makes the virtual environment of a service that needs one."""
+    if not service.requirements:
+        return None
+    return partial(provide, environment, service.folder, service.requirements, service.command[0])
 
 
 def _readiness(ready: Ready) -> ProcessReady:

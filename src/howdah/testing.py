@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from howdah import development
+from howdah.kit.identity import KEY_VARIABLE
 from howdah.maintenance.permission_tests import Outcome, read_cases, run_cases
 from howdah.migrations.drift import to_lines
 from howdah.project.sections import Project, ServiceSection
 from howdah.provision import read_files
 
+ENVIRONMENT_VARIABLE = "HOWDAH_ENVIRONMENT"
 _NO_TESTS = 5
 """The exit code of pytest that has found nothing to run."""
 
@@ -107,8 +109,9 @@ def _service_result(project: Project, service: ServiceSection) -> Result:
 
 
 def _environment(project: Project, service: ServiceSection) -> Mapping[str, str]:
-    """As `howdah dev` runs the service, so that ``python`` is the same one."""
-    return development.service_environment(project, service, development.usual_url(project))
+    """As `howdah dev` runs the service, so that ``python`` is the same one; but its tests say themselves who calls."""
+    given = development.service_environment(project, service, development.usual_url(project))
+    return {name: value for name, value in given.items() if name != KEY_VARIABLE} | {ENVIRONMENT_VARIABLE: "test"}
 
 
 PARTS: Mapping[str, Callable[[Path, Project], tuple[Result, ...]]] = {

@@ -28,6 +28,7 @@ PAGES = (
     "docs/permissions.md",
     "docs/query-language.md",
     "docs/second-factors.md",
+    "docs/templates.md",
 )
 CODE = re.compile(r"^```[^\n]*\n(.*?)^```$|`([^`\n]+)`", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"(?:^|[|(]\s*|&& |\bbin/)howdah((?: (?:-{0,2}[a-z][\w-]*|[A-Z]+))*)", re.MULTILINE)

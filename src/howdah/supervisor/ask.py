@@ -8,6 +8,7 @@ lines are ``{"status": {...}}`` and ``{"record": {...}}``, and the last one is `
     logs    services since request_id last follow records, oldest first; with follow without end
     watch                                         the status of every process, then each change, without end
     restart name                                  ok
+    stand-in name port                            nothing while another process has the service's place
     stop                                          ok once every process has ended
 """
 

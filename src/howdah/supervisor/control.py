@@ -49,6 +49,7 @@ class ControlServer:
             "logs": self._logs,
             "watch": self._watch,
             "restart": self._restart,
+            "stand-in": self._stand_in,
             "stop": self._stop,
         }
 
@@ -154,6 +155,14 @@ class ControlServer:
         self._supervisor.restart(str(request.get("name")))
         return {}
 
+    async def _stand_in(self, request: Request, _writer: asyncio.StreamWriter) -> dict[str, Any]:
+        port = request.get("port")
+        if not isinstance(port, int) or not 0 < port < 65536:
+            raise ControlRefused("a stand-in says on which port it listens")
+        with self._supervisor.standing_in(str(request.get("name")), port):
+            await self._ended.wait()  # or until the client leaves
+        return {}
+
     async def _stop(self, _request: Request, _writer: asyncio.StreamWriter) -> dict[str, Any]:
         self._supervisor.request_stop()
         await self._ended.wait()
@@ -173,6 +182,14 @@ class ControlClient:
     async def restart(self, name: str) -> None:
         """The process is being restarted. Raises UnknownProcess."""
         await self._ask("restart", name=name)
+
+    async def stand_in(self, name: str, port: int) -> None:
+        """The gateway takes what listens on the port for the service, until this is cancelled or howdah ends.
+
+        Raises UnknownProcess.
+        """
+        with contextlib.suppress(NotRunning):
+            await self._ask("stand-in", name=name, port=port)
 
     async def stop(self) -> None:
         """Howdah has ended, with all its processes."""

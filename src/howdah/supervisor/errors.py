@@ -6,6 +6,7 @@ SupervisorError
 ├── AlreadyRunning      E112  one `dev` per folder
 ├── NotRunning          E120  there is none to talk to
 ├── UnknownProcess      E121  no process of this name
+├── RequirementsNotInstalled  E275  a service's own virtual environment cannot be made
 └── ControlRefused      E122  the control socket did not take the request
 """
 
@@ -61,3 +62,9 @@ class ControlRefused(SupervisorError):
     """The control socket did not accept the request."""
 
     code = "E122"
+
+
+class RequirementsNotInstalled(SupervisorError):
+    """What the service requires cannot be installed."""
+
+    code = "E275"

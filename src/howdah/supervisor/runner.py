@@ -78,6 +78,7 @@ class Runner:
         self._changed = changed
         self._asked = asyncio.Event()
         self._stopping = False
+        self._elsewhere: int | None = None  # the port of whatever stands in for the process
         self._reason = ""
         self._failures = 0
         self._said = 0  # lines of this life
@@ -97,6 +98,11 @@ class Runner:
         self._reason = reason
         self._asked.set()
 
+    def stand_in(self, port: int | None) -> None:
+        """Another process, which listens on the port, takes the place of this one; with None it has its place again."""
+        self._elsewhere = port
+        self.ask_restart("another process stands in for it" if port is not None else "it has its place again")
+
     async def stop(self) -> None:
         """The process and all it started have ended."""
         self._stopping = True
@@ -114,7 +120,11 @@ class Runner:
                     await self._unless_asked(runner.was_ready.wait())
             while not self._stopping:
                 self._asked.clear()
-                await self._once()
+                if self._elsewhere is not None:
+                    self._become(State.READY, pid=None, port=self._elsewhere, reason=self._reason, detail=())
+                    await self._asked.wait()
+                else:
+                    await self._once()
         finally:
             self._become(State.STOPPED, pid=None, port=None, reason=None)
 

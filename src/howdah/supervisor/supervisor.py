@@ -127,6 +127,19 @@ class Supervisor:
         self._runner(name).ask_restart(reason)
 
     @contextmanager
+    def standing_in(self, name: str, port: int) -> Iterator[None]:
+        """Whatever listens on the port takes the place of the process, which does not run meanwhile.
+
+        Raises UnknownProcess.
+        """
+        runner = self._runner(name)
+        runner.stand_in(port)
+        try:
+            yield
+        finally:
+            runner.stand_in(None)
+
+    @contextmanager
     def listening(self) -> Iterator[asyncio.Queue[Status | None]]:
         """A queue of every change of a status from now on; None says that there will be no more."""
         queue: asyncio.Queue[Status | None] = asyncio.Queue(_BEHIND)

@@ -41,12 +41,10 @@ def read_answers(folder: Path) -> Answers | None:
     try:
         told = tomllib.loads(file.read_text(encoding="utf-8"))
         template, version, answers = told["template"], told["version"], told.get("answers", {})
-        if not (isinstance(template, str) and isinstance(version, int) and isinstance(answers, dict)):
-            raise TypeError
-        return Answers(template, version, {str(name): str(value) for name, value in answers.items()})
+        return Answers(str(template), int(version), {str(name): str(value) for name, value in answers.items()})
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise NotUpdatable(
             f"{file} cannot be read: it has a template, a version and answers.",
             path=str(file),

@@ -12,7 +12,7 @@
     ├── InvalidServiceName    E272  a service cannot be called that
     ├── NotAdoptable          E273  no app that could be run was found
     ├── NotUpdatable          E274  an update could not be taken back, or knows nothing of what is there
-    └── UnknownService        E121  howdah.toml has no service of this name
+    └── NoSuchService        E121  howdah.toml has no service of this name
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class NotUpdatable(TemplateError):
     code = "E274"
 
 
-class UnknownService(TemplateError):
+class NoSuchService(TemplateError):
     """There is no service of this name."""
 
     code = "E121"

@@ -16,7 +16,7 @@ from howdah.project.schema import SERVICE_NAME
 from howdah.project.sections import Project, Route, Secrets
 from howdah.templates import settings_file
 from howdah.templates.answers import FILE, Answers, write_answers
-from howdah.templates.errors import InvalidServiceName, NotWritable, ServiceExists, UnknownService
+from howdah.templates.errors import InvalidServiceName, NoSuchService, NotWritable, ServiceExists
 from howdah.templates.files import File
 from howdah.templates.service_template import Rendered, render, template
 from howdah.templates.write import check_empty, write
@@ -26,7 +26,7 @@ FOLDER = "services"
 
 @dataclass(frozen=True, slots=True)
 class Addition:
-    """What is to be written so that the project has a service more. Paths of ``files`` are from the project's folder."""
+    """What is to be written so that the project has a service more; paths are from the project's folder."""
 
     names: tuple[str, ...]
     folder: Path
@@ -127,10 +127,10 @@ class Removal:
 
 
 def plan_removal(project: Project, settings: str, name: str, *, files: bool) -> Removal:
-    """The service is in howdah.toml no more. Raises UnknownService, NotWritable."""
+    """The service is in howdah.toml no more. Raises NoSuchService, NotWritable."""
     service = next((one for one in project.services if one.name == name), None)
     if service is None:
-        raise UnknownService(f'There is no service "{name}".', hint="`howdah service list` shows what there is.")
+        raise NoSuchService(f'There is no service "{name}".', hint="`howdah service list` shows what there is.")
     assert project.root is not None
     root = project.root.resolve()
     inside = service.folder.resolve().is_relative_to(root) and service.folder.resolve() != root

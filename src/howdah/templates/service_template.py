@@ -23,7 +23,7 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 
 from howdah.templates.errors import NotUpdatable, UnknownTemplate
-from howdah.templates.scaffold import File
+from howdah.templates.files import File
 
 SERVICES = Path(__file__).parent / "services"
 RELEASED = Path(__file__).parent / "released"

@@ -11,7 +11,7 @@ from tomlkit.container import OutOfOrderTableProxy
 from tomlkit.items import Table
 
 from howdah.project.sections import Project, Route
-from howdah.templates.errors import RouteClash, UnknownService
+from howdah.templates.errors import NoSuchService, RouteClash
 
 _KEY = tuple[str | None, str | None, str]
 
@@ -45,15 +45,15 @@ def sections_of(section: str) -> Mapping[str, Any]:
 
 
 def remove_service(text: str, name: str) -> str:
-    """howdah.toml without the section of a service, and what is written below it. Raises UnknownService."""
+    """howdah.toml without the section of a service, and what is written below it. Raises NoSuchService."""
     document = tomlkit.parse(text)
     services = _services(document)
     if name not in services:
-        raise UnknownService(f'howdah.toml has no service "{name}".', hint="`howdah service list` shows what there is.")
+        raise NoSuchService(f'howdah.toml has no service "{name}".', hint="`howdah service list` shows what there is.")
     del services[name]
     if not services:
         del document["services"]
-    return tomlkit.dumps(document)
+    return tomlkit.dumps(document).rstrip("\n") + "\n"
 
 
 def set_keys(text: str, name: str, changes: Mapping[str, Any]) -> str:

@@ -55,6 +55,14 @@ class ServiceSection:
     stop_timeout: Annotated[
         float, Setting("number", "Seconds it has to end by itself before it is killed.", minimum=0.1, maximum=3600.0)
     ] = 10.0
+    requirements: Annotated[
+        tuple[str, ...],
+        Setting(
+            "texts",
+            "Files of requirements, or `pyproject.toml`, from its folder. With one it runs in a virtual environment of "
+            "its own, `.howdah/venvs/<name>`; else with the Python that howdah runs with.",
+        ),
+    ] = ()
     environment: Annotated[
         Mapping[str, str], Setting("environment", "Variables it is given, beside those of `.env`.")
     ] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The service `app`: a Flask app, and one line that makes it a service of howdah's."""
+"""A Flask app, and one line that makes it a service of howdah's."""
 
 from flask import Flask
 from howdah.kit.flask import Howdah
