@@ -41,7 +41,7 @@ def test_a_project_is_made(name: str, tmp_path: Path) -> None:
     assert git(root, "log", "--format=%an %s") == "Ada A howdah project from the template hello"
     assert git(root, "status", "--porcelain") == ""
     assert git(root, "branch", "--show-current") == "main"
-    assert ".howdah" not in git(root, "ls-files")
+    assert ".howdah/" not in git(root, "ls-files")
     assert "howdah dev" in told.err
     secret = secrets.read_text().split('"')[1]
     assert secret not in told.err
