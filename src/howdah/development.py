@@ -20,8 +20,9 @@ from typing import ClassVar, TypeVar
 
 from howdah.auth.keys import internal_token_keys
 from howdah.embedded import account, private
-from howdah.embedded.errors import PostgresNotStarted
+from howdah.embedded.errors import PostgresNotStarted, RedisNotStarted
 from howdah.embedded.postgres import GivenPostgres, OwnPostgres, Postgres, choose, running
+from howdah.embedded.redis import OwnRedis, choose_redis
 from howdah.errors import HowdahError
 from howdah.kit.identity import KEY_VARIABLE, write_keys
 from howdah.maintenance.check import Elsewhere, Report, check
@@ -43,6 +44,7 @@ from howdah.supervisor.printer import Printer
 from howdah.supervisor.process import (
     ExecReady,
     HttpReady,
+    ProbeReady,
     Process,
     State,
     Status,
@@ -54,8 +56,9 @@ from howdah.supervisor.supervisor import Supervisor
 from howdah.supervisor.virtual_environment import programs_of, provide
 from howdah.supervisor.watch import changes
 
-POSTGRES, PLATFORM = "postgres", "platform"
+POSTGRES, REDIS, PLATFORM = "postgres", "redis", "platform"
 _POSTGRES_SECONDS = 60.0  # recovery after a crash may take a while
+_REDIS_SECONDS = 30.0
 _PLATFORM_SECONDS = 30.0
 _POLL = 0.05
 
@@ -172,12 +175,16 @@ async def _live(
     announce: Callable[[Started], None],
     began: float,
 ) -> None:
-    """Postgres, then what belongs in it, then the platform and the services at once; then wait for saved files."""
+    """Postgres, what belongs in it, Redis for workers, the platform and the services at once; then saved files."""
     described = read_files(_root(project))  # first: what is wrong with them is wrong without a database, too
     dsn = await _start_postgres(project, supervisor)
     migrated = await provision(described, dsn)
-    supervisor.add(_platform(project, dsn, listener, supervisor))
-    supervisor.add(*(service_process(project, service, url, _after_postgres(supervisor)) for service in services))
+    broker = await _broker(project, services, supervisor)
+    addresses = Addresses(url, dsn, broker)
+    supervisor.add(_platform(project, addresses, listener, supervisor))
+    supervisor.add(
+        *(service_process(project, service, addresses, _before(service, supervisor)) for service in services)
+    )
     statuses = await supervisor.ready(PLATFORM, *(service.name for service in services))
     if statuses[0].state is not State.READY:
         raise PlatformNotStarted("\n  ".join(["the platform did not start:", *statuses[0].detail[-12:]]))
@@ -276,10 +283,51 @@ async def _start_postgres(project: Project, supervisor: Supervisor, postgres: Po
             return own.dsn
 
 
+# -- the broker --------------------------------------------------------------------------------------------------------
+
+
+async def _broker(project: Project, services: tuple[ServiceSection, ...], supervisor: Supervisor) -> Secret | None:
+    """Where tasks go: the broker of the settings, or where there is a worker and none is named, a Redis of our own."""
+    if project.tasks.broker_url is not None or not any(service.kind == "worker" for service in services):
+        return project.tasks.broker_url
+    redis = _own_redis(project)
+    supervisor.add(redis_process(redis, name=REDIS, timeout=_REDIS_SECONDS))
+    (status,) = await supervisor.ready(REDIS)
+    if status.state is not State.READY:
+        raise RedisNotStarted("\n  ".join(["Redis did not start:", *(status.detail or (status.reason or "",))]))
+    return Secret(redis.url)
+
+
+def _own_redis(project: Project) -> OwnRedis:
+    return choose_redis(_root(project) / STATE_FOLDER / "redis", os.environ)
+
+
+def redis_process(own: OwnRedis, *, name: str, timeout: float) -> Process:
+    """The process that a Redis of our own is."""
+    return Process(
+        name=name,
+        command=own.command,
+        folder=own.home,
+        environment=own.environment,
+        ready=ProbeReady(own.is_ready, timeout=timeout),
+        stop=tuple(StopStep(number, seconds) for number, seconds in own.stop_steps),
+        before_start=own.before_start,
+    )
+
+
 # -- the platform and the services -------------------------------------------------------------------------------------
 
 
-def _platform(project: Project, dsn: Secret, listener: socket.socket, supervisor: Supervisor) -> Process:
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where what a process may need is: the platform, and what is behind it as far as it is known."""
+
+    url: str
+    dsn: Secret | None = None
+    broker: Secret | None = None
+
+
+def _platform(project: Project, addresses: Addresses, listener: socket.socket, supervisor: Supervisor) -> Process:
     """The one process with gateway and data: `howdah.server`, on the listening socket of ours."""
     descriptor = listener.fileno()
     words = ("--project", str(_root(project)), "--listener", str(descriptor), "--run-folder", str(_run_folder(project)))
@@ -287,15 +335,19 @@ def _platform(project: Project, dsn: Secret, listener: socket.socket, supervisor
         name=PLATFORM,
         command=(sys.executable, "-m", "howdah.server", *words, "--development"),
         folder=_root(project),
-        environment={**os.environ, "HOWDAH_DATABASE_URL": dsn.reveal()},
-        depends_on=_after_postgres(supervisor),
+        environment={
+            **os.environ,
+            "HOWDAH_DATABASE_URL": _revealed(addresses.dsn),
+            **({} if addresses.broker is None else {"HOWDAH_TASKS_BROKER_URL": addresses.broker.reveal()}),
+        },
+        depends_on=_after(POSTGRES, supervisor=supervisor),
         ready=HttpReady("/-/ready", port=listener.getsockname()[1], timeout=_PLATFORM_SECONDS),
         stop=(StopStep(timeout=DRAIN_SECONDS + 2.0),),
         sockets=(descriptor,),
     )
 
 
-def service_environment(project: Project, service: ServiceSection, url: str) -> dict[str, str]:
+def service_environment(project: Project, service: ServiceSection, addresses: Addresses) -> dict[str, str]:
     """The environment of a service of the user's, which sees nothing of howdah's own settings and secrets."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("HOWDAH_")}
     own = (str(programs_of(virtual_environment(project, service))),) if service.requirements else ()
@@ -306,7 +358,10 @@ def service_environment(project: Project, service: ServiceSection, url: str) -> 
         "PYTHONUNBUFFERED": "1",
         "HOWDAH_ENVIRONMENT": "development",
         "HOWDAH_SERVICE": service.name,
-        "HOWDAH_DATA_URL": f"{url}/data",
+        "HOWDAH_DATA_URL": f"{addresses.url}/data",
+        **({} if addresses.dsn is None else {"DATABASE_URL": addresses.dsn.reveal()}),
+        **({} if addresses.broker is None else _broker_variables(addresses.broker)),
+        **({"HOWDAH_TASKS_LEASE": f"{project.tasks.lease:g}"} if service.kind == "worker" else {}),
         **_internal_key(project, service.name),
         **project.environment,
         **service.environment,
@@ -318,20 +373,43 @@ def virtual_environment(project: Project, service: ServiceSection) -> Path:
     return _root(project) / STATE_FOLDER / "venvs" / service.name
 
 
+async def running_addresses(project: Project, url: str) -> Addresses:
+    """Where the processes of the `howdah dev` are that runs for the project at ``url``."""
+    dsn, broker = project.database.url, project.tasks.broker_url
+    if dsn is None and (own := await _running(project)) is not None:
+        dsn = own.dsn
+    if broker is None and any(service.kind == "worker" for service in project.services):
+        redis = _own_redis(project)
+        broker = Secret(redis.url) if await redis.is_ready() else None
+    return Addresses(url, dsn, broker)
+
+
+def _broker_variables(broker: Secret) -> dict[str, str]:
+    url = broker.reveal()
+    is_redis = url.startswith(("redis:", "rediss:", "unix:"))
+    return {"HOWDAH_TASKS_BROKER_URL": url, **({"REDIS_URL": url} if is_redis else {})}
+
+
+def _revealed(secret: Secret | None) -> str:
+    return "" if secret is None else secret.reveal()
+
+
 def _internal_key(project: Project, service: str) -> Mapping[str, str]:
     """What the service checks by that the gateway is speaking (R36)."""
     keyring = secret_keys(project)
     return {} if keyring is None else {KEY_VARIABLE: write_keys(internal_token_keys(keyring, service))}
 
 
-def service_process(project: Project, service: ServiceSection, url: str, after: tuple[str, ...] = ()) -> Process:
-    """How a service of the user's is run, beside a platform at ``url``."""
+def service_process(
+    project: Project, service: ServiceSection, addresses: Addresses, after: tuple[str, ...] = ()
+) -> Process:
+    """How a service of the user's is run, beside what is at these addresses."""
     own = virtual_environment(project, service)
     return Process(
         name=service.name,
         command=service.command,
         folder=service.folder,
-        environment=service_environment(project, service, url),
+        environment=service_environment(project, service, addresses),
         depends_on=after,
         before_start=_provider(own, service),
         ready=_readiness(service.ready),
@@ -358,8 +436,14 @@ def _readiness(ready: Ready) -> ProcessReady:
             return ExecReady(ready.command, timeout=ready.timeout)
 
 
-def _after_postgres(supervisor: Supervisor) -> tuple[str, ...]:
-    return tuple(status.name for status in supervisor.statuses() if status.name == POSTGRES)
+def _before(service: ServiceSection, supervisor: Supervisor) -> tuple[str, ...]:
+    """What the service waits for: a worker is of no use before the outbox is there, which the platform makes."""
+    return _after(*((POSTGRES, REDIS, PLATFORM) if service.kind == "worker" else (POSTGRES,)), supervisor=supervisor)
+
+
+def _after(*names: str, supervisor: Supervisor) -> tuple[str, ...]:
+    """Those of the processes that there are."""
+    return tuple(status.name for status in supervisor.statuses() if status.name in names)
 
 
 def _chosen(project: Project, only: tuple[str, ...]) -> tuple[ServiceSection, ...]:

@@ -66,7 +66,8 @@ async def _run(
         book = LogBook(Path(folder), printer, file_size=_BOOK, files=1)
         try:
             async with Supervisor(key=f"{project.root}#{service.name}", book=book) as supervisor:
-                supervisor.add(development.service_process(project, service, url))
+                addresses = await development.running_addresses(project, url)
+                supervisor.add(development.service_process(project, service, addresses))
                 await supervisor.run(_stand_in(supervisor, service.name, ControlClient(path), announce))
         finally:
             book.close()

@@ -58,6 +58,7 @@ from howdah.services.registry import Endpoint, Registry, fixed_endpoint
 from howdah.supervisor.ask import socket_of
 from howdah.supervisor.control import ControlClient
 from howdah.supervisor.listen import bind
+from howdah.tasks.part import TasksPart, build_tasks
 
 DRAIN_SECONDS = 10
 """How long requests under way may take to end once the server was told to stop."""
@@ -110,6 +111,7 @@ class Application:
     direct: DirectRoute
     auth: Auth | None
     mail: MailPart | None
+    tasks: TasksPart
 
     async def start(self) -> None:
         """Every part is started. Raises CannotConnect and CannotInstall."""
@@ -119,6 +121,7 @@ class Application:
         if self.mail is not None:
             role = None if self.auth is None else self.auth.store.role
             await self.mail.start(writers=() if role is None else (role,))
+        await self.tasks.start()
 
     async def stop(self) -> None:
         """Every part is stopped, and nothing is connected any more."""
@@ -126,6 +129,7 @@ class Application:
             await self.auth.stop()
         if self.mail is not None:
             await self.mail.stop()
+        await self.tasks.stop()
         await self.engine.stop()
 
 
@@ -163,6 +167,12 @@ def build(project: Project, *, development: bool = False) -> Application:
     breakers = Breakers(BreakerLimits(section.breaker_failures, section.breaker_seconds), events.emit)
     proxy = Proxy(
         registry, pool, ProxyLimits(max_body=section.max_body, server_timing=section.server_timing), tunnels, breakers
+    )
+    tasks = build_tasks(
+        project.tasks,
+        database_url(project),
+        database=project.database,
+        is_wanted=any(service.kind == "worker" for service in project.services),
     )
     application: list[Application] = []
     gateway = Gateway(
@@ -203,7 +213,7 @@ def build(project: Project, *, development: bool = False) -> Application:
         max_body=section.max_body,
         server_timing=section.server_timing,
     )
-    application.append(Application(gateway, engine, registry, proxy, hot, direct, auth, mail))
+    application.append(Application(gateway, engine, registry, proxy, hot, direct, auth, mail, tasks))
     return application[0]
 
 

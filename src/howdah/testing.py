@@ -110,7 +110,8 @@ def _service_result(project: Project, service: ServiceSection) -> Result:
 
 def _environment(project: Project, service: ServiceSection) -> Mapping[str, str]:
     """As `howdah dev` runs the service, so that ``python`` is the same one; but its tests say themselves who calls."""
-    given = development.service_environment(project, service, development.usual_url(project))
+    addresses = development.Addresses(development.usual_url(project), project.database.url)
+    given = development.service_environment(project, service, addresses)
     return {name: value for name, value in given.items() if name != KEY_VARIABLE} | {ENVIRONMENT_VARIABLE: "test"}
 
 

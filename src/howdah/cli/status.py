@@ -12,7 +12,7 @@ from howdah.supervisor import ask
 
 DEGRADED = 3
 MEBIBYTE = 1024 * 1024
-OURS = ("postgres", "platform")
+OURS = ("postgres", "redis", "platform")
 
 
 @command("status")

@@ -1,4 +1,4 @@
-"""What can go wrong with the Postgres that howdah runs itself.
+"""What can go wrong with the Postgres and the Redis that howdah runs itself.
 
 EmbeddedError             E118
 ├── PostgresNotStarted    E111  initdb or the server failed; its last lines say why
@@ -6,6 +6,8 @@ EmbeddedError             E118
 ├── PostgresVersion       E115  the data folder was made by a version that is not here
 ├── DataNotOurs           E116  the data folder belongs to another user of this machine
 ├── PrivateFolderTaken    E117  somebody else owns the folder our sockets would go to
+├── RedisNotFound         E126  no REDIS_URL, nothing on PATH, no wheel
+├── RedisNotStarted       E127  the server failed; its last lines say why
 ├── ClientMissing         E211  psql or pg_dump is not on this machine
 └── ClientFailed          E212  pg_dump failed
 
@@ -23,7 +25,7 @@ _SHOWN = 12
 
 
 class EmbeddedError(HowdahError):
-    """Howdah cannot run Postgres for this project."""
+    """Howdah cannot run Postgres, or Redis, for this project."""
 
     code: ClassVar[str] = "E118"
 
@@ -90,3 +92,15 @@ class ClientFailed(EmbeddedError):
     """A program of Postgres's failed."""
 
     code = "E212"
+
+
+class RedisNotFound(EmbeddedError):
+    """There is no Redis to run."""
+
+    code = "E126"
+
+
+class RedisNotStarted(EmbeddedError):
+    """Redis did not start."""
+
+    code = "E127"

@@ -59,6 +59,8 @@ def _of_services(
 ) -> Iterator[Route]:
     taken = {route.subdomain for service in services for route in service.routes if route.path == "/"} | set(parts)
     for service in services:
+        if service.kind == "worker":
+            continue
         for route in service.routes:
             policy = _complete(route.policy, gateway)
             yield Route(route.subdomain, route.path, "service", service.name, route.strip_prefix, route.host, policy)

@@ -16,7 +16,7 @@ set local bytea_output = 'hex'
 with namespaces as (
   select oid, nspname, nspowner, nspacl
   from pg_namespace
-  where nspname not like 'pg\_%' and nspname not in ('information_schema', 'howdah', 'howdah_auth', 'hdb_catalog', 'hdb_views')
+  where nspname not like 'pg\_%' and nspname not in ('information_schema', 'howdah', 'howdah_auth', 'howdah_tasks', 'hdb_catalog', 'hdb_views')
 ),
 -- Who migrates owns what migrations make: on another server that is another user, and no difference.
 migrator as (

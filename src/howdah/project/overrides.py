@@ -21,7 +21,7 @@ PREFIX = "HOWDAH_"
 NOT_SETTINGS = frozenset({"HOWDAH_DATA_URL", "HOWDAH_DATA_TIMEOUT"})
 """What services are told: begins as a setting of the section ``data`` would, and is none."""
 
-DATABASE_URL = "DATABASE_URL"
+DATABASE_URL, REDIS_URL = "DATABASE_URL", "REDIS_URL"
 
 Override = tuple[SettingPath, Written]
 
@@ -36,11 +36,14 @@ def from_environment(
 ) -> Iterator[Override | Problem]:
     """What the variables override, the weaker first; a Problem for each that looks like a setting and is none.
 
-    ``DATABASE_URL`` is what hosting platforms set; ``HOWDAH_DATABASE_URL`` is stronger.
+    ``DATABASE_URL`` and ``REDIS_URL`` are what hosting platforms set; ``HOWDAH_DATABASE_URL`` and
+    ``HOWDAH_TASKS_BROKER_URL`` are stronger.
     """
     known = {_variable(path): path for path in _paths(services, named)}
     if environment.get(DATABASE_URL):
         yield ("database", "url"), Written(environment[DATABASE_URL], place + DATABASE_URL, is_text=True)
+    if environment.get(REDIS_URL):
+        yield ("tasks", "broker_url"), Written(environment[REDIS_URL], place + REDIS_URL, is_text=True)
     for variable in sorted(environment):
         if variable in NOT_SETTINGS or not variable.startswith(_OURS):
             continue

@@ -37,7 +37,15 @@ Section = TypeVar("Section")
 _DECODE_PLACE = re.compile(
     r"(?P<what>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)", re.DOTALL
 )
+_WORKER = ("python", "-m", "howdah.kit.tasks.worker")
+_WORKER_STOP_SECONDS = 30.0  # tasks may end that have begun
 _UPSTREAM = re.compile(r"http://[A-Za-z0-9._-]+(:[0-9]{1,5})?/?")
+
+
+def _worker_command(given: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a worker is run by that says no command of its own."""
+    concurrency, queues = given.get("concurrency", 2), given.get("queues", ("default",))
+    return (*_WORKER, "--concurrency", str(concurrency), "--queues", ",".join(queues))
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,10 +243,18 @@ class _Reader:
         given = {key: value for key, value in given.items() if value is not None}
         folder = Path(given.get("folder", f"services/{name}"))
         given["folder"] = root / folder if root is not None else folder
-        given.setdefault("routes", (Route(name, "/"),))
+        is_worker = given.get("kind") == "worker"
+        given.setdefault("routes", () if is_worker else (Route(name, "/"),))
         given["ready"] = self._ready((*path, "ready"), written)
+        if is_worker:
+            given.setdefault("command", _worker_command(given))
+            given.setdefault("stop_timeout", _WORKER_STOP_SECONDS)
+            if not {(*path, "ready", "path"), (*path, "ready", "command")} & written.keys():
+                given["ready"] = replace(given["ready"], kind="http", path="/-/health")
+            if "url" in given or given["routes"]:
+                self.problems.append(Problem(self.services[name], f"services.{name}: a worker gets no requests"))
         service = ServiceSection(name, **given)
-        if (*path, "command") not in written and (*path, "url") not in written:
+        if not is_worker and (*path, "command") not in written and (*path, "url") not in written:
             self.problems.append(
                 Problem(self.services[name], f"services.{name} has neither a command to run nor the url where it runs")
             )

@@ -121,6 +121,7 @@ What wins, from the weakest to the strongest:
 3. `.env` in the project's folder: `NAME=value` lines, taken as defaults for the environment,
 4. the environment: `HOWDAH_SECTION_KEY`, as `HOWDAH_SERVER_PORT=9000` or `HOWDAH_SERVICES_APP_URL=http://10.0.0.7:8000`
    (dashes of a service's name become underscores). `DATABASE_URL` is read too, below `HOWDAH_DATABASE_URL`,
+   and `REDIS_URL` below `HOWDAH_TASKS_BROKER_URL`,
 5. `--set section.key=value` of `howdah serve`.
 
 Sizes are bytes (`65536`) or have a unit (`"64 KiB"`, `"1 MiB"`). Lists in the environment are written as in TOML:

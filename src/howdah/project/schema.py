@@ -21,6 +21,7 @@ SECTIONS: Mapping[str, type[Any]] = {
     "gateway": sections.GatewaySection,
     "auth": sections.AuthSection,
     "mail": sections.MailSection,
+    "tasks": sections.TasksSection,
     "logs": sections.LogsSection,
 }
 NAME = Setting("text", "The project's name. Its folder's name when left out.")

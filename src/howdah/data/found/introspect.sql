@@ -71,7 +71,7 @@ select json_build_object(
         join pg_foreign_data_wrapper w on w.oid = fs.srvfdw
         where ft.ftrelid = c.oid and w.fdwhandler <> 0
       ))
-      and n.nspname not like 'pg\_%' and n.nspname not in ('information_schema', 'howdah', 'howdah_auth')
+      and n.nspname not like 'pg\_%' and n.nspname not in ('information_schema', 'howdah', 'howdah_auth', 'howdah_tasks')
   )
 )
 
@@ -171,7 +171,7 @@ with functions as materialized (
   from pg_proc p
   join pg_namespace n on n.oid = p.pronamespace
   where p.prokind = 'f' and p.prorettype not in ('trigger'::regtype, 'event_trigger'::regtype)
-    and n.nspname not like 'pg\_%' and n.nspname not in ('information_schema', 'howdah', 'howdah_auth')
+    and n.nspname not like 'pg\_%' and n.nspname not in ('information_schema', 'howdah', 'howdah_auth', 'howdah_tasks')
     and not exists (
       select from pg_depend d
       where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e'

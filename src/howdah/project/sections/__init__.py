@@ -13,6 +13,7 @@ from howdah.project.sections.platform import LOG_LEVELS, DatabaseSection, DataSe
 from howdah.project.sections.project import Project, Secrets
 from howdah.project.sections.services import Ready, ServiceSection
 from howdah.project.sections.setting import DAY, GIB, HOUR, KIB, MIB, MINUTE, Kind, Setting
+from howdah.project.sections.tasks import TasksSection
 
 __all__ = [
     "DAY",
@@ -45,4 +46,5 @@ __all__ = [
     "ServerSection",
     "ServiceSection",
     "Setting",
+    "TasksSection",
 ]

@@ -10,6 +10,7 @@ from howdah.project.sections.gateway import GatewaySection
 from howdah.project.sections.mail import MailSection
 from howdah.project.sections.platform import DatabaseSection, DataSection, LogsSection, ServerSection
 from howdah.project.sections.services import ServiceSection
+from howdah.project.sections.tasks import TasksSection
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Project:
     data: DataSection = DataSection()
     gateway: GatewaySection = GatewaySection()
     mail: MailSection = MailSection()
+    tasks: TasksSection = TasksSection()
     auth: AuthSection = AuthSection()
     logs: LogsSection = LogsSection()
     services: tuple[ServiceSection, ...] = ()

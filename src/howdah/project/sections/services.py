@@ -29,6 +29,14 @@ class ServiceSection:
     folder: Annotated[Path, Setting("text", "Its folder, from the project's. `services/<name>` when left out.")] = (
         Path()
     )
+    kind: Annotated[
+        Literal["http", "worker"],
+        Setting(
+            "text",
+            "`worker` does the tasks of `src/tasks.py`: it gets no requests, and its command and readiness are known.",
+            choices=("http", "worker"),
+        ),
+    ] = "http"
     command: Annotated[
         tuple[str, ...],
         Setting(
@@ -37,6 +45,8 @@ class ServiceSection:
             "listen on.",
         ),
     ] = ()
+    concurrency: Annotated[int, Setting("integer", "Of a worker: tasks at the same time.", minimum=1, maximum=1000)] = 2
+    queues: Annotated[tuple[str, ...], Setting("texts", "Of a worker: the queues it does tasks of.")] = ("default",)
     url: Annotated[
         str | None, Setting("text", "Where the service already runs, for `howdah serve`: `http://host:port`.")
     ] = None

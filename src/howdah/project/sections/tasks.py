@@ -1,0 +1,46 @@
+"""Tasks."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from howdah.observe.secret import Secret
+from howdah.project.sections.setting import Setting
+
+
+@dataclass(frozen=True, slots=True)
+class TasksSection:
+    """How tasks come to the workers of the project: docs/tasks.md."""
+
+    broker_url: Annotated[
+        Secret | None,
+        Setting(
+            "secret",
+            "The broker between outbox and workers: `redis://…`, `unix:///…/redis.sock`, `amqp://…`, or what else "
+            "Celery takes. `REDIS_URL` counts, too. Without it, `howdah dev` runs a Redis where there is a worker.",
+        ),
+    ] = None
+    in_flight: Annotated[
+        int,
+        Setting("integer", "Tasks the broker has at most that no worker has begun; the others wait.", minimum=1),
+    ] = 200
+    visibility_timeout: Annotated[
+        float,
+        Setting(
+            "number",
+            "Seconds after which a task is handed over again that no worker has begun: the broker may have lost it.",
+            minimum=1.0,
+            maximum=86400.0,
+        ),
+    ] = 60.0
+    lease: Annotated[
+        float,
+        Setting(
+            "number",
+            "Seconds a worker may be silent about a task it has begun, before that is done again.",
+            minimum=1.0,
+            maximum=3600.0,
+        ),
+    ] = 30.0
+    keep_days: Annotated[
+        int, Setting("integer", "Days that ended tasks are known, and their idempotency keys.", minimum=1, maximum=3650)
+    ] = 7

@@ -1,0 +1,66 @@
+"""What the part tells: how tasks fare on their way. None of these shows what a task was given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class TaskHandedOver:
+    """The broker has a task."""
+
+    level: ClassVar[str] = "debug"
+
+    id: str
+    task: str
+    request_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRecovered:
+    """Nobody had a task any more: it is done again, or was given up."""
+
+    level: ClassVar[str] = "warning"
+
+    id: str
+    task: str
+    request_id: str | None
+    attempts: int
+    was: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerLost:
+    """The broker takes no tasks; they wait in the outbox."""
+
+    level: ClassVar[str] = "error"
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerBack:
+    """The broker takes tasks again."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class TasksNotConfigured:
+    """Nothing takes tasks here: they wait in the outbox."""
+
+    level: ClassVar[str] = "warning"
+
+    reason: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRelayFailed:
+    """The outbox could not be read; it is tried again."""
+
+    level: ClassVar[str] = "warning"
+
+    reason: str

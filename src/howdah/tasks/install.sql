@@ -1,0 +1,349 @@
+-- is_installed --
+select to_json(to_regclass('howdah_tasks.installation') is not null)
+
+-- installed_version --
+select to_json(version) from howdah_tasks.installation
+
+-- lock --
+set local lock_timeout = 0; set local statement_timeout = 0; select pg_advisory_xact_lock(7473, 3)
+
+-- install --
+create schema if not exists howdah_tasks;
+comment on schema howdah_tasks is 'Belongs to howdah: tasks. Its functions are how services and workers use it.';
+revoke all on schema howdah_tasks from public;
+
+create table if not exists howdah_tasks.installation (
+  only_row boolean primary key default true check (only_row),
+  version integer not null
+);
+
+-- A row is a task, from the transaction that wants it done until it is forgotten.
+create table if not exists howdah_tasks.outbox (
+  id uuid primary key default gen_random_uuid(),
+  seq bigint generated always as identity,
+  name text not null check (name ~ '^[A-Za-z_][A-Za-z0-9_.:-]{0,127}$'),
+  args jsonb not null default '{}' check (jsonb_typeof(args) = 'object'),
+  queue text not null default 'default' check (queue ~ '^[A-Za-z0-9_.-]{1,64}$'),
+  key text,
+  idempotency_key text,
+  request_id text,
+  session jsonb,
+  source text not null default 'sql',
+  state text not null default 'waiting'
+    check (state in ('waiting', 'blocked', 'sending', 'sent', 'running', 'done', 'dead')),
+  attempts integer not null default 0,
+  most_attempts integer,
+  deliveries integer not null default 0,
+  created_at timestamptz not null default now(),
+  due_at timestamptz not null default now(),
+  lease_until timestamptz,
+  worker text,
+  started_at timestamptz,
+  ended_at timestamptz,
+  reason text,
+  result jsonb,
+  check ((state in ('done', 'dead')) = (ended_at is not null))
+);
+comment on table howdah_tasks.outbox is 'Tasks. waiting: until due_at. blocked: behind one with the same key. sending, sent: to the broker, until a worker begins or lease_until. running: by a worker, until lease_until. done. dead: given up.';
+comment on column howdah_tasks.outbox.key is 'Tasks with one key run one after the other, in the order of seq.';
+comment on column howdah_tasks.outbox.idempotency_key is 'A task of this name and key is there once.';
+comment on column howdah_tasks.outbox.session is 'On whose behalf: role and variables of who caused it.';
+create unique index if not exists outbox_idempotency on howdah_tasks.outbox (name, idempotency_key) where idempotency_key is not null;
+create index if not exists outbox_due on howdah_tasks.outbox (due_at, seq) where state = 'waiting';
+create index if not exists outbox_lease on howdah_tasks.outbox (lease_until) where state in ('sending', 'sent', 'running');
+create index if not exists outbox_key on howdah_tasks.outbox (key, seq) where key is not null and state not in ('done', 'dead');
+create index if not exists outbox_ended on howdah_tasks.outbox (ended_at) where state in ('done', 'dead');
+create index if not exists outbox_seq on howdah_tasks.outbox (seq);
+-- Rows come and go: empty it often, so that looking for those that are due stays fast.
+alter table howdah_tasks.outbox set (autovacuum_vacuum_scale_factor = 0.05);
+
+-- What came of each attempt, once.
+create table if not exists howdah_tasks.runs (
+  task_id uuid not null references howdah_tasks.outbox on delete cascade,
+  attempt integer not null,
+  outcome text not null check (outcome in ('done', 'failed', 'lost')),
+  worker text,
+  started_at timestamptz not null,
+  ended_at timestamptz not null default clock_timestamp(),
+  error text,
+  primary key (task_id, attempt)
+);
+
+create or replace view howdah_tasks.dead_letters as
+  select id, name, args, queue, key, request_id, source, attempts, created_at, ended_at, reason
+  from howdah_tasks.outbox where state = 'dead';
+
+-- What workers say they can do; the newest word counts.
+create table if not exists howdah_tasks.registered (
+  name text primary key,
+  queue text not null,
+  parameters jsonb not null,
+  retries integer not null,
+  about text,
+  seen_at timestamptz not null default now()
+);
+
+create table if not exists howdah_tasks.workers (
+  id text primary key,
+  concurrency integer not null,
+  queues text[] not null,
+  started_at timestamptz not null default now(),
+  seen_at timestamptz not null default now()
+);
+
+-- A task will be done once this transaction has committed; its id, or that of the one with this idempotency key.
+create or replace function howdah_tasks.enqueue(
+  task text,
+  args jsonb default '{}',
+  at timestamptz default null,
+  key text default null,
+  idempotency_key text default null,
+  queue text default null,
+  request_id text default null,
+  session jsonb default null,
+  source text default 'sql'
+) returns uuid language plpgsql security definer set search_path = pg_catalog, pg_temp as $body$
+#variable_conflict use_column
+declare
+  written uuid;
+begin
+  insert into howdah_tasks.outbox (name, args, due_at, key, idempotency_key, queue, request_id, session, source)
+  values (
+    enqueue.task, enqueue.args, coalesce(enqueue.at, now()), enqueue.key, enqueue.idempotency_key,
+    coalesce(enqueue.queue, (select r.queue from howdah_tasks.registered r where r.name = enqueue.task), 'default'),
+    enqueue.request_id, enqueue.session, enqueue.source
+  )
+  on conflict (name, idempotency_key) where idempotency_key is not null do nothing
+  returning id into written;
+  if written is null then
+    return (
+      select o.id from howdah_tasks.outbox o
+      where o.name = enqueue.task and o.idempotency_key = enqueue.idempotency_key
+    );
+  end if;
+  perform pg_notify('howdah_tasks', '');
+  return written;
+end
+$body$;
+
+-- For the relay: what is due becomes 'sending', so many at most together with what no worker has begun; and what else
+-- there is to know. One relay at a time, so that of two tasks with one key never both are taken.
+create or replace function howdah_tasks.take(most integer, lease double precision)
+returns json language plpgsql security definer set search_path = pg_catalog, pg_temp as $body$
+declare
+  room integer;
+  taken json;
+  looked integer;
+begin
+  if not pg_try_advisory_xact_lock(7473, 4) then
+    return json_build_object('tasks', json_build_array(), 'state', 'busy');
+  end if;
+  room := most - (select count(*) from howdah_tasks.outbox where state in ('sending', 'sent'));
+  if room <= 0 then
+    return json_build_object('tasks', json_build_array(), 'state', 'full');
+  end if;
+  with due as (
+    select o.id, o.key, o.seq from howdah_tasks.outbox o
+    where o.state = 'waiting' and o.due_at <= now()
+    order by o.due_at, o.seq
+    limit room
+    for update skip locked
+  ),
+  judged as (
+    select d.id, d.key is not null and exists (
+      select from howdah_tasks.outbox b
+      where b.key = d.key and b.id <> d.id
+        and (b.state in ('sending', 'sent', 'running') or (b.state in ('waiting', 'blocked') and b.seq < d.seq))
+    ) as is_blocked
+    from due d
+  ),
+  changed as (
+    update howdah_tasks.outbox o
+    set state = case when j.is_blocked then 'blocked' else 'sending' end,
+      deliveries = o.deliveries + case when j.is_blocked then 0 else 1 end,
+      lease_until = case when j.is_blocked then null else now() + make_interval(secs => lease) end
+    from judged j
+    where o.id = j.id
+    returning o.id, o.name, o.queue, o.seq, o.request_id, o.created_at, j.is_blocked
+  )
+  select
+    count(*),
+    coalesce(json_agg(json_build_object('id', id, 'name', name, 'queue', queue, 'request_id', request_id) order by seq)
+      filter (where not is_blocked), '[]')
+  into looked, taken
+  from changed;
+  return json_build_object('tasks', taken, 'state', case when looked = room then 'more' else 'all' end);
+end
+$body$;
+
+-- The next of the key may go, if there is one and nothing of the key is under way.
+create or replace function howdah_tasks.unblock(freed text)
+returns void language sql security definer set search_path = pg_catalog, pg_temp as $body$
+  with next as (
+    update howdah_tasks.outbox set state = 'waiting'
+    where id = (
+      select id from howdah_tasks.outbox where key = freed and state = 'blocked' order by seq limit 1
+    ) and state = 'blocked' and not exists (
+      select from howdah_tasks.outbox where key = freed and state in ('sending', 'sent', 'running', 'waiting')
+    )
+    returning id
+  )
+  select pg_notify('howdah_tasks', '') from next
+$body$;
+
+-- For workers. A worker begins a task that was handed over: what it is, or null when it is not to be done (any more).
+create or replace function howdah_tasks.start(task_id uuid, worker text, lease double precision, most_attempts integer)
+returns json language sql security definer set search_path = pg_catalog, pg_temp as $body$
+  update howdah_tasks.outbox o
+  set state = 'running', attempts = o.attempts + 1, most_attempts = start.most_attempts, worker = start.worker,
+    started_at = clock_timestamp(), lease_until = clock_timestamp() + make_interval(secs => start.lease)
+  where o.id = start.task_id and o.state in ('sending', 'sent')
+  returning json_build_object(
+    'id', o.id, 'name', o.name, 'args', o.args, 'attempt', o.attempts, 'key', o.key, 'request_id', o.request_id,
+    'session', o.session, 'source', o.source, 'created_at', o.created_at
+  )
+$body$;
+
+-- Whoever does this attempt still does; false when it was given to somebody else.
+create or replace function howdah_tasks.extend(task_id uuid, attempt integer, lease double precision)
+returns boolean language sql security definer set search_path = pg_catalog, pg_temp as $body$
+  with extended as (
+    update howdah_tasks.outbox o set lease_until = clock_timestamp() + make_interval(secs => extend.lease)
+    where o.id = extend.task_id and o.attempts = extend.attempt and o.state = 'running'
+    returning id
+  )
+  select exists (select from extended)
+$body$;
+
+-- The attempt was successful; false when it is not this attempt's to say (any more).
+create or replace function howdah_tasks.finish(task_id uuid, attempt integer, result jsonb)
+returns boolean language plpgsql security definer set search_path = pg_catalog, pg_temp as $body$
+#variable_conflict use_column
+declare
+  ended howdah_tasks.outbox;
+begin
+  update howdah_tasks.outbox o
+  set state = 'done', ended_at = clock_timestamp(), lease_until = null, reason = null, result = finish.result
+  where o.id = finish.task_id and o.attempts = finish.attempt and o.state = 'running'
+  returning * into ended;
+  if not found then  -- it may have said so already, in a transaction of its own
+    return exists (
+      select from howdah_tasks.outbox o
+      where o.id = finish.task_id and o.attempts = finish.attempt and o.state = 'done'
+    );
+  end if;
+  insert into howdah_tasks.runs (task_id, attempt, outcome, worker, started_at)
+  values (ended.id, ended.attempts, 'done', ended.worker, ended.started_at);
+  if ended.key is not null then
+    perform howdah_tasks.unblock(ended.key);
+  end if;
+  return true;
+end
+$body$;
+
+-- The attempt failed: the task is tried again after some seconds, or without them given up. Null when it is not this
+-- attempt's to say (any more), else the state of the task.
+create or replace function howdah_tasks.fail(task_id uuid, attempt integer, error text, seconds double precision)
+returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $body$
+#variable_conflict use_column
+declare
+  ended howdah_tasks.outbox;
+begin
+  update howdah_tasks.outbox o
+  set state = case when fail.seconds is null then 'dead' else 'waiting' end,
+    ended_at = case when fail.seconds is null then clock_timestamp() end,
+    due_at = case when fail.seconds is null then o.due_at else clock_timestamp() + make_interval(secs => fail.seconds) end,
+    lease_until = null, reason = left(split_part(fail.error, E'\n', 1), 1000)
+  where o.id = fail.task_id and o.attempts = fail.attempt and o.state = 'running'
+  returning * into ended;
+  if not found then
+    return null;
+  end if;
+  insert into howdah_tasks.runs (task_id, attempt, outcome, worker, started_at, error)
+  values (ended.id, ended.attempts, 'failed', ended.worker, ended.started_at, left(fail.error, 20000));
+  if fail.seconds is not null then
+    perform pg_notify('howdah_tasks', '');  -- it may be due before the next look
+  elsif ended.key is not null then
+    perform howdah_tasks.unblock(ended.key);
+  end if;
+  return ended.state;
+end
+$body$;
+
+-- Which attempt this worker has begun and not ended; null when it is none.
+create or replace function howdah_tasks.attempt_of(task_id uuid, worker text)
+returns integer language sql security definer set search_path = pg_catalog, pg_temp as $body$
+  select o.attempts from howdah_tasks.outbox o
+  where o.id = attempt_of.task_id and o.worker = attempt_of.worker and o.state = 'running'
+$body$;
+
+-- What nobody has any more is done again: handed over and never begun, or begun by a worker that is silent. What has
+-- been begun too often is given up.
+create or replace function howdah_tasks.recover()
+returns json language plpgsql security definer set search_path = pg_catalog, pg_temp as $body$
+declare
+  found_again json;
+  freed text;
+begin
+  with expired as (
+    select o.id, o.state, o.attempts >= coalesce(o.most_attempts, 1) and o.state = 'running' as is_over
+    from howdah_tasks.outbox o
+    where o.state in ('sending', 'sent', 'running') and o.lease_until < now()
+    for update skip locked
+  ),
+  noted as (
+    insert into howdah_tasks.runs (task_id, attempt, outcome, worker, started_at, error)
+    select o.id, o.attempts, 'lost', o.worker, o.started_at, 'The worker was silent.'
+    from expired e join howdah_tasks.outbox o on o.id = e.id
+    where e.state = 'running'
+  ),
+  changed as (
+    update howdah_tasks.outbox o
+    set state = case when e.is_over then 'dead' else 'waiting' end,
+      ended_at = case when e.is_over then clock_timestamp() end,
+      due_at = case when e.is_over then o.due_at else now() end,
+      lease_until = null,
+      reason = case e.state when 'running' then 'Its worker was silent.' else 'No worker has begun it.' end
+    from expired e
+    where o.id = e.id
+    returning o.id, o.name, o.request_id, o.attempts, e.state as was, o.state
+  )
+  select coalesce(json_agg(to_json(changed)), '[]') into found_again from changed;
+  for freed in
+    select distinct key from howdah_tasks.outbox where key is not null and state = 'blocked'
+  loop
+    perform howdah_tasks.unblock(freed);
+  end loop;
+  return found_again;
+end
+$body$;
+
+-- A worker is there, and this is what it can do. Whoever was silent for a while is not.
+create or replace function howdah_tasks.announce(worker text, concurrency integer, queues text[], tasks jsonb)
+returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $body$
+#variable_conflict use_column
+begin
+  insert into howdah_tasks.workers (id, concurrency, queues)
+  values (announce.worker, announce.concurrency, announce.queues)
+  on conflict (id) do update set seen_at = now();
+  delete from howdah_tasks.workers where seen_at < now() - interval '1 minute';
+  insert into howdah_tasks.registered (name, queue, parameters, retries, about)
+  select t ->> 'name', t ->> 'queue', t -> 'parameters', (t ->> 'retries')::integer, t ->> 'about'
+  from jsonb_array_elements(announce.tasks) as t
+  order by 1
+  on conflict (name) do update
+    set queue = excluded.queue, parameters = excluded.parameters, retries = excluded.retries, about = excluded.about,
+      seen_at = now();
+end
+$body$;
+
+create or replace function howdah_tasks.leave(worker text)
+returns void language sql security definer set search_path = pg_catalog, pg_temp as $body$
+  delete from howdah_tasks.workers where id = worker
+$body$;
+
+revoke all on all tables in schema howdah_tasks from public;
+revoke all on all functions in schema howdah_tasks from public;
+
+insert into howdah_tasks.installation (version) values (1)
+on conflict (only_row) do update set version = excluded.version;
