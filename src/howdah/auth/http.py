@@ -10,7 +10,7 @@ import json
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, Literal, NoReturn, TypeVar
 
 import msgspec
 from starlette.applications import Starlette
@@ -45,6 +45,10 @@ _MAX_DEPTH: Final = 16
 
 Access = Literal["anyone", "user", "admin"]
 Body = TypeVar("Body")
+
+
+Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+"""A number of a row in a query: what is larger than Postgres counts is none."""
 
 
 class NoBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -194,8 +198,11 @@ def to_response(answer: Answer) -> Response:
 
 async def _read(request: Request, struct: type[Body]) -> Body:
     """The arguments of a call. Raises BodyNotJson, BodyTooLarge, InvalidBody."""
+    _check_text(request.path_params, 1)
     if request.method == "GET":
-        return _convert(dict(request.query_params), struct, strict=False)
+        asked = dict(request.query_params)
+        _check_text(asked, 1)
+        return _convert(asked, struct, strict=False)
     raw = await read_body(request)
     if not raw.strip() and struct is NoBody:
         return struct()

@@ -42,6 +42,8 @@ class IssuerData(msgspec.Struct, forbid_unknown_fields=True):
 class IssuerProvider:
     """An account of an issuer's is an account here: made at the first sign-in, where people may make their own."""
 
+    data = IssuerData
+
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._kind = kind_of(exchange.issuer.name)
@@ -96,6 +98,8 @@ class IssuerProvider:
 
 class HookProvider:
     """A service of the project's own says who somebody is: ``{"id", "email"?, "email_verified"?, "roles"?}``."""
+
+    data = None
 
     def __init__(self, section: HooksSection) -> None:
         self._section = section

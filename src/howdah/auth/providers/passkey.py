@@ -26,6 +26,8 @@ class PasskeyData(msgspec.Struct, forbid_unknown_fields=True):
 class PasskeyProvider:
     """Two factors in one: what somebody has, and what their authenticator knows them by."""
 
+    data = PasskeyData
+
     async def sign_up(self, auth: Auth, data: Mapping[str, Any], origin: Origin) -> Write:  # noqa: ARG002
         """Nobody begins with a passkey. Raises ProviderOff."""
         raise ProviderOff(hint="Sign up another way, then add a passkey.", path="$.provider")

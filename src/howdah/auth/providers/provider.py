@@ -36,6 +36,11 @@ Write = Callable[[Connection], Awaitable[Registered]]
 class Provider(Protocol):
     """One way to sign in."""
 
+    @property
+    def data(self) -> type[Any] | None:
+        """What it is sent; None where a service of the project's own reads it."""
+        ...
+
     async def sign_up(self, auth: Auth, data: Mapping[str, Any], origin: Origin) -> Write:
         """Everything about a new account but the writing of it: what takes long is done before a transaction begins.
 

@@ -30,6 +30,8 @@ class UsernameData(msgspec.Struct, forbid_unknown_fields=True):
 class UsernameProvider:
     """Sign-up tells whether a name is taken, as it must where people choose names; sign-in does not tell."""
 
+    data = UsernameData
+
     async def sign_up(self, auth: Auth, data: Mapping[str, Any], origin: Origin) -> Write:
         """A new account. Raises ExpectedUsername, UnacceptablePassword; writing it raises UserAlreadyExists."""
         sent = read_data(data, UsernameData)

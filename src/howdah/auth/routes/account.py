@@ -151,13 +151,16 @@ def _shown_session(asked: Asked[NoBody]) -> dict[str, Any]:
     }
 
 
+def ways_in(auth: Auth) -> Mapping[str, Provider]:
+    """Every way to sign in here, by its name."""
+    built_in = {name: PROVIDERS[name] for name in auth.section.providers if name in PROVIDERS}
+    issuers = {name: IssuerProvider(exchange) for name, exchange in auth.oauth.items()}
+    return {**built_in, **issuers, **{name: HookProvider(section) for name, section in auth.custom.items()}}
+
+
 def _provider(auth: Auth, name: str) -> Provider:
-    if name in auth.oauth:
-        return IssuerProvider(auth.oauth[name])
-    if name in auth.custom:
-        return HookProvider(auth.custom[name])
-    provider = PROVIDERS.get(name)
-    if provider is None or name not in auth.section.providers:
+    provider = ways_in(auth).get(name)
+    if provider is None:
         raise ProviderOff(hint=f"Here it is: {', '.join(auth.section.providers)}.", path="$.provider")
     return provider
 

@@ -31,14 +31,14 @@ class NewMobile(Mobile, kw_only=True, forbid_unknown_fields=True):
     flow: FlowText | None = None
 
 
-class EmailConfirmation(Email, kw_only=True, forbid_unknown_fields=True):
+class NewEmailConfirmation(Email, kw_only=True, forbid_unknown_fields=True):
     """The new address and the code that was sent there."""
 
     code: str
     flow: FlowText | None = None
 
 
-class MobileConfirmation(Mobile, kw_only=True, forbid_unknown_fields=True):
+class NewMobileConfirmation(Mobile, kw_only=True, forbid_unknown_fields=True):
     """The new number and the code that was sent there."""
 
     otp: str
@@ -62,7 +62,7 @@ async def change_address(auth: Auth, asked: Asked[NewEmail] | Asked[NewMobile]) 
     return Answer({"message": "success"}, cookies=flow.cookies)
 
 
-async def confirm_address(auth: Auth, asked: Asked[EmailConfirmation] | Asked[MobileConfirmation]) -> Answer:
+async def confirm_address(auth: Auth, asked: Asked[NewEmailConfirmation] | Asked[NewMobileConfirmation]) -> Answer:
     """The new address or number is the account's, by the code that was sent there."""
     sent = asked.body
     use = Use("change", sent.read(auth), find_flow(auth, asked.origin, sent.flow))
@@ -89,7 +89,7 @@ async def _check_owner(auth: Auth, asked: Asked[NewEmail] | Asked[NewMobile]) ->
 
 CALLS: Final = (
     Call("POST", "/v1/user/change-email", change_address, NewEmail, "user"),
-    Call("POST", "/v1/user/confirm-email", confirm_address, EmailConfirmation, "user"),
+    Call("POST", "/v1/user/confirm-email", confirm_address, NewEmailConfirmation, "user"),
     Call("POST", "/v1/user/change-mobile", change_address, NewMobile, "user"),
-    Call("POST", "/v1/user/confirm-mobile", confirm_address, MobileConfirmation, "user"),
+    Call("POST", "/v1/user/confirm-mobile", confirm_address, NewMobileConfirmation, "user"),
 )

@@ -11,7 +11,7 @@ from howdah.auth import administration, audit, links, users
 from howdah.auth.administration import Administrator, NewUser, read_identifier
 from howdah.auth.credentials import confirm_password, hash_new_password
 from howdah.auth.errors import InvalidBody
-from howdah.auth.http import Answer, Asked, Call, NoBody
+from howdah.auth.http import Answer, Asked, Call, NoBody, Number
 from howdah.auth.identifiers import canonical_text
 from howdah.auth.part import Auth
 from howdah.auth.proof_errors import InvalidLink
@@ -73,16 +73,16 @@ class Search(msgspec.Struct, forbid_unknown_fields=True):
 
     search: str | None = None
     role: str | None = None
-    after: int = 0
-    limit: int = 100
+    after: Number = 0
+    limit: Number = 100
 
 
 class AuditSearch(msgspec.Struct, forbid_unknown_fields=True):
     """Which events: of one user, before a number, the latest first."""
 
-    user_id: int | None = None
-    before: int | None = None
-    limit: int = 100
+    user_id: Number | None = None
+    before: Number | None = None
+    limit: Number = 100
 
 
 class ChosenPassword(msgspec.Struct, forbid_unknown_fields=True):

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from starlette.applications import Starlette
 
-from howdah.auth.http import Call, application
+from howdah.auth.http import Answer, Asked, Call, NoBody, application
+from howdah.auth.openapi.document import Described, describe
 from howdah.auth.part import Auth
 from howdah.auth.routes import (
     account,
@@ -22,6 +23,14 @@ from howdah.auth.routes import (
 )
 from howdah.auth.routes.pages import page_routes
 
+
+async def publish_document(auth: Auth, asked: Asked[NoBody]) -> Answer:  # noqa: ARG001 - the same for everybody
+    """What all calls take and answer, as an OpenAPI 3.1 document."""
+    ways = {name: way.data for name, way in account.ways_in(auth).items()}
+    project = Described(auth.site.name, auth.site.url, auth.cookie.name, ways)
+    return Answer(describe(CALLS, project), headers=(("cache-control", "public, max-age=300"),))
+
+
 CALLS: Final[tuple[Call[Any], ...]] = (
     *account.CALLS,
     *addresses.CALLS,
@@ -33,6 +42,7 @@ CALLS: Final[tuple[Call[Any], ...]] = (
     *admin.CALLS,
     *service_tokens.CALLS,
     *tokens.CALLS,
+    Call("GET", "/v1/openapi.json", publish_document, NoBody),
 )
 
 
