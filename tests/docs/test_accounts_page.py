@@ -47,6 +47,6 @@ def test_every_example_is_answered_as_the_page_says(database: str, tmp_path: Pat
 
 def test_every_call_the_page_names_is_there() -> None:
     """Beside its examples it names calls in tables and sentences."""
-    named = set(re.findall(r"`(?:POST |GET )?(?:<public URL>)?(?:/auth)?(/v1/[a-z/<>-]+)", PAGE.read_text()))
+    named = set(re.findall(r"`(?:POST |GET )?(?:<public URL>)?(?:/auth)?(/v1/[a-z/<>.-]+)", PAGE.read_text()))
     assert len(named) > 8
     assert named <= {re.sub(r"{(\w+)}", r"<\1>", call.path) for call in CALLS}
