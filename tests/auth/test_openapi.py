@@ -36,6 +36,7 @@ from howdah.auth.openapi.told import TOLD
 from howdah.auth.routes.calls import CALLS
 from howdah.project.sections import AuthSection, HooksSection
 
+THOROUGH: Final = "HOWDAH_EXAMPLES" in os.environ
 EXAMPLES: Final = int(os.environ.get("HOWDAH_EXAMPLES", "6"))
 CHECKS: Final = [
     not_a_server_error,
@@ -249,7 +250,13 @@ def test_two_users_find_nothing(everything: Platform, by: str, mode: GenerationM
     for found in schema.get_all_operations():
         operation = found.ok()
 
-        @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck), database=None, deadline=None)
+        @settings(
+            max_examples=EXAMPLES,
+            suppress_health_check=list(HealthCheck),
+            database=None,
+            deadline=None,
+            derandomize=not THOROUGH,
+        )
         @given(case=operation.as_strategy(generation_mode=mode))
         def ask(case: Any) -> None:
             response = case.call(base_url=everything.url, headers=me.fields, allow_redirects=False)
@@ -283,7 +290,13 @@ def test_what_administrators_ask_is_answered_as_the_document_says(everything: Pl
         if "/admin/" not in operation.label:
             continue
 
-        @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck), database=None, deadline=None)
+        @settings(
+            max_examples=EXAMPLES,
+            suppress_health_check=list(HealthCheck),
+            database=None,
+            deadline=None,
+            derandomize=not THOROUGH,
+        )
         @given(case=operation.as_strategy(generation_mode=GenerationMode.POSITIVE))
         def ask(case: Any) -> None:
             response = case.call(base_url=everything.url, headers=ADMIN)
@@ -291,16 +304,9 @@ def test_what_administrators_ask_is_answered_as_the_document_says(everything: Pl
             statuses.setdefault(case.operation.label, set()).add(response.status_code)
 
         ask()
-    quiet = {label for label, seen in statuses.items() if 200 not in seen}
-    assert quiet <= {
-        "POST /auth/v1/admin/create-user",
-        "POST /auth/v1/admin/user/add-role",
-        "POST /auth/v1/admin/user/remove-role",
-        "POST /auth/v1/admin/user/set-variables",
-        "POST /auth/v1/admin/user/reset-password",
-        "POST /auth/v1/admin/service-token/create",
-        "POST /auth/v1/admin/service-token/revoke",
-    }, quiet
+    worked = {label for label, seen in statuses.items() if 200 in seen}
+    reads = {"GET /auth/v1/admin/users", "GET /auth/v1/admin/audit", "GET /auth/v1/admin/service-token/list"}
+    assert reads | {"POST /auth/v1/admin/user/activate", "POST /auth/v1/admin/user/remove-all-sessions"} <= worked
 
 
 @pytest.mark.parametrize("call", [call for call in CALLS if call.access != "anyone"], ids=key_of)
