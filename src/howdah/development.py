@@ -30,11 +30,12 @@ from howdah.maintenance.spare import postgres_process, spare_postgres
 from howdah.observe import logs
 from howdah.observe.events import emit
 from howdah.observe.secret import Secret
+from howdah.process import DRAIN_SECONDS
 from howdah.project.load import PROJECT_FILE
 from howdah.project.secret_file import STATE_FOLDER, ensure_secrets
 from howdah.project.sections import Project, Ready, ServiceSection
 from howdah.provision import METADATA, MIGRATIONS, count_rows, provision, provision_metadata, read_files
-from howdah.server import DRAIN_SECONDS, secret_keys
+from howdah.server import secret_keys
 from howdah.supervisor.control import ControlServer
 from howdah.supervisor.errors import AlreadyRunning, UnknownProcess
 from howdah.supervisor.listen import bind
@@ -328,12 +329,12 @@ class Addresses:
 
 
 def _platform(project: Project, addresses: Addresses, listener: socket.socket, supervisor: Supervisor) -> Process:
-    """The one process with gateway and data: `howdah.server`, on the listening socket of ours."""
+    """The one process with gateway and data: `howdah.process`, on the listening socket of ours."""
     descriptor = listener.fileno()
     words = ("--project", str(_root(project)), "--listener", str(descriptor), "--run-folder", str(_run_folder(project)))
     return Process(
         name=PLATFORM,
-        command=(sys.executable, "-m", "howdah.server", *words, "--development"),
+        command=(sys.executable, "-m", "howdah.process", *words, "--development"),
         folder=_root(project),
         environment={
             **os.environ,

@@ -13,8 +13,9 @@ from pathlib import Path
 from howdah.observe import logs
 from howdah.postgres.connect import ConnectOptions, connect
 from howdah.postgres.install import install
+from howdah.process import DRAIN_SECONDS
 from howdah.project.sections import Project
-from howdah.server import DRAIN_SECONDS, build, database_url
+from howdah.server import build, database_url
 from howdah.supervisor.listen import bind
 from howdah.supervisor.logs import LogBook
 from howdah.supervisor.process import Process, StopStep
@@ -57,7 +58,7 @@ def _worker(
         words += ["--project", str(project.root)]
     return Process(
         name=name,
-        command=(sys.executable, "-m", "howdah.server", "--listener", str(listener.fileno()), *words),
+        command=(sys.executable, "-m", "howdah.process", "--listener", str(listener.fileno()), *words),
         folder=Path.cwd(),
         environment={**os.environ, "HOWDAH_DATABASE_URL": database_url(project).reveal()},
         stop=(StopStep(timeout=DRAIN_SECONDS + 2.0),),

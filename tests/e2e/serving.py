@@ -81,7 +81,7 @@ class Serve:
         return found
 
     def worker_pids(self) -> set[int]:
-        return {pid for pid, command in self.children().items() if "howdah.server" in command}
+        return {pid for pid, command in self.children().items() if "howdah.process" in command}
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """The exit code, once it has ended."""

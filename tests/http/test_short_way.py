@@ -416,7 +416,7 @@ def test_a_query_that_waits_is_taken_back_with_its_client(ways: tuple[Served, Se
     """While every connection is busy queries wait; one whose client leaves meanwhile is never asked of Postgres."""
     short, _ = ways
     short.send(KNOWN)
-    reads = short.application.engine._reads
+    reads = short.application.engine._run.reads
     loop = short.loop
     told: list[int] = []
     remove = events.add_sink(lambda event: told.append(event.status) if isinstance(event, RequestServed) else None)

@@ -44,21 +44,21 @@ def command_(
       howdah serve --port 8080 --database-url postgresql://me@db/shop --admin-secret-file /run/secrets/admin
       DATABASE_URL=... howdah serve --workers 4 --set data.max_body="2 MiB"
     """
-    from howdah import server  # asyncio, uvicorn and the rest: only when they are needed
+    from howdah import process  # asyncio, uvicorn and the rest: only when they are needed
 
     console = console_of(context)
     if database_url is not None:
         os.environ["HOWDAH_DATABASE_URL"] = database_url  # as workers inherit it: not in their command lines
     given = {"server.port": port, "server.host": host, "server.workers": workers}
     texts = (*overrides, *(f"{key}={value}" for key, value in given.items() if value is not None))
-    project = server.load(_folder(console.options.project), texts, admin_secret_file)
+    project = process.load(_folder(console.options.project), texts, admin_secret_file)
     if project.secrets.admin_secret is None:
         console.say("No admin secret: nobody is admin. Give --admin-secret-file, or set HOWDAH_ADMIN_SECRET.")
     if project.server.workers > 1:
         from howdah import workers as several
 
         return several.run(project, overrides=texts, admin_secret_file=admin_secret_file)
-    return server.run(project)
+    return process.run(project)
 
 
 def _folder(named: Path | None) -> Path | None:

@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from howdah.data.catalog.enums import enum_values
 from howdah.data.catalog.model import Catalog
-from howdah.data.compile import compile_plan
 from howdah.data.errors import AccessDenied, DataError, MethodNotAllowed
 from howdah.data.execute.administration import Administration
 from howdah.data.execute.answers import Answer, body_of, mapped_error, refusal, refused, unavailable
+from howdah.data.execute.compiler import Compiler
 from howdah.data.execute.documents import Document, Documents
 from howdah.data.execute.enums import EnumsNotRefreshed, may_write, names_of_enums
 from howdah.data.execute.examination import Rehearsal
 from howdah.data.execute.known import NOTHING, Known, LeastPrivilegeMissing, load, share, share_changes
-from howdah.data.execute.nested import Part, Several, insert_nested, render_nested
 from howdah.data.execute.remembered import Remembered, Shape, Statements
-from howdah.data.execute.transaction import carry_out, prepare_transaction
+from howdah.data.execute.runner import Runner
 from howdah.data.execute.trial import Trial
-from howdah.data.plan import NestedInsertPlan, Plan, Standpoint, plan, plan_nested, standpoint
+from howdah.data.plan import Standpoint, standpoint
 from howdah.data.plan.functions import changes_something
 from howdah.data.query.address import Address, TemplateAddress, place_in_args, with_envelope
 from howdah.data.query.ast import (
     Bulk,
-    ColumnName,
     Explain,
     MetadataCall,
     PermissionTest,
@@ -41,7 +39,6 @@ from howdah.data.query.limits import Limits
 from howdah.data.query.parse import parse_request
 from howdah.data.query.shape import Holes, split
 from howdah.data.query.template import Templates, expand
-from howdah.data.sql.render import render
 from howdah.data.sql.statement import Statement, bind
 from howdah.data.written import store
 from howdah.observe import events
@@ -65,13 +62,6 @@ Shaped = tuple[Shape, Holes]
 Examined = Explain | PermissionTest
 
 
-class Submitter(Protocol):
-    """Whatever runs a statement: the read lane, the write pool, a transaction."""
-
-    def submit(self, text: str, parameters: Sequence[bytes | None] = ()) -> Awaitable[bytes]:
-        """The only cell of the statement."""
-
-
 class Engine:
     """Answers requests of the query language from the database at ``dsn``.
 
@@ -83,7 +73,7 @@ class Engine:
         self._dsn = dsn
         self._section = database
         self._limits = Limits(data.max_depth, data.max_nodes, data.max_list, data.max_nesting)
-        self._stringify_numerics = data.stringify_numerics
+        self._compiler = Compiler(self._limits, data.stringify_numerics)
         self._owner = ConnectOptions(
             application_name="howdah metadata",
             connect_timeout=database.connect_timeout,
@@ -91,7 +81,7 @@ class Engine:
             lock_timeout=database.lock_timeout,
         )
         self._control = Pool(partial(connect, dsn, self._owner), name="metadata", size=_CONTROL)
-        self._reads, self._writes = self._lanes(None)
+        self._run = self._runner(None)
         self._listener = Listener(
             partial(connect, dsn, replace(self._owner, application_name="howdah listener")),
             channel=store.CHANNEL,
@@ -105,7 +95,7 @@ class Engine:
         self._documents = self._documents_of(NOTHING)
         self._running = False
 
-    def _lanes(self, role: str | None) -> tuple[Lane, Pool]:
+    def _runner(self, role: str | None) -> Runner:
         options = replace(self._owner, application_name="howdah data", role=role)
         if options.statement_timeout:
             options = replace(options, answer_timeout=options.statement_timeout + _GRACE_SECONDS)
@@ -113,7 +103,7 @@ class Engine:
         size = self._section.pool_size
         fast = min(size, _PIPELINED)
         reads = Lane(dial, name="reads", size=fast, slow_size=max(1, size - fast))
-        return reads, Pool(dial, name="writes", size=self._section.write_pool_size)
+        return Runner(self._compiler, reads, Pool(dial, name="writes", size=self._section.write_pool_size))
 
     # -- life ----------------------------------------------------------------------------------------------------------
 
@@ -135,8 +125,8 @@ class Engine:
                 if self._installation.problem is not None:
                     events.emit(LeastPrivilegeMissing(self._installation.problem))
                 await self._start_knowing(connection)
-            self._reads, self._writes = self._lanes(self._installation.role)
-            await asyncio.gather(self._reads.start(), self._writes.start())
+            self._run = self._runner(self._installation.role)
+            await asyncio.gather(self._run.reads.start(), self._run.writes.start())
         except BaseException:
             await self.stop()
             raise
@@ -146,7 +136,7 @@ class Engine:
         """Every connection is closed. Does nothing when it is stopped already."""
         self._running = False
         await self._listener.stop()
-        await asyncio.gather(self._reads.close(), self._writes.close(), self._control.close())
+        await asyncio.gather(self._run.reads.close(), self._run.writes.close(), self._control.close())
 
     @property
     def catalog(self) -> Catalog:
@@ -162,7 +152,7 @@ class Engine:
         """Whether requests can be answered, and numbers about it that anybody may read."""
         try:
             async with asyncio.timeout(READINESS_SECONDS):
-                reachable = await self._reads.submit("select to_json(true)") == b"true"
+                reachable = await self._run.reads.submit("select to_json(true)") == b"true"
         except (TimeoutError, PostgresError):
             reachable = False
         return reachable, {
@@ -229,7 +219,7 @@ class Engine:
         self._documents = self._documents_of(known)
 
     def _documents_of(self, known: Known) -> Documents:
-        return Documents(known, self._limits, stringify_numerics=self._stringify_numerics)
+        return Documents(known, self._limits, stringify_numerics=self._compiler.stringify_numerics)
 
     # -- answers -------------------------------------------------------------------------------------------------------
 
@@ -249,8 +239,8 @@ class Engine:
                 table = recalled[0].table
                 if self._enums and (table is None or table in self._enums):
                     return None  # there is more to do than to write
-                return self._writes.submit_now(statement.text, parameters)
-            return self._reads.submit(statement.text, parameters)
+                return self._run.writes.submit_now(statement.text, parameters)
+            return self._run.reads.submit(statement.text, parameters)
         except (DataError, DatabaseError):
             return None
 
@@ -306,7 +296,9 @@ class Engine:
         if shaped is not None and remembered is not None:
             if only_reading and remembered.statement.writes:
                 raise _changes_something()
-            answer = await self._submit(remembered, remembered.statement, session, values=_values(shaped))
+            answer = await self._run.submit(
+                remembered, remembered.statement, session, self.catalog, values=_values(shaped)
+            )
             if remembered.statement.writes and (remembered.table is None or remembered.table in self._enums):
                 await self._refresh_enums()
             return answer
@@ -329,113 +321,24 @@ class Engine:
                 call = _first_call(request)
                 if call is not None:
                     return await self._administer(request, session, call)
-                async with self._writes.transaction() as transaction:
-                    return await self._bulk(request, session, transaction, self.catalog)
+                async with self._run.writes.transaction() as transaction:
+                    return await self._run.bulk(request, session, transaction, self.catalog)
             case Transaction():
-                async with self._writes.transaction() as transaction:
-                    return await self._transaction(request, session, transaction, self.catalog)
+                async with self._run.writes.transaction() as transaction:
+                    return await self._run.transaction(request, session, transaction, self.catalog)
             case _:
-                statement = self._compiled(request, session, self.catalog)
+                statement = self._compiler.compiled(request, session, self.catalog)
                 if shaped is not None and isinstance(statement, Statement):
                     self._remember(session, value, *shaped, statement)
-                return await self._submit(request, statement, session)
-
-    def _statement(
-        self, query: Query, session: Session, catalog: Catalog, kept: tuple[ColumnName, ...] = ()
-    ) -> Statement:
-        return render(compile_plan(self._plan(query, session, catalog, kept)))
-
-    def _compiled(
-        self, query: Query, session: Session, catalog: Catalog, kept: tuple[ColumnName, ...] = ()
-    ) -> Statement | Several:
-        """The statement of the query, or the several ones of a nested insert."""
-        return self._several(query, session, catalog, kept) or self._statement(query, session, catalog, kept)
-
-    def _several(
-        self, query: Query, session: Session, catalog: Catalog, kept: tuple[ColumnName, ...] = ()
-    ) -> Several | None:
-        nested = self._nested_plan(query, session, catalog, kept)
-        return None if nested is None else render_nested(nested)
-
-    def _nested_plan(
-        self,
-        query: Query,
-        session: Session,
-        catalog: Catalog,
-        kept: tuple[ColumnName, ...] = (),
-        *,
-        apart: bool = False,
-    ) -> NestedInsertPlan | None:
-        stringify = self._stringify_numerics
-        return plan_nested(query, catalog, session, self._limits, stringify_numerics=stringify, kept=kept, apart=apart)
-
-    def _plan(self, query: Query, session: Session, catalog: Catalog, kept: tuple[ColumnName, ...] = ()) -> Plan:
-        stringify = self._stringify_numerics
-        return plan(query, catalog, session, self._limits, stringify_numerics=stringify, kept=kept)
+                return await self._run.submit(request, statement, session, self.catalog)
 
     def _remember(self, session: Session, value: Any, shape: Shape, holes: Holes, statement: Statement) -> None:
         def compile_again() -> tuple[Query, Statement]:
             query = parse_request(value, self._limits)
             assert not isinstance(query, Bulk | Transaction | MetadataCall | Examined), "only queries have a shape"
-            return query, self._statement(query, session, self.catalog)
+            return query, self._compiler.statement(query, session, self.catalog)
 
         self._statements.remember(standpoint(session), shape, holes, statement, compile_again)
-
-    async def _submit(
-        self,
-        query: Query | Remembered | Part,
-        statement: Statement | Several,
-        session: Session,
-        *,
-        values: Sequence[Any] = (),
-        within: Submitter | None = None,
-        catalog: Catalog | None = None,
-    ) -> bytes:
-        """The answer to a planned query, from its lane or ``within`` a transaction. Raises DataError."""
-        if isinstance(statement, Several):
-            return await self._nested(statement, session, within, catalog)
-        parameters = bind(statement, session, values)
-        submitter = within or (self._writes if statement.writes else self._reads)
-        catalog = catalog or self.catalog
-        try:
-            return await submitter.submit(statement.text, parameters)
-        except DatabaseError as error:
-            raise refused(error, query, session, catalog) from error
-
-    async def _nested(
-        self, several: Several, session: Session, within: Submitter | None, catalog: Catalog | None
-    ) -> bytes:
-        if within is None:
-            async with self._writes.transaction() as transaction:
-                return await self._nested(several, session, transaction, catalog)
-        place: Submitter = within
-
-        async def submit(part: Part) -> bytes:
-            return await self._submit(part, part.statement, session, within=place, catalog=catalog)
-
-        return await insert_nested(several, submit)
-
-    async def _bulk(self, bulk: Bulk, session: Session, submitter: Submitter, catalog: Catalog) -> bytes:
-        answers: list[bytes] = []
-        for request in bulk.requests:
-            if isinstance(request, Bulk):
-                answers.append(await self._bulk(request, session, submitter, catalog))
-            elif isinstance(request, Transaction):
-                answers.append(await self._transaction(request, session, submitter, catalog))
-            else:
-                assert not isinstance(request, MetadataCall | Examined), "a bulk with calls is administered"
-                statement = self._compiled(request, session, catalog)
-                answers.append(await self._submit(request, statement, session, within=submitter, catalog=catalog))
-        return b"[" + b",".join(answers) + b"]"
-
-    async def _transaction(
-        self, transaction: Transaction, session: Session, submitter: Submitter, catalog: Catalog
-    ) -> bytes:
-        async def submit(query: Query, statement: Statement | Several) -> bytes:
-            return await self._submit(query, statement, session, within=submitter, catalog=catalog)
-
-        prepared = prepare_transaction(transaction, lambda query, kept: self._compiled(query, session, catalog, kept))
-        return await carry_out(prepared, submit, self._limits)
 
     async def _refresh_enums(self) -> None:
         """Every process knows the values that enum tables have now. What fails is left for the next reload."""
@@ -458,21 +361,21 @@ class Engine:
         if not session.is_admin:
             raise AccessDenied(path=request.path)
         known = self._known
-        async with self._writes.connection() as connection, connection.rehearsal():
+        async with self._run.writes.connection() as connection, connection.rehearsal():
             if isinstance(request, PermissionTest):
                 asking = request.session
                 trial = Trial(
                     connection,
                     known,
-                    lambda query, asking: self._plan(query, asking, known.catalog),
-                    lambda query, asking, apart: self._nested_plan(query, asking, known.catalog, apart=apart),
+                    lambda query, asking: self._compiler.plan(query, asking, known.catalog),
+                    lambda query, asking, apart: self._compiler.nested_plan(query, asking, known.catalog, apart=apart),
                     lambda error, query: refused(error, query, asking, known.catalog),
                 )
                 return await trial.run(request)
             rehearsal = Rehearsal(
                 connection,
                 known,
-                lambda query, asking, kept: self._compiled(query, asking, known.catalog, kept),
+                lambda query, asking, kept: self._compiler.compiled(query, asking, known.catalog, kept),
                 lambda error, query: refused(error, query, session, known.catalog),
                 self._limits,
             )
@@ -503,14 +406,14 @@ class Engine:
             case Transaction():
                 catalog = administration.known.catalog
                 return await administration.as_role(
-                    lambda connection: self._transaction(request, session, connection, catalog)
+                    lambda connection: self._run.transaction(request, session, connection, catalog)
                 )
             case _:
                 catalog = administration.known.catalog
-                statement = self._compiled(request, session, catalog)
+                statement = self._compiler.compiled(request, session, catalog)
 
                 async def submit(connection: Connection) -> bytes:
-                    return await self._submit(request, statement, session, within=connection, catalog=catalog)
+                    return await self._run.submit(request, statement, session, catalog, within=connection)
 
                 return await administration.as_role(submit)
 
