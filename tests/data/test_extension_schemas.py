@@ -128,3 +128,53 @@ def test_every_operator_is_found(database: str) -> None:
         assert (await ask(engine, ADMIN, "aggregate", table="thing", group_by="path", aggregates=counted)).status == 200
 
     with_engine(database, scenario)
+
+
+RELATED = """
+    create schema extra;
+    create extension citext schema extra;
+    create table person (id int primary key, email extra.citext unique);
+    create table letter (id int primary key, recipient extra.citext references person (email));
+    insert into person values (1, 'Ann@example.com'), (2, 'bob@example.com');
+    insert into letter values (1, 'ANN@example.com'), (2, 'ann@EXAMPLE.com'), (3, 'Bob@example.com');
+"""
+
+
+def test_relationships_join_as_the_type_compares(database: str) -> None:
+    """Read, counted, sorted by and asked for in a condition or a rule: `Ann` is `ANN`, as the foreign key has it."""
+
+    async def scenario(engine: Engine) -> None:
+        to_one = {"using": {"foreign_key_constraint_on": "recipient"}}
+        to_many = {"using": {"foreign_key_constraint_on": {"table": "letter", "column": "recipient"}}}
+        calls = [
+            {"type": "run_sql", "args": {"sql": RELATED}},
+            *({"type": "track_table", "args": table} for table in ("person", "letter")),
+            {"type": "create_object_relationship", "args": {"table": "letter", "name": "to", **to_one}},
+            {"type": "create_array_relationship", "args": {"table": "person", "name": "letters", **to_many}},
+            permission("select", "person", columns=["id"], filter={"letters": {"id": {"_eq": 2}}}),
+        ]
+        made = await engine.answer(json.dumps({"type": "bulk", "args": calls}).encode(), ADMIN)
+        assert made.status == 200, made.body
+
+        async def rows(session: Session, **args: Any) -> Any:
+            answer = await ask(engine, session, "select", **args)
+            assert answer.status == 200, answer.body
+            return json.loads(answer.body)
+
+        letters = {"name": "letters", "columns": ["id"], "order_by": "id"}
+        assert await rows(ADMIN, table="person", columns=["id", letters], order_by="id") == [
+            {"id": 1, "letters": [{"id": 1}, {"id": 2}]},
+            {"id": 2, "letters": [{"id": 3}]},
+        ]
+        to = {"name": "to", "columns": ["id"]}
+        assert await rows(ADMIN, table="letter", columns=["id", to], order_by=["to.id", "id"]) == [
+            {"id": 1, "to": {"id": 1}}, {"id": 2, "to": {"id": 1}}, {"id": 3, "to": {"id": 2}},
+        ]  # fmt: skip
+        counted = {"name": "letters", "aggregates": {"n": {"count": "*"}}}
+        assert await rows(ADMIN, table="person", columns=["id", counted], order_by="id") == [
+            {"id": 1, "letters": {"n": 2}}, {"id": 2, "letters": {"n": 1}},
+        ]  # fmt: skip
+        assert await rows(ADMIN, table="letter", columns=["id"], where={"to": {"id": 2}}) == [{"id": 3}]
+        assert await rows(USER, table="person", columns=["id"]) == [{"id": 1}]
+
+    with_engine(database, scenario)

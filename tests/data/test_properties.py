@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.data.support import cases, compiled, fixture_catalog, operations
 
-from howdah.data.catalog.condition import Compared, RowExists
+from howdah.data.catalog.condition import Compared, Pair, RowExists
 from howdah.data.compile import compile_plan
 from howdah.data.errors import DataError
 from howdah.data.plan import plan
@@ -220,7 +220,7 @@ def _statement_with_values(text: str) -> Statement:
 def test_names_are_quoted_and_quotes_in_them_doubled(name: str) -> None:
     """A name of the database, whatever is in it, is one quoted identifier wherever it stands."""
     table = TableName(name, name)
-    condition = RowExists(table, ((name, name),), Compared(name, "eq", Literal("x", "text"), "text"))
+    condition = RowExists(table, (Pair(name, name),), Compared(name, "eq", Literal("x", "text"), "text"))
     tree = compile_plan(SelectPlan(RowsPlan(table, (ColumnOutput(name, name),), condition, (), None, None)))
     quoted = '"' + name.replace('"', '""') + '"'
     expected = render(compile_plan(SelectPlan(_named("n", condition="n")))).text.replace('"n"', quoted)
@@ -229,7 +229,7 @@ def test_names_are_quoted_and_quotes_in_them_doubled(name: str) -> None:
 
 def _named(name: str, *, condition: str) -> RowsPlan:
     table = TableName(name, name)
-    exists = RowExists(table, ((condition, condition),), Compared(name, "eq", Literal("x", "text"), "text"))
+    exists = RowExists(table, (Pair(condition, condition),), Compared(name, "eq", Literal("x", "text"), "text"))
     return RowsPlan(table, (ColumnOutput(name, name),), exists, (), None, None)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.data.support import fixture_catalog, fixture_database, read_metadata
 
-from howdah.data.catalog.condition import AllOf, Among, AmongArray, Compared, Flagged, IsNull, RowExists
+from howdah.data.catalog.condition import AllOf, Among, AmongArray, Compared, Flagged, IsNull, Pair, RowExists
 from howdah.data.catalog.model import Catalog
 from howdah.data.catalog.resolve import resolve
 from howdah.data.query.ast import TableName
@@ -44,9 +44,9 @@ def test_a_foreign_key_makes_a_provably_single_relationship() -> None:
     """The key a foreign key points at is unique; a manual mapping to a view's column is not."""
     article = fixture_catalog().tables[public("article")]
     author = fixture_catalog().tables[public("author")]
-    assert article.relationships["author"].mapping == (("author_id", "id"),)
+    assert article.relationships["author"].mapping == (Pair("author_id", "id"),)
     assert article.relationships["author"].unique
-    assert author.relationships["articles"].mapping == (("id", "author_id"),)
+    assert author.relationships["articles"].mapping == (Pair("id", "author_id"),)
     assert not author.relationships["articles"].unique
     assert author.relationships["profile"].unique
     assert not author.relationships["statistics"].unique
@@ -350,7 +350,7 @@ def test_rules_see_everything() -> None:
     )
     permission = resolved(*tables).tables[public("article")].permissions["user"].select
     assert permission is not None
-    assert permission.filter == RowExists(public("author"), (("author_id", "id"),), IsNull("secret", negated=False))
+    assert permission.filter == RowExists(public("author"), (Pair("author_id", "id"),), IsNull("secret", negated=False))
 
 
 def test_flags_of_rules_are_text() -> None:

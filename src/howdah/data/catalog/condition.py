@@ -7,7 +7,7 @@ this form, and compiling one cannot fail.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, assert_never
+from typing import Literal, NamedTuple, TypeAlias, assert_never
 
 from howdah.data.query.ast import PATTERN_OPERATORS, ColumnOperator, TableName, TextSearchConfiguration, ValueOperator
 from howdah.data.sql.statement import Value
@@ -162,12 +162,20 @@ class Searched:
     words: Value
 
 
+class Pair(NamedTuple):
+    """A column of ours and one of theirs that are equal; by the operator of ``schema``, where only that one fits."""
+
+    ours: str
+    theirs: str
+    schema: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class RowExists:
-    """Some row of ``table`` fulfils the condition, and equals ours in the columns of ``mapping`` (ours, theirs)."""
+    """Some row of ``table`` fulfils the condition, and equals ours in the columns of ``mapping``."""
 
     table: TableName
-    mapping: tuple[tuple[str, str], ...]
+    mapping: tuple[Pair, ...]
     condition: Condition
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
-from howdah.data.catalog.condition import Condition, Invoked, Operand
+from howdah.data.catalog.condition import Condition, Invoked, Operand, Pair
 from howdah.data.found.database import ColumnType, DatabaseFunction, DatabaseTable, EnumValue, RelationKind
 from howdah.data.query.ast import TableName
 from howdah.data.sql.statement import Value
@@ -95,7 +95,7 @@ class ComputedField:
 
 @dataclass(frozen=True, slots=True)
 class Relationship:
-    """Rows of ``target`` whose columns equal ours: ``mapping`` has pairs of our column and theirs.
+    """Rows of ``target`` whose columns equal ours: ``mapping`` says which of ours equal which of theirs.
 
     ``unique`` says that a key of the target proves there is at most one such row; ``refers`` that our columns refer to
     theirs, and not theirs to ours, so that their row has to be there first.
@@ -104,7 +104,7 @@ class Relationship:
     name: str
     kind: RelationshipKind
     target: TableName
-    mapping: tuple[tuple[str, str], ...]
+    mapping: tuple[Pair, ...]
     unique: bool
     refers: bool
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from howdah.data.catalog.condition import TRUE
+from howdah.data.catalog.condition import TRUE, Pair
 from howdah.data.catalog.enums import check_enum
 from howdah.data.catalog.function import resolve_computed_field, resolve_function
 from howdah.data.catalog.model import (
@@ -291,9 +291,9 @@ def _relationship(
     match written.using:
         case ManualMapping(remote_table, column_mapping):
             target = _target(remote_table, tables, ((None, "using"), "manual_configuration"), "remote_table")
-            mapping = _manual_mapping(column_mapping, table, target)
+            pairs = _manual_mapping(column_mapping, table, target)
             theirs_refer = any(
-                key.target == table.name and set(key.columns) == {their for _, their in mapping}
+                key.target == table.name and set(key.columns) == {their for _, their in pairs}
                 for key in database.tables[target.name].foreign_keys
             )
             refers = written.kind == "object" and not theirs_refer
@@ -306,7 +306,7 @@ def _relationship(
             keys = [key for key in database.tables[table.name].foreign_keys if key.columns == (column,)]
             _refuse_unless_one(len(keys), column, table)
             target = _target(keys[0].target, tables, _FOREIGN_KEY_PATH, None)
-            mapping, refers = tuple(zip(keys[0].columns, keys[0].target_columns, strict=True)), True
+            pairs, refers = tuple(zip(keys[0].columns, keys[0].target_columns, strict=True)), True
         case ForeignKeyOn(column, TableName() as remote_table):
             target = _target(remote_table, tables, _FOREIGN_KEY_PATH, "table")
             keys = [
@@ -315,10 +315,17 @@ def _relationship(
                 if key.columns == (column,) and key.target == table.name
             ]
             _refuse_unless_one(len(keys), column, target)
-            mapping, refers = tuple(zip(keys[0].target_columns, keys[0].columns, strict=True)), False
-    theirs = {their for _, their in mapping}
+            pairs, refers = tuple(zip(keys[0].target_columns, keys[0].columns, strict=True)), False
+    mapping = tuple([Pair(ours, their, _operator_schema(table, ours, target, their)) for ours, their in pairs])
+    theirs = {pair.theirs for pair in mapping}
     unique = any(theirs.issuperset(columns) for columns in target.unique_constraints.values())
     return Relationship(written.name, written.kind, target.name, mapping, unique, refers)
+
+
+def _operator_schema(table: Table, ours: str, target: Table, theirs: str) -> str | None:
+    """Where the operator is that makes both equal: with the type, for a type of an extension's on both sides."""
+    our_type, their_type = table.columns[ours].type, target.columns[theirs].type
+    return our_type.operators or None if our_type.sql == their_type.sql else None
 
 
 _FOREIGN_KEY_PATH: Path = ((None, "using"), "foreign_key_constraint_on")

@@ -56,7 +56,7 @@ def _table(table: Table, written: dict[str, Any]) -> dict[str, Any]:
                 "name": one.name,
                 "type": one.kind,
                 "remote_table": table_to_json(one.target),
-                "column_mapping": dict(one.mapping),
+                "column_mapping": {pair.ours: pair.theirs for pair in one.mapping},
                 "at_most_one": one.unique,
             }
             for one in table.relationships.values()

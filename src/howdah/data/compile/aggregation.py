@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from howdah.data.catalog.condition import Pair
 from howdah.data.compile.aliases import Aliases
-from howdah.data.compile.conditions import where_of
+from howdah.data.compile.conditions import joins_of, where_of
 from howdah.data.compile.sources import COUNT, column_output, is_present, list_of, relation_source
 from howdah.data.plan.values import AggregateOutput, AggregationPlan, ColumnOutput, CountPlan
 from howdah.data.sql.ast import (
-    Binary,
     Call,
     Cast,
     ColumnOf,
@@ -23,12 +23,10 @@ from howdah.data.sql.ast import (
 )
 
 
-def aggregation(
-    plan: AggregationPlan, joined_to: tuple[tuple[ColumnOf, str], ...], aliases: Aliases, *, outside: str = ""
-) -> Select:
+def aggregation(plan: AggregationPlan, mapping: tuple[Pair, ...], aliases: Aliases, *, outside: str = "") -> Select:
     """One object, or a list of one for each group."""
     alias = aliases.table()
-    joins = tuple([Binary(ColumnOf(alias, theirs), "=", ours) for ours, theirs in joined_to])
+    joins = joins_of(mapping, alias, outside)
     select = Select(
         tuple(
             [column_output(output, alias) for output in plan.group_by]

@@ -18,6 +18,7 @@ from howdah.data.catalog.condition import (
     IsNull,
     Negation,
     Operand,
+    Pair,
     RowExists,
     Searched,
     Spatial,
@@ -175,9 +176,16 @@ def condition_of(condition: Condition, alias: str, aliases: Aliases) -> Expressi
             return Binary(vector, "@@", words)
         case RowExists(table, mapping, inner):
             target = aliases.table()
-            joins = tuple([Binary(ColumnOf(target, theirs), "=", ColumnOf(alias, ours)) for ours, theirs in mapping])
+            joins = joins_of(mapping, target, alias)
             return Exists(Select((ONE,), table_source(table, target), where_of(inner, target, aliases, joins)))
     assert_never(condition)
+
+
+def joins_of(mapping: tuple[Pair, ...], target: str, alias: str) -> tuple[Expression, ...]:
+    """That a row of ``target`` belongs to the row of ``alias``."""
+    return tuple(
+        [Binary(ColumnOf(target, pair.theirs), "=", ColumnOf(alias, pair.ours), pair.schema) for pair in mapping]
+    )
 
 
 def _compared(condition: Compared, alias: str) -> Expression:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from howdah.data.catalog.condition import Operand, Searched
+from howdah.data.catalog.condition import Operand, Pair, Searched
 from howdah.data.compile.aggregation import aggregation
 from howdah.data.compile.aliases import Aliases
-from howdah.data.compile.conditions import operand_of, search_of, table_source, where_of
+from howdah.data.compile.conditions import joins_of, operand_of, search_of, table_source, where_of
 from howdah.data.compile.sources import column_output, is_present, list_of, relation_source
 from howdah.data.plan.values import (
     ColumnOutput,
@@ -18,7 +18,6 @@ from howdah.data.plan.values import (
     RowsPlan,
 )
 from howdah.data.sql.ast import (
-    Binary,
     Call,
     ColumnOf,
     Expression,
@@ -34,7 +33,7 @@ from howdah.data.sql.ast import (
 
 def rows_of(
     rows: RowsPlan,
-    joined_to: tuple[tuple[ColumnOf, str], ...],
+    mapping: tuple[Pair, ...],
     aliases: Aliases,
     *,
     outside: str = "",
@@ -42,7 +41,7 @@ def rows_of(
 ) -> Select:
     """The rows, of which some columns equal columns outside; only the first of them when it is known to be wanted."""
     alias = aliases.table()
-    joins = tuple([Binary(ColumnOf(alias, theirs), "=", ours) for ours, theirs in joined_to])
+    joins = joins_of(mapping, alias, outside)
     outputs = outputs_of(rows, alias, aliases)
     order_by = tuple([_order(term, alias, aliases) for term in rows.order_by])
     return Select(
@@ -70,13 +69,12 @@ def outputs_of(rows: RowsPlan, alias: str, aliases: Aliases) -> tuple[Output, ..
 
 
 def _related(output: RelatedOutput | RelatedAggregateOutput, alias: str, aliases: Aliases) -> Scalar:
-    joined_to = tuple([(ColumnOf(alias, ours), theirs) for ours, theirs in output.mapping])
     if isinstance(output, RelatedAggregateOutput):
-        return Scalar(aggregation(output.aggregation, joined_to, aliases, outside=alias))
+        return Scalar(aggregation(output.aggregation, output.mapping, aliases, outside=alias))
     if not output.single:
-        return Scalar(list_of(rows_of(output.rows, joined_to, aliases, outside=alias), aliases))
+        return Scalar(list_of(rows_of(output.rows, output.mapping, aliases, outside=alias), aliases))
     row = aliases.row()
-    select = rows_of(output.rows, joined_to, aliases, outside=alias, one=not output.unique)
+    select = rows_of(output.rows, output.mapping, aliases, outside=alias, one=not output.unique)
     return Scalar(Select((Output(Call("row_to_json", (RowOf(row),)), None),), SelectSource(select, row)))
 
 
@@ -101,7 +99,7 @@ def _value_at(hops: tuple[Hop, ...], column: Operand, alias: str, aliases: Alias
     if not hops:
         return operand_of(column, alias)
     hop, target = hops[0], aliases.table()
-    joins = tuple([Binary(ColumnOf(target, theirs), "=", ColumnOf(alias, ours)) for ours, theirs in hop.mapping])
+    joins = joins_of(hop.mapping, target, alias)
     return Scalar(
         Select(
             (Output(_value_at(hops[1:], column, target, aliases), None),),

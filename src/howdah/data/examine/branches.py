@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, assert_never, get_args
 
 from howdah.data.catalog.access import Tables, find_select_permission
-from howdah.data.catalog.condition import AllOf, Condition
+from howdah.data.catalog.condition import AllOf, Condition, Pair
 from howdah.data.catalog.model import Column, Table
 from howdah.data.catalog.predicate import resolve_predicate
 from howdah.data.errors import Path
@@ -61,7 +61,7 @@ class Inside:
     """What an EXISTS looks at: rows of ``table`` that equal ours in ``mapping``, and what each must fulfil."""
 
     table: Table
-    mapping: tuple[tuple[str, str], ...]
+    mapping: tuple[Pair, ...]
     branch: Branch
 
 
@@ -176,9 +176,7 @@ class _Reading:
             leaves.append(Branch("comparison", one.path, condition, compared=compared))
         return tuple(leaves)
 
-    def _inside(
-        self, expression: BooleanExpression, target: Table, mapping: tuple[tuple[str, str], ...], path: Path
-    ) -> Inside:
+    def _inside(self, expression: BooleanExpression, target: Table, mapping: tuple[Pair, ...], path: Path) -> Inside:
         """A role sees of another table's rows only those its permission to select lets through."""
         if self._role is None:
             return Inside(target, mapping, self.branch(expression, target, target.columns, path))

@@ -12,6 +12,7 @@ from dataclasses import replace
 from howdah.data.catalog.condition import TRUE, Condition
 from howdah.data.catalog.model import Column, Table
 from howdah.data.compile import compile_condition, compile_plan
+from howdah.data.compile.conditions import joins_of
 from howdah.data.compile.nested import written_rows
 from howdah.data.examine.branches import Branch, Rule
 from howdah.data.plan.values import InsertPlan, UpdatePlan, WrittenRows
@@ -159,7 +160,7 @@ def _looked_at(branch: Branch, outside: str, depth: int) -> Scalar:
     inside, alias = branch.inside, f"e{depth}"
     assert inside is not None, "only an EXISTS has something inside"
     table, inner = inside.table, inside.branch
-    joins = [Binary(ColumnOf(alias, theirs), "=", ColumnOf(outside, ours)) for ours, theirs in inside.mapping]
+    joins = joins_of(inside.mapping, alias, outside)
     wanted = Case(compile_condition(branch.condition, outside), compile_condition(inner.condition, alias), _TRUE)
     rows = Select(
         (Output(_row(table.columns, alias), "row"), Output(_branches(inner, alias, depth), "rule")),

@@ -111,8 +111,8 @@ def _exposed(
     relationship: Relationship, usable: UsableTable, target: UsableTable
 ) -> tuple[frozenset[str], frozenset[str]]:
     """Our columns and theirs, by the names that requests use."""
-    ours = frozenset(usable.table.columns[our].exposed_name for our, _ in relationship.mapping)
-    return ours, frozenset(target.table.columns[their].exposed_name for _, their in relationship.mapping)
+    ours = frozenset(usable.table.columns[pair.ours].exposed_name for pair in relationship.mapping)
+    return ours, frozenset(target.table.columns[pair.theirs].exposed_name for pair in relationship.mapping)
 
 
 def write_update(usable: UsableTable, draft: Draft) -> None:

@@ -168,7 +168,7 @@ class _Building:
         objects, on_conflict = parse_nested(value, at, self.scope.budget, single=True)
         (step,) = self.insert(target.exposed_name, objects, on_conflict, at, nesting + 1)
         return self._handed_on(
-            step, [(theirs, ours) for ours, theirs in relationship.mapping], table, columns, relationship, at
+            step, [(pair.theirs, pair.ours) for pair in relationship.mapping], table, columns, relationship, at
         )
 
     def _behind(
@@ -185,7 +185,14 @@ class _Building:
                 nested, on_conflict = parse_nested(value, at, self.scope.budget, single=single)
                 referring: list[Object] = []
                 for row, inner in nested:
-                    key = self._handed_on(step, list(relationship.mapping), target, row, relationship, inner)
+                    key = self._handed_on(
+                        step,
+                        [(pair.ours, pair.theirs) for pair in relationship.mapping],
+                        target,
+                        row,
+                        relationship,
+                        inner,
+                    )
                     referring.append(({**row, **key}, inner))
                 alike = groups.setdefault(name, [])
                 if alike and on_conflict is None and alike[-1][0] is None:
@@ -294,12 +301,12 @@ def _relationship(name: str, table: Table, scope: Scope) -> Relationship | None:
         return None
     if is_told_the_truth(scope.role):
         return relationship
-    given = {theirs for _, theirs in relationship.mapping}
+    given = {pair.theirs for pair in relationship.mapping}
     if relationship.refers:
         own = table.permissions.get(scope.role, NO_PERMISSIONS).insert
         if own is None:
             return None
-        permission, given = own, {ours for ours, _ in relationship.mapping}
+        permission, given = own, {pair.ours for pair in relationship.mapping}
     writable = {column.name for column in permission.columns.values()}
     return relationship if writable >= given else None
 

@@ -98,7 +98,9 @@ def _key(
 def _mark(table: Table, terms: tuple[PageTerm, ...]) -> str:
     """A few letters that another order has not, so that a cursor of that one is refused."""
     order = [
-        (hop.table, hop.mapping) if hop is not None else (term.order.column, term.order.descending, term.nulls_first)
+        (hop.table, tuple([(pair.ours, pair.theirs) for pair in hop.mapping]))
+        if hop is not None
+        else (term.order.column, term.order.descending, term.nulls_first)
         for term in terms
         for hop in (*term.order.hops, None)
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from howdah.data.catalog.condition import Condition, Invoked, Operand, Searched
+from howdah.data.catalog.condition import Condition, Invoked, Operand, Pair, Searched
 from howdah.data.errors import Path
 from howdah.data.found.database import ColumnType
 from howdah.data.query.ast import AggregateFunction, AssignmentOperator, TableName
@@ -47,11 +47,11 @@ Relation: TypeAlias = TableName | Returned
 class RelatedOutput:
     """Rows of another table under ``key``: one row or null when ``single``, else a list.
 
-    ``mapping`` has pairs of our column and theirs; ``unique`` says that there cannot be more than one row.
+    ``mapping`` says which columns equal which of ours; ``unique`` says that there cannot be more than one row.
     """
 
     key: str
-    mapping: tuple[tuple[str, str], ...]
+    mapping: tuple[Pair, ...]
     single: bool
     unique: bool
     rows: RowsPlan
@@ -92,10 +92,10 @@ class AggregationPlan:
 
 @dataclass(frozen=True, slots=True)
 class RelatedAggregateOutput:
-    """What is made of the rows of another table under ``key``; ``mapping`` has pairs of our column and theirs."""
+    """What is made of the rows of another table under ``key``; ``mapping`` as above."""
 
     key: str
-    mapping: tuple[tuple[str, str], ...]
+    mapping: tuple[Pair, ...]
     aggregation: AggregationPlan
 
 
@@ -115,7 +115,7 @@ class Hop:
     """From a row to the one row of another table, where the role may see it."""
 
     table: TableName
-    mapping: tuple[tuple[str, str], ...]
+    mapping: tuple[Pair, ...]
     unique: bool
     condition: Condition
 
