@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from howdah.auth.changes import ANYTHING, Change
-from howdah.auth.keys import internal_token_keys
+from howdah.auth.keys import caller_proof_keys, internal_token_keys
 from howdah.auth.part import Auth, PublicSite, build_auth
 from howdah.auth.routes.calls import auth_routes
 from howdah.auth.routes.none import NoAccounts
@@ -20,6 +20,7 @@ from howdah.data.routes import DataRoutes
 from howdah.errors import HowdahError
 from howdah.gateway import site as gateway_site
 from howdah.gateway.app import Gateway
+from howdah.gateway.assertions import Assertions, KnownService
 from howdah.gateway.breaker import BreakerLimits, Breakers
 from howdah.gateway.csrf import Tokens
 from howdah.gateway.direct import DirectRoute
@@ -111,6 +112,7 @@ def build(project: Project, *, development: bool = False) -> Application:
         section.anonymous_user_id,
         accounts=auth,
         cookie="" if auth is None else auth.cookie.name,
+        services=None if keyring is None else _assertions(project, keyring),
     )
     if auth is not None:
         auth.watch(partial(_forget, resolver))
@@ -233,7 +235,17 @@ def _site(project: Project, auth: Auth | None) -> gateway_site.Site:
 def _internal_tokens(project: Project, keyring: Keyring) -> InternalTokens:
     """Every service has a key of its own, which it is given when it is started (R36)."""
     names = [service.name for service in project.services]
-    return InternalTokens({name: internal_token_keys(keyring, name)[0] for name in names})
+    keys = {name: internal_token_keys(keyring, name)[0] for name in names}
+    return InternalTokens(keys, proof_key=caller_proof_keys(keyring)[0])
+
+
+def _assertions(project: Project, keyring: Keyring) -> Assertions:
+    """What services say, checked by the same keys."""
+    known = {
+        service.name: KnownService(internal_token_keys(keyring, service.name), service.role)
+        for service in project.services
+    }
+    return Assertions(known, caller_proof_keys(keyring))
 
 
 def database_url(project: Project) -> Secret:

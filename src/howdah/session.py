@@ -52,8 +52,9 @@ class Session:
 ANONYMOUS = Session(ANONYMOUS_ROLE)
 ADMIN = Session(ADMIN_ROLE)
 
-Credential = Literal["none", "cookie", "token", "service", "secret"]
-"""How somebody shows who they are: not at all, by a session's cookie, an access token, a service token, a secret."""
+Credential = Literal["none", "cookie", "token", "service", "secret", "internal"]
+"""How somebody shows who they are: not at all, by a session's cookie, an access token, a service token, a secret, or by
+the word of a service of the project's own, for itself or for whoever calls it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,11 @@ class Caller:
     identity: Identity | None = None
     stale_cookie: bool = False
     """The request has a cookie of a session that is over: the client is to forget it."""
+
+    @property
+    def is_signed_in(self) -> bool:
+        """Whether a credential says who it is; a service may also speak for somebody who has shown none."""
+        return self.credential != "none" and not (self.credential == "internal" and self.session.role == ANONYMOUS_ROLE)
 
     @property
     def roles(self) -> tuple[str, ...]:

@@ -387,6 +387,7 @@ def gateway(
     hot: Any = None,
     table: RouteTable | None = None,
     names: Iterable[str] = (),
+    believed: Any = None,
 ) -> Iterator[RunningGateway]:
     """The gateway on a port of its own, with an echoing part and one service at the given port or endpoint."""
     endpoint = service if isinstance(service, Endpoint) else Endpoint("web", "127.0.0.1", service, "ready")
@@ -407,7 +408,7 @@ def gateway(
     policies = policies or {}
     own = [route for name in parts for route in part_routes(name, policies.get(name, OPEN))]
     table = table or RouteTable(domain, own + list(routes), domains)
-    resolver = Resolver((SECRET,), anonymous_user_id, accounts=accounts, cookie=COOKIE)
+    resolver = Resolver((SECRET,), anonymous_user_id, accounts=accounts, cookie=COOKIE, services=believed)
     tunnels = Tunnels(tunnel or TunnelLimits(), events.append)
     resolver.tell(tunnels.forget)
     breakers = Breakers(breaker or BreakerLimits(), events.append)

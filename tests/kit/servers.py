@@ -37,7 +37,7 @@ def telling(answer: Callable[[socket.socket], None]) -> Iterator[Told]:
                 with connection:
                     if done.is_set():
                         return
-                    told.received.append(_request(connection))
+                    told.received.append(read_request(connection))
                     answer(connection)
 
         thread = threading.Thread(target=serve)
@@ -50,11 +50,14 @@ def telling(answer: Callable[[socket.socket], None]) -> Iterator[Told]:
             thread.join(10)
 
 
-def _request(connection: socket.socket) -> bytes:
+def read_request(connection: socket.socket) -> bytes:
     """Head and body of one request."""
+    connection.settimeout(10)
     data = b""
     while b"\r\n\r\n" not in data:
-        data += connection.recv(65536)
+        piece = connection.recv(65536)
+        assert piece, "the client went away"
+        data += piece
     head, _, body = data.partition(b"\r\n\r\n")
     length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
     while len(body) < length:
@@ -66,6 +69,13 @@ def response(body: bytes, status: str = "200 OK", *, length: int | None = None) 
     """An HTTP response; ``length`` may lie."""
     size = len(body) if length is None else length
     return f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {size}\r\n\r\n".encode() + body
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
 
 
 @dataclass
@@ -99,11 +109,15 @@ class Running:
 
 @contextmanager
 def service(
-    command: list[str], folder: Path, log: Path, environment: Mapping[str, str] | None = None
+    command: list[str],
+    folder: Path,
+    log: Path,
+    environment: Mapping[str, str] | None = None,
+    *,
+    port: int | None = None,
 ) -> Iterator[Running]:
-    """A service, started on a free port and listening; ended afterwards."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    """A service, started on a free port (or this one) and listening; ended afterwards."""
+    port = free_port() if port is None else port
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("HOWDAH_", "FLASK_"))}
     with log.open("w") as output:
         process = subprocess.Popen(

@@ -115,6 +115,11 @@ def internal_token_keys(keyring: Keyring, service: str) -> tuple[bytes, ...]:
     return tuple(derive_key(key, f"internal token {service}") for key in keyring.keys)
 
 
+def caller_proof_keys(keyring: Keyring) -> tuple[bytes, ...]:
+    """What the platform knows its own internal tokens by when a service shows them, and the former key's."""
+    return tuple(derive_key(key, "internal token proof") for key in keyring.keys)
+
+
 def public_jwk(key: SigningKey) -> dict[str, Any]:
     """The key as others may see it: none of its private members (R40).
 

@@ -19,7 +19,7 @@ def check_access(policy: Policy, caller: Caller) -> None:
     Raises NoSession for callers who are not signed in, NoAccess for those who have none of the roles.
     """
     roles = policy.restrict_to_roles
-    if caller.credential == "none":
+    if not caller.is_signed_in:
         if not (ANONYMOUS_ROLE in roles if roles else policy.allow_anonymous):
             raise NoSession(redirect_url=policy.no_session_redirect_url)
     elif roles and not any(role in roles for role in caller.roles):

@@ -37,13 +37,13 @@ from howdah.gateway.errors import (
 from howdah.gateway.events import RequestFailed, RequestServed, UpstreamFailed
 from howdah.gateway.handshake import check_origin
 from howdah.gateway.headers import upstream_headers, without_identity
-from howdah.gateway.match import RequestHead, RouteTable, Target, strip_prefix
+from howdah.gateway.match import RequestHead, RouteTable, Target, is_own_path, strip_prefix
 from howdah.gateway.origins import Pages
 from howdah.gateway.page import Page, refused_page, unavailable_page
 from howdah.gateway.proxy import Proxy, ProxyRequest
 from howdah.gateway.reply import Reply
 from howdah.gateway.request import Request
-from howdah.gateway.scopes import check_scope
+from howdah.gateway.scopes import check_scope, scopes_of
 from howdah.gateway.site import Site
 from howdah.gateway.target import parse_target
 from howdah.gateway.tunnel import Opened
@@ -184,7 +184,7 @@ class Gateway:
     async def _dispatch(self, scope: Scope, request: Request, receive: Receive, reply: Reply) -> None:
         """Match, see who asks and from where, and hand over. Raises every HowdahError that is an answer."""
         path = scope["path"]
-        if path.startswith("/-/"):
+        if is_own_path(path):
             await self._answer_own(scope, request, reply)
             return
         if "howdah.edge" not in scope:
@@ -324,6 +324,7 @@ class Gateway:
             scheme=scope["scheme"],
             request_id=request.request_id,
             roles=caller.roles,
+            scopes=scopes_of(caller),
             domain=self._routes.domain_of(request.host.decode("latin-1")),
             session_cookie=self._site.session_cookie,
             internal=self._site.internal,

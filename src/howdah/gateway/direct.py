@@ -26,10 +26,10 @@ from howdah.gateway.cors import answer_fields, unasked_fields
 from howdah.gateway.csrf import SAFE_METHODS, check_page
 from howdah.gateway.direct_request import REQUEST_ID, DirectRequest
 from howdah.gateway.headers import declared_length, upstream_headers
-from howdah.gateway.match import RequestHead, strip_prefix
+from howdah.gateway.match import RequestHead, is_own_path, strip_prefix
 from howdah.gateway.origins import Pages
 from howdah.gateway.request import Request
-from howdah.gateway.scopes import check_scope
+from howdah.gateway.scopes import check_scope, scopes_of
 from howdah.gateway.target import parse_target
 from howdah.project.sections import Cors
 
@@ -164,7 +164,7 @@ class DirectRoute:
 
     def _passage(self, head: RequestHead, fields: Fields, raw_path: bytes, query: bytes) -> Passage | None:
         length = fields.request.content_length
-        if head.path.startswith("/-/") or fields.request.is_preflight(head.method):
+        if is_own_path(head.path) or fields.request.is_preflight(head.method):
             return None
         try:
             target = self.routes.match(head)
@@ -250,6 +250,7 @@ class DirectRoute:
             scheme=client.scheme,
             request_id="",
             roles=caller.roles,
+            scopes=scopes_of(caller),
             domain=self.routes.domain_of(head.host),
             session_cookie=site.session_cookie,
             internal=site.internal,

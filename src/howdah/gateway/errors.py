@@ -25,6 +25,8 @@ GatewayError
 │   ├── MalformedIdentity       400
 │   │   └── AmbiguousCredentials 400
 │   ├── RoleNotAllowed          403
+│   ├── ScopeMissing            403
+│   ├── ServicesOnly            403
 │   └── AccountsUnavailable     503
 ├── AccessRestricted
 │   ├── NoSession               401
@@ -215,6 +217,13 @@ class ScopeMissing(SessionRefused):
     """The service token is not meant for this."""
 
     code = "scope-missing"
+    status = 403
+
+
+class ServicesOnly(SessionRefused):
+    """Only services of the project's own may call here."""
+
+    code = "services-only"
     status = 403
 
 

@@ -107,6 +107,7 @@ def upstream_headers(
     scheme: str,
     request_id: str,
     roles: tuple[str, ...] = (),
+    scopes: tuple[str, ...] | None = None,
     domain: str = "",
     session_cookie: bytes = b"",
     internal: InternalTokens | None = None,
@@ -116,7 +117,8 @@ def upstream_headers(
 
     ``host`` is the Host field as the client sent it: services build their own links from it. ``roles`` are all the
     caller may take, ``domain`` is the one services are subdomains of. The session's cookie stays here: a service that
-    is broken into could act with it everywhere. ``internal`` proves to the ``service`` who calls (R36).
+    is broken into could act with it everywhere. ``internal`` proves to the ``service`` who calls (R36), and to
+    us, where the service asks on its behalf, what the caller's credential is meant for (``scopes``).
     """
     headers = tuple(headers)
     named = _named_by_connection(headers)
@@ -127,7 +129,7 @@ def upstream_headers(
     identity = identity_headers(session, roles, domain)
     passed.extend(identity)
     if internal is not None:
-        passed.extend(internal.fields(service, identity))
+        passed.extend(internal.fields(service, identity, scopes))
     passed.append((b"x-forwarded-for", client.encode("ascii", "replace")))
     passed.append((b"x-forwarded-host", host))
     passed.append((b"x-forwarded-proto", scheme.encode("ascii")))

@@ -55,6 +55,8 @@ class Target:
     name: str
     prefix: str
     policy: Policy = OPEN
+    internal: bool = False
+    """Whether only services of the project's own may call here."""
 
 
 def part_routes(name: str, policy: Policy = OPEN) -> tuple[Route, Route]:
@@ -76,6 +78,9 @@ _HOST: Final = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([^\[\]:]+))(?::\d{1,5})?")
 _ROUTE_PATH: Final = re.compile(r"/|(?:/(?!\.\.?(?:/|$))[A-Za-z0-9._~!$&'()*+,=:@-]+)+")
 _SLASHES: Final = re.compile(r"/{2,}")
 _RESERVED_PATH: Final = "/-"
+INTERNAL_PATH: Final = "/-/services/"
+"""Below it is every service under its name, for the others alone."""
+_OWN_PATH: Final = "/-/"
 _REMEMBERED_HOSTS: Final = 1024
 
 
@@ -151,6 +156,8 @@ class RouteTable:
 
     def match(self, head: RequestHead) -> Target:
         """Who answers the request. Raises UnknownHost and UnknownPath."""
+        if head.path.startswith(INTERNAL_PATH):
+            return internal_target(head.path)
         table = self._remembered.get(head.host)
         if table is None:
             table = self._table(head.host)
@@ -234,6 +241,22 @@ def _build(routes: Iterable[Route], host: str = "") -> dict[str | None, _Table]:
         )
         for subdomain, table in by_subdomain.items()
     }
+
+
+def internal_target(path: str) -> Target:
+    """The service that another one calls, whatever the host. To strangers all names are alike, also those of none.
+
+    >>> target = internal_target("/-/services/bills/due")
+    >>> target.name, target.prefix, target.internal
+    ('bills', '/-/services/bills', True)
+    """
+    name = path[len(INTERNAL_PATH) :].partition("/")[0]
+    return Target("service", name, INTERNAL_PATH + name, internal=True)
+
+
+def is_own_path(path: str) -> bool:
+    """Whether the gateway itself answers at the path."""
+    return path.startswith(_OWN_PATH) and not path.startswith(INTERNAL_PATH)
 
 
 def strip_prefix(path: str, prefix: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from howdah.gateway.errors import ScopeMissing
+from howdah.gateway.errors import ScopeMissing, ServicesOnly
 
 if TYPE_CHECKING:
     from howdah.gateway.match import Target
@@ -17,9 +17,16 @@ if TYPE_CHECKING:
 READING: Final = frozenset({"GET", "HEAD"})
 
 
+def scopes_of(caller: Caller) -> tuple[str, ...] | None:
+    """What the caller's credential is meant for; None is everything its roles may do."""
+    return None if caller.identity is None else caller.identity.scopes
+
+
 def check_scope(target: Target, method: str, caller: Caller) -> None:
-    """Refuse a caller whose credential is not meant for this. Raises ScopeMissing."""
-    scopes = None if caller.identity is None else caller.identity.scopes
+    """Refuse a caller whose credential is not meant for this. Raises ServicesOnly and ScopeMissing."""
+    if target.internal and caller.credential != "internal":
+        raise ServicesOnly
+    scopes = scopes_of(caller)
     if scopes is None:
         return
     names = {target.name} if target.kind == "part" else {f"service:{target.name}", "service:*"}

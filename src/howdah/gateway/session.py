@@ -62,6 +62,18 @@ class Accounts(Protocol):
         ...
 
 
+class Believed(Protocol):
+    """Knows the word of services of the project's own."""
+
+    def claims(self, token: str) -> bool:
+        """Whether the bearer token has the form of one."""
+        ...
+
+    def identify(self, token: str) -> Identity | None:
+        """To whom it belongs; None when it is not valid."""
+        ...
+
+
 class Forgetful(Protocol):
     """Is told what `Resolver.forget` was."""
 
@@ -120,6 +132,7 @@ class Resolver:
         *,
         accounts: Accounts | None = None,
         cookie: str = "",
+        services: Believed | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         plain = (secret if isinstance(secret, str) else secret.reveal() for secret in admin_secrets)
@@ -131,6 +144,7 @@ class Resolver:
         )
         self._stale = Caller(self._anonymous.session, stale_cookie=True)
         self._accounts = accounts
+        self._services = services
         self._cookie = cookie.encode("ascii") + b"="
         self._clock = clock
         self._remembered: OrderedDict[bytes, _Remembered] = OrderedDict()
@@ -163,15 +177,8 @@ class Resolver:
         return _as_asked(remembered, presented.role)
 
     async def _find(self, presented: Credentials) -> _Remembered | None:
-        if self._accounts is None:
-            return None
         generation = self._generation
-        value = presented.value.decode("ascii")
-        find = self._accounts.find_by_cookie if presented.is_cookie else self._accounts.find_by_token
-        try:
-            identity = await find(value)
-        except (PostgresError, IdentityUnavailable) as error:
-            raise AccountsUnavailable from error
+        identity = await self._ask(presented)
         if identity is None:
             return None
         now = self._clock()
@@ -185,6 +192,19 @@ class Resolver:
             if len(self._remembered) > REMEMBERED:
                 self._remembered.popitem(last=False)
         return remembered
+
+    async def _ask(self, presented: Credentials) -> Identity | None:
+        """To whom the credential belongs; None when it is not valid. Raises AccountsUnavailable."""
+        value = presented.value.decode("ascii")
+        if self._services is not None and not presented.is_cookie and self._services.claims(value):
+            return self._services.identify(value)
+        if self._accounts is None:
+            return None
+        find = self._accounts.find_by_cookie if presented.is_cookie else self._accounts.find_by_token
+        try:
+            return await find(value)
+        except (PostgresError, IdentityUnavailable) as error:
+            raise AccountsUnavailable from error
 
     def _recall(self, key: bytes) -> _Remembered | None:
         remembered = self._remembered.get(key)
@@ -336,6 +356,10 @@ def _as_asked(remembered: _Remembered, role: bytes | None) -> Caller:
         if chosen not in identity.roles:
             raise RoleNotAllowed
         variables = {**identity.variables, ALLOWED_ROLES_HEADER: ",".join(identity.roles)}
+        if identity.credential == "internal":  # on behalf of somebody it is what they were, and nothing else of theirs
+            if chosen != identity.roles[0]:
+                raise RoleNotAllowed
+            variables = dict(identity.variables)
         caller = remembered.callers[role] = Caller(Session(chosen, variables), identity.credential, identity)
     return caller
 

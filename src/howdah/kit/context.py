@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from howdah.kit.errors import OutsideRequest
+from howdah.kit.relay import NOTHING, Relayed
 from howdah.session import ANONYMOUS, Session
 
 REQUEST_ID_HEADER: Final = "X-Request-Id"
@@ -38,6 +39,7 @@ class Exchange:
     session: Session
     request_id: str
     started: float
+    relayed: Relayed = NOTHING
 
 
 exchange: ContextVar[Exchange | None] = ContextVar("howdah_exchange", default=None)

@@ -7,6 +7,9 @@
     ├── DataUnreachable    kit-unreachable     502  no connection, or it broke
     ├── DataTimeout        kit-timeout         504  no complete answer in time
     ├── DataRefused        kit-refused         502  the Data API answered with an error of its own
+    │   ├── DataForbidden  kit-forbidden       403  … the role may not do this
+    │   ├── DataConflict   kit-conflict        409  … a row breaks a constraint
+    │   └── DataBusy       kit-busy            503  … it is busy, or its database is not there
     ├── BadAnswer          kit-bad-answer      502  something answered, but not the Data API
     ├── CallerUnproven     kit-caller-unproven 401  the request did not come through the gateway, or not just now
     ├── OutsideRequest     kit-outside-request 500  `current` was asked where no request is being answered
@@ -14,12 +17,14 @@
     ├── NotAllowed         not-allowed         403  the caller's role may not do this
     ├── WrongType          unsupported-media-type 415  a body that is no JSON, where nothing else is taken
     ├── UnreadableBody     unreadable-body     400  a body that is not the JSON that it should be
-    └── InvalidRequest     invalid-request     422  a request that was understood and is not valid
+    ├── InvalidRequest     invalid-request     422  a request that was understood and is not valid
+    └── CallerOver         kit-caller-over     504  the request takes longer than the word for its caller is good
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+import inspect
+from typing import Any, ClassVar
 
 from howdah.errors import HowdahError
 
@@ -59,10 +64,49 @@ class DataRefused(KitError):
 
     code = "kit-refused"
 
-    def __init__(self, message: str, *, answer_status: int, answer_code: str, path: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        answer_status: int,
+        answer_code: str,
+        path: str | None = None,
+        for_caller: bool = False,
+    ) -> None:
         super().__init__(message, path=path)
         self.answer_status = answer_status
         self.answer_code = answer_code
+        self.for_caller = for_caller
+
+    def to_json(self) -> dict[str, Any]:
+        """Code and message; the Data API's own only where it was asked on the caller's behalf.
+
+        To another role, the admin above all, it says what is not for the caller to know.
+        """
+        if self.for_caller:
+            return super().to_json()
+        return {"code": self.code, "message": inspect.cleandoc(type(self).__doc__ or "").partition("\n")[0]}
+
+
+class DataForbidden(DataRefused):
+    """The role may not do this."""
+
+    code = "kit-forbidden"
+    status = 403
+
+
+class DataConflict(DataRefused):
+    """A row breaks a constraint, such as one of the same key."""
+
+    code = "kit-conflict"
+    status = 409
+
+
+class DataBusy(DataRefused):
+    """The Data API cannot answer at the moment."""
+
+    code = "kit-busy"
+    status = 503
 
 
 class BadAnswer(KitError):
@@ -111,3 +155,10 @@ class UnreadableBody(KitError):
 
     code = "unreadable-body"
     status = 400
+
+
+class CallerOver(KitError):
+    """The request has been under way for longer than the gateway's word on who calls is good."""
+
+    code = "kit-caller-over"
+    status = 504

@@ -34,6 +34,7 @@ from howdah.kit.context import Exchange, current
 from howdah.kit.events import RequestServed
 from howdah.kit.findings import no_json, of_pydantic
 from howdah.kit.health import HEALTH_PATH, LIVE_PATH, OWN_PATHS, READY_PATH
+from howdah.kit.relay import relayed_of
 from howdah.kit.service import Options, Service
 from howdah.observe.events import emit
 from howdah.session import ANONYMOUS, Session
@@ -170,7 +171,7 @@ class _Kit:
         answering = _Answering(one, scope, send)
         try:
             try:
-                one = Exchange(self._service.callers.read(identity), accepted, started)
+                one = Exchange(self._service.callers.read(identity), accepted, started, relayed_of(identity))
                 context.exchange.set(one)
                 answering.one = one
                 if kind == "http":
@@ -285,11 +286,11 @@ class _Answering:
 
 
 def _told(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str | None, list[tuple[str, str]]]:
-    """The id that the request came with, and the headers that could say on whose behalf it is."""
+    """The id that the request came with, and the headers that could say on whose behalf it is, and in which trace."""
     given = None
     identity = []
     for name, value in headers:
-        if name.startswith(b"x-h"):
+        if name.startswith(b"x-h") or name == b"traceparent":
             identity.append((name.decode("latin-1"), value.decode("latin-1")))
         elif name == _REQUEST_ID:
             given = value.decode("latin-1")

@@ -24,6 +24,7 @@ from howdah.kit.context import Exchange, current
 from howdah.kit.events import RequestServed
 from howdah.kit.findings import missing_body, no_json
 from howdah.kit.health import HEALTH_PATH, LIVE_PATH, OWN_PATHS, READY_PATH
+from howdah.kit.relay import relayed_of
 from howdah.kit.service import Options, Service
 from howdah.observe.events import emit
 from howdah.session import ANONYMOUS, Session
@@ -96,7 +97,9 @@ class _Attached:
         flask.g.howdah = [context.enter(Exchange(ANONYMOUS, accepted, started))]
         if not request.path.startswith(OWN_PATHS):  # which is asked by whoever has started the service
             caller = self._service.callers.read(request.headers.items())
-            flask.g.howdah.append(context.enter(Exchange(caller, accepted, started)))
+            flask.g.howdah.append(
+                context.enter(Exchange(caller, accepted, started, relayed_of(request.headers.items())))
+            )
             if self._service.options.json_only and request.method in content_types.GUARDED:
                 self._check_type(request)
 

@@ -3,21 +3,23 @@
 It is a JWT (RFC 7519) with HS256. The key is shared by the gateway and one service: with it a service can check what
 it is told, and could deceive nobody but itself. Services in other languages check it with any library for JWT:
 algorithm ``HS256`` and no other, ``typ`` ``howdah-internal+jwt``, ``aud`` the service's name, ``exp``.
+
+A service that asks the platform on behalf of its caller shows the token it was given (`howdah.kit.assertion`). Its own
+signature proves nothing there, since the service could have made it; the claim ``proof`` does, which only the platform
+can write and read.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
 import hmac
-import json
-import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
+from howdah.kit import signed
 from howdah.kit.errors import CallerUnproven
+from howdah.kit.signed import CLOCK_SKEW as CLOCK_SKEW
 from howdah.session import Session
 
 INTERNAL_TOKEN_HEADER: Final = "X-Howdah-Internal-Token"  # noqa: S105 - the name of a header
@@ -26,17 +28,34 @@ ISSUER: Final = "howdah-gateway"
 
 SHORTEST_LIFE: Final = 30
 LONGEST_LIFE: Final = 60
-CLOCK_SKEW: Final = 5
-"""Seconds by which a token may begin in the future; gateway and service may be two machines."""
 
-_LONGEST: Final = 16_384
-_COMPACT: Final = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]{43})", re.ASCII)
+_HEADER: Final = signed.header_of(INTERNAL_TOKEN_TYPE)
+_PROOF: Final = b"howdah caller "  # in front of what is proven, so that the key signs nothing else
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenCaller:
+    """Whom the platform itself named to a service, until when, and what that caller's credential was meant for."""
+
+    session: Session
+    ends: int
+    scopes: tuple[str, ...] | None
 
 
 def sign_internal_token(
-    key: bytes, session: Session, *, audience: str, now: float, lifetime: int = SHORTEST_LIFE, request_id: str = ""
+    key: bytes,
+    session: Session,
+    *,
+    audience: str,
+    now: float,
+    lifetime: int = SHORTEST_LIFE,
+    request_id: str = "",
+    scopes: tuple[str, ...] | None = None,
+    proof_key: bytes | None = None,
 ) -> str:
     """The token that tells the service ``audience`` on whose behalf it is asked, for the next half minute.
+
+    With a ``proof_key``, which services do not have, the service can show it to the platform again.
 
     >>> token = sign_internal_token(b"k" * 32, Session("user", {"x-hasura-user-id": "7"}), audience="app", now=1000.5)
     >>> verify_internal_token(token, [b"k" * 32], audience="app", now=1020)
@@ -45,7 +64,7 @@ def sign_internal_token(
     if not SHORTEST_LIFE <= lifetime <= LONGEST_LIFE:
         raise ValueError(f"an internal token lives for {SHORTEST_LIFE} to {LONGEST_LIFE} seconds")
     issued = int(now)
-    claims = {
+    claims: dict[str, Any] = {
         "iss": ISSUER,
         "aud": audience,
         "iat": issued,
@@ -54,8 +73,11 @@ def sign_internal_token(
         "role": session.role,
         "variables": dict(session.variables),
     }
-    message = f"{_HEADER}.{_encode(json.dumps(claims, separators=(',', ':')).encode('ascii'))}"
-    return f"{message}.{_encode(_signature(key, message))}"
+    if scopes is not None:
+        claims["scopes"] = list(scopes)
+    if proof_key is not None:
+        claims["proof"] = _prove(claims, proof_key)
+    return signed.sign(_HEADER, claims, key)
 
 
 def verify_internal_token(
@@ -67,45 +89,38 @@ def verify_internal_token(
 
     Raises CallerUnproven: the token is missing, not signed with one of the keys, for another service, or over.
     """
-    found = _COMPACT.fullmatch(token) if token is not None and len(token) <= _LONGEST else None
-    if token is None or found is None:
+    return _session(_verified(token, keys, audience, now))
+
+
+def verify_shown_token(
+    token: str | None, keys: Sequence[bytes], proof_keys: Sequence[bytes], *, audience: str, now: float
+) -> ProvenCaller:
+    """Whom the platform named to the service ``audience``, which shows what it was told. Raises CallerUnproven."""
+    claims = _verified(token, keys, audience, now)
+    proof = claims.pop("proof", None)
+    if not isinstance(proof, str):
         raise CallerUnproven
-    message = token[: found.end(2)]
-    # The header is compared as a whole: no other algorithm, type or parameter is ever considered.
-    proven = [hmac.compare_digest(_encode(_signature(key, message)), found[3]) for key in keys if key]
-    if not hmac.compare_digest(found[1], _HEADER) or not any(proven):
+    proven = [hmac.compare_digest(_prove(claims, key).encode(), proof.encode()) for key in proof_keys if key]
+    if not any(proven):
         raise CallerUnproven
-    claims = _claims(found[2])
-    at = time.time() if now is None else now
-    issued, ends = claims.get("iat"), claims.get("exp")
-    if type(issued) is not int or type(ends) is not int or not issued - CLOCK_SKEW <= at < ends:
+    scopes = claims.get("scopes")
+    return ProvenCaller(_session(claims), claims["exp"], None if scopes is None else tuple(scopes))
+
+
+def _verified(token: str | None, keys: Sequence[bytes], audience: str, now: float | None) -> dict[str, Any]:
+    claims = signed.verify(token, _HEADER, keys)
+    signed.check_times(claims, now=time.time() if now is None else now, longest=LONGEST_LIFE)
+    if claims.get("iss") != ISSUER or claims.get("aud") != audience:
         raise CallerUnproven
-    if claims.get("iss") != ISSUER or claims.get("aud") != audience or ends - issued > LONGEST_LIFE:
-        raise CallerUnproven
+    return claims
+
+
+def _session(claims: Mapping[str, Any]) -> Session:
     role, variables = claims.get("role"), claims.get("variables")
     if not isinstance(role, str) or not isinstance(variables, dict):
         raise CallerUnproven
     return Session(role, variables)
 
 
-def _signature(key: bytes, message: str) -> bytes:
-    return hmac.digest(key, message.encode("ascii"), hashlib.sha256)
-
-
-def _claims(part: str) -> dict[str, Any]:
-    try:
-        claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-    except (ValueError, binascii.Error, RecursionError):
-        raise CallerUnproven from None
-    if not isinstance(claims, dict):
-        raise CallerUnproven
-    return claims
-
-
-def _encode(value: bytes) -> str:
-    return base64.urlsafe_b64encode(value).rstrip(b"=").decode("ascii")
-
-
-_HEADER: Final = _encode(
-    json.dumps({"alg": "HS256", "typ": INTERNAL_TOKEN_TYPE}, separators=(",", ":")).encode("ascii")
-)
+def _prove(claims: Mapping[str, Any], key: bytes) -> str:
+    return signed.encode(signed.digest(key, _PROOF + signed.canonical(claims)))

@@ -62,6 +62,13 @@ class ServiceSection:
             "and a policy (below). The subdomain of its own name when left out.",
         ),
     ] = ()
+    role: Annotated[
+        str | None,
+        Setting(
+            "text",
+            "The role it has where it asks for itself (`data.as_service()`). Without one it acts for callers alone.",
+        ),
+    ] = None
     stop_timeout: Annotated[
         float, Setting("number", "Seconds it has to end by itself before it is killed.", minimum=0.1, maximum=3600.0)
     ] = 10.0
