@@ -140,7 +140,7 @@ def request_of(settings: Settings, query: Mapping[str, Any]) -> Call:
 def is_read(query: Mapping[str, Any]) -> bool:
     """Whether the query changes nothing, so that it may be asked twice.
 
-    >>> is_read(queries.select("article")), is_read(queries.transaction(queries.delete("article", where={})))
+    >>> is_read({"type": "select", "args": {}}), is_read({"type": "bulk", "args": [{"type": "delete", "args": {}}]})
     (True, False)
     """
     type_, args = query.get("type"), query.get("args")
