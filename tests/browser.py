@@ -32,9 +32,10 @@ _FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--remote-debugging-port=0",
+    "--host-resolver-rules=MAP *.test 127.0.0.1",  # a name without TLS that is not localhost
     "about:blank",
 )
-_KEYS = {"Tab": (9, ""), "Enter": (13, "\r"), "Escape": (27, "")}
+_KEYS = {"Tab": (9, ""), "Enter": (13, "\r"), "Escape": (27, ""), " ": (32, " ")}
 
 
 class Wire:
@@ -150,10 +151,10 @@ class Page:
         """Text arrives where the focus is."""
         self.ask("Input.insertText", text=text)
 
-    def press(self, key: str) -> None:
-        """A key goes down and up: Tab, Enter, Escape."""
+    def press(self, key: str, *, shift: bool = False) -> None:
+        """A key goes down and up: Tab, Enter, Escape, the space bar."""
         code, text = _KEYS[key]
-        given = {"key": key, "code": key, "windowsVirtualKeyCode": code}
+        given = {"key": key, "code": key, "windowsVirtualKeyCode": code, "modifiers": 8 if shift else 0}
         self.ask("Input.dispatchKeyEvent", type="keyDown", **given, **({"text": text} if text else {}))
         self.ask("Input.dispatchKeyEvent", type="keyUp", **given)
 
@@ -174,8 +175,20 @@ class Page:
 
     def screenshot(self, file: Path) -> None:
         """The whole page as a PNG."""
-        told = self.ask("Page.captureScreenshot", format="png", captureBeyondViewport=True)
+        size = self.ask("Page.getLayoutMetrics")["cssContentSize"]
+        clip = {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}
+        told = self.ask("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)
         file.write_bytes(base64.b64decode(told["data"]))
+
+    def looks(self, *, width: int = 1000, dark: bool = False) -> None:
+        """From now on the window is so wide, and its owner likes it light or dark."""
+        self.ask("Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=width < 600)
+        feature = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.ask("Emulation.setEmulatedMedia", features=[feature])
+
+    def scripts(self, *, on: bool) -> None:
+        """Whether pages that are opened from now on run theirs."""
+        self.ask("Emulation.setScriptExecutionDisabled", value=not on)
 
     def complaints(self) -> list[str]:
         """What the console was told as an error or a warning, and scripts that failed; but not failed requests."""

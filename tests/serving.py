@@ -63,13 +63,13 @@ def project_of(dsn: str, **sections: Any) -> Project:
 
 
 @contextmanager
-def served(project: Project) -> Iterator[Served]:
-    """The project's platform, on a port of its own."""
+def served(project: Project, *, port: int = 0) -> Iterator[Served]:
+    """The project's platform, on a port of its own: this one, where one is given."""
     application = build(project)
     config = server_config(
         application.gateway, EdgeLimits(), events.emit, lifespan=False, hot=application.hot, direct=application.direct
     )
-    server, listener = Quiet(config), bind("127.0.0.1", 0)
+    server, listener = Quiet(config), bind("127.0.0.1", port)
     loop = uvloop.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()

@@ -155,7 +155,7 @@ class Platform:
 
 
 @contextmanager
-def platform_on(dsn: str, **sections: Any) -> Iterator[Platform]:
+def platform_on(dsn: str, *, port: int = 0, **sections: Any) -> Iterator[Platform]:
     """A platform with accounts on this database; ``sections`` as a Project has them."""
     given: dict[str, Any] = {
         "auth": AuthSection(**PATIENT),
@@ -163,5 +163,5 @@ def platform_on(dsn: str, **sections: Any) -> Iterator[Platform]:
     }
     with tempfile.TemporaryDirectory(prefix="mailbox-") as folder:
         given["mail"] = MailSection(url=Secret(f"mailbox://{folder}"), sms_url=Secret(f"mailbox://{folder}"))
-        with served(project_of(dsn, **(given | sections))) as running:
+        with served(project_of(dsn, **(given | sections)), port=port) as running:
             yield Platform(running, dsn, Mailbox(Path(folder)))

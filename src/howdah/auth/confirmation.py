@@ -66,7 +66,7 @@ async def ask_to_confirm(
         payload=None if password_hash is None else {"password_hash": password_hash},
     )
     to = address_in(user, identifier) if pending else None
-    await send_confirmation(auth, connection, "verify", identifier, to, issued)
+    await send_confirmation(auth, connection, "verify", identifier, to, issued, redirect_url=flow.redirect_url)
 
 
 async def confirm(auth: Auth, connection: Connection, shown: Tried | str, origin: Origin) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Literal
+from urllib.parse import quote
 
 from howdah.auth.identifiers import Identifier
 from howdah.auth.one_time import Issued
@@ -19,9 +20,11 @@ from howdah.postgres.connection import Connection
 _LONGEST_DEVICE = 120
 
 
-def page(auth: Auth, name: str, token: str | None = None) -> str:
-    """The address of a ready page; a token travels in the fragment."""
+def page(auth: Auth, name: str, token: str | None = None, *, redirect_url: str | None = None) -> str:
+    """The address of a ready page, which leads to ``redirect_url`` in the end; a token travels in the fragment."""
     url = f"{auth.site.url.rstrip('/')}/auth/ui/{name}"
+    if redirect_url is not None:
+        url += f"?redirect_url={quote(redirect_url, safe='')}"
     return url if token is None else f"{url}#token={token}"
 
 
@@ -55,6 +58,8 @@ async def send_confirmation(
     identifier: Identifier,
     to: str | None,
     issued: Issued,
+    *,
+    redirect_url: str | None = None,
 ) -> None:
     """A link and a code that show whose the address is; to a number, a code."""
     if identifier.kind == "mobile":
@@ -62,7 +67,7 @@ async def send_confirmation(
         return
     template = "verify-email" if purpose == "verify" else "change-email"
     lifetime = auth.section.verify_lifetime if purpose == "verify" else auth.section.reset_lifetime
-    link = page(auth, "verify-email", issued.token)
+    link = page(auth, "verify-email", issued.token, redirect_url=redirect_url)
     values: dict[str, MailValue] = {"link": link, "code": issued.code, "valid_for": int(lifetime)}
     await auth.send(connection, template=template, to=to, values=values)
 
@@ -95,6 +100,7 @@ async def send_sign_in_code(
     *,
     known: bool,
     by_link: bool,
+    redirect_url: str | None = None,
 ) -> None:
     """A code to sign in or up with, or a link that signs in."""
     valid_for = int(auth.section.code_lifetime)
@@ -102,7 +108,8 @@ async def send_sign_in_code(
     if identifier.kind == "mobile":
         await _send_text_code(auth, connection, to, issued)
     elif by_link:
-        values = {"link": page(auth, "login", issued.token), "valid_for": valid_for, **circumstances(origin)}
+        link = page(auth, "login", issued.token, redirect_url=redirect_url)
+        values = {"link": link, "valid_for": valid_for, **circumstances(origin)}
         await auth.send(connection, template="login-link", to=to, values=values)
     elif known:
         values = {"code": issued.code, "valid_for": valid_for, **circumstances(origin)}
@@ -113,13 +120,20 @@ async def send_sign_in_code(
 
 
 async def send_reset(
-    auth: Auth, connection: Connection, identifier: Identifier, to: str | None, issued: Issued, origin: Origin
+    auth: Auth,
+    connection: Connection,
+    identifier: Identifier,
+    to: str | None,
+    issued: Issued,
+    origin: Origin,
+    *,
+    redirect_url: str | None = None,
 ) -> None:
     """A link to a new password; to a number, a code."""
     if identifier.kind == "mobile":
         await _send_text_code(auth, connection, to, issued)
         return
-    link = page(auth, "reset-password", issued.token)
+    link = page(auth, "reset-password", issued.token, redirect_url=redirect_url)
     values: dict[str, MailValue] = {
         "link": link,
         "valid_for": int(auth.section.reset_lifetime),

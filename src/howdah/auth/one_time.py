@@ -27,6 +27,7 @@ from howdah.auth.devices import KNOWN_SECONDS
 from howdah.auth.identifiers import Identifier
 from howdah.auth.part import Auth
 from howdah.auth.proof_errors import InvalidCode
+from howdah.auth.redirects import check_redirect, parse_redirect_targets
 from howdah.auth.sessions import Origin
 from howdah.auth.sessions import new_token as new_device
 from howdah.auth.store import Submitter, ask
@@ -88,18 +89,33 @@ class Redeemed:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """What shows who asked for a code: ``digest`` is stored, ``cookies`` tell a new browser."""
+    """What shows who asked for a code: ``digest`` is stored, ``cookies`` tell a new browser.
+
+    ``redirect_url`` is where they want to be once a link was used.
+    """
 
     digest: bytes
     cookies: tuple[str, ...] = ()
+    redirect_url: str | None = None
 
 
-def begin_flow(auth: Auth, origin: Origin, given: str | None) -> Flow:
-    """The flow of a request for a code: what the client chose, its browser's cookie, or a new cookie."""
+def begin_flow(auth: Auth, origin: Origin, given: str | None, redirect_url: str | None = None) -> Flow:
+    """The flow of a request for a code: what the client chose, its browser's cookie, or a new cookie.
+
+    Raises RedirectNotAllowed (R57).
+    """
+    back = allowed_redirect(auth, redirect_url)
     if given is not None or origin.device is not None or not auth.section.codes_need_flow:
-        return Flow(find_flow(auth, origin, given))
+        return Flow(find_flow(auth, origin, given), redirect_url=back)
     device = new_device()
-    return Flow(_digest("device", device), (auth.device_cookie.put(device, seconds=KNOWN_SECONDS),))
+    return Flow(_digest("device", device), (auth.device_cookie.put(device, seconds=KNOWN_SECONDS),), back)
+
+
+def allowed_redirect(auth: Auth, wanted: str | None) -> str | None:
+    """Where somebody wants to be in the end, if they say so. Raises RedirectNotAllowed (R57)."""
+    if wanted is None:
+        return None
+    return check_redirect(wanted, parse_redirect_targets(auth.section.redirect_urls, home=auth.site.url))
 
 
 def find_flow(auth: Auth, origin: Origin, given: str | None) -> bytes:
@@ -173,10 +189,14 @@ async def redeem_token(
     return _redeemed(await ask(where, _QUERIES["redeem_token"], token_digest(token), list(purposes), flow))
 
 
-async def check_token(where: Submitter, token: str, purposes: Sequence[Purpose]) -> None:
-    """The link is good still: worth the work that comes before it is redeemed. Raises InvalidCode."""
-    if not is_token(token) or not await ask(where, _QUERIES["peek"], token_digest(token), list(purposes)):
-        raise InvalidCode
+async def whose(where: Submitter, shown: Tried | str, purposes: Sequence[Purpose]) -> int | None:
+    """The user whose link or code it is, which may be used as before; None where it is over, or was for nobody."""
+    token, row = (None, shown.id) if isinstance(shown, Tried) else (shown, None)
+    if token is not None and not is_token(token):
+        return None
+    digest = None if token is None else token_digest(token)
+    user_id = await ask(where, _QUERIES["whose"], digest, list(purposes), row)
+    return None if user_id is None else int(user_id)
 
 
 async def remember_sign_up(where: Submitter, auth: Auth, identifier: Identifier, password_hash: str) -> None:

@@ -45,11 +45,13 @@ with done as (
 )
 select coalesce((select to_json(done) from done), 'null')
 
--- peek --
-select to_json(exists (
-  select from howdah_auth.codes
-  where token_hash = $1::bytea and purpose = any(array(select json_array_elements_text($2::json))) and expires_at > now()
-))
+-- whose --
+-- By the token ($1) or the row ($3) of what may still be used.
+select coalesce((
+  select to_json(user_id) from howdah_auth.codes
+  where (token_hash = $1::bytea or id = $3::uuid) and purpose = any(array(select json_array_elements_text($2::json)))
+    and expires_at > now()
+), 'null')
 
 -- find_sign_up --
 select coalesce((

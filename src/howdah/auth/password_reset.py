@@ -10,6 +10,7 @@ from howdah.auth import audit, sessions, users
 from howdah.auth.attempts import count_message, forgive_account
 from howdah.auth.confirmation import is_shown_by
 from howdah.auth.credentials import hash_new_password
+from howdah.auth.factors.owned import find_factors
 from howdah.auth.identifiers import Identifier
 from howdah.auth.messages import address_in, send_password_changed, send_reset
 from howdah.auth.one_time import (
@@ -18,14 +19,15 @@ from howdah.auth.one_time import (
     Use,
     cancel_codes,
     cancel_codes_for,
-    check_token,
     issue,
     redeem_code,
     redeem_token,
+    whose,
 )
 from howdah.auth.part import Auth
 from howdah.auth.proof_errors import InvalidCode
 from howdah.auth.sessions import Origin
+from howdah.auth.users import User
 
 
 async def ask_for_reset(auth: Auth, identifier: Identifier, flow: Flow, origin: Origin) -> None:
@@ -49,16 +51,18 @@ async def ask_for_reset(auth: Auth, identifier: Identifier, flow: Flow, origin: 
             by_code=not by_link,
             payload={},
         )
-        await send_reset(auth, connection, identifier, address_in(known, identifier), issued, origin)
+        to = address_in(known, identifier)
+        await send_reset(auth, connection, identifier, to, issued, origin, redirect_url=flow.redirect_url)
         user_id = None if known is None else known.id
         await audit.note(connection, "password-reset-asked", origin, user_id=user_id, actor="stranger")
 
 
 async def reset_password(auth: Auth, shown: Tried | str, password: str, origin: Origin) -> None:
-    """The account has the new password, and no session any more. Raises InvalidCode and UnacceptablePassword."""
-    if isinstance(shown, str):
-        await check_token(auth.store.pool, shown, ("reset",))  # hashing is work that strangers get none of
-    hashed = await hash_new_password(auth, password)
+    """The account has the new password, and no session any more. Raises InvalidCode and UnacceptablePassword.
+
+    How long it has to be is a matter of whether the account has a second factor (R3).
+    """
+    hashed = await _hash(auth, await find_owner(auth, shown), password)
     async with auth.store.transaction() as connection:
         if isinstance(shown, Tried):
             redeemed = await redeem_code(connection, shown)
@@ -77,3 +81,18 @@ async def reset_password(auth: Auth, shown: Tried | str, password: str, origin: 
         await send_password_changed(auth, connection, user, origin)
         await audit.note(connection, "password-reset", origin, user_id=user.id, by=redeemed.kind)
     await forgive_account(auth, user, origin)
+
+
+async def find_owner(auth: Auth, shown: Tried | str) -> User:
+    """Whose link or code it is, which may be used as before. Raises InvalidCode: nobody's, or it is over."""
+    user_id = await whose(auth.store.pool, shown, ("reset",))
+    user = None if user_id is None else await users.find_user(auth.store.pool, user_id)
+    if user is None:
+        raise InvalidCode  # hashing is work that strangers get none of
+    return user
+
+
+async def _hash(auth: Auth, user: User, password: str) -> str:
+    factors = await find_factors(auth.store.pool, user.id)
+    context = [identity.subject for identity in user.identities]
+    return await hash_new_password(auth, password, context=context, with_factor=factors.is_any)

@@ -91,7 +91,17 @@ async def send_code(auth: Auth, identifier: Identifier, flow: Flow, origin: Orig
             by_link=by_link,
             payload={},
         )
-        await send_sign_in_code(auth, connection, identifier, to, issued, origin, known=known, by_link=by_link)
+        await send_sign_in_code(
+            auth,
+            connection,
+            identifier,
+            to,
+            issued,
+            origin,
+            known=known,
+            by_link=by_link,
+            redirect_url=flow.redirect_url,
+        )
 
 
 @dataclass(frozen=True, slots=True)

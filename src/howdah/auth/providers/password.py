@@ -22,10 +22,11 @@ from howdah.postgres.connection import Connection
 
 
 class EmailPassword(Email, kw_only=True, forbid_unknown_fields=True):
-    """What is sent."""
+    """What is sent; ``redirect_url`` is where the link of the mail leads in the end."""
 
     password: str
     flow: FlowText | None = None
+    redirect_url: str | None = None
 
 
 class MobilePassword(Mobile, kw_only=True, forbid_unknown_fields=True):
@@ -33,6 +34,11 @@ class MobilePassword(Mobile, kw_only=True, forbid_unknown_fields=True):
 
     password: str
     flow: FlowText | None = None
+
+    @property
+    def redirect_url(self) -> None:
+        """There are no links in text messages."""
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,7 @@ class PasswordProvider:
         identifier = sent.read(auth)
         await count_message(auth, "verify", identifier, origin)
         hashed = await hash_new_password(auth, sent.password, context=(identifier.canonical,))
-        flow = begin_flow(auth, origin, sent.flow)
+        flow = begin_flow(auth, origin, sent.flow, sent.redirect_url)
 
         async def write(connection: Connection) -> Registered:
             await users.lock_identity(connection, identifier.kind, identifier.canonical)

@@ -11,6 +11,7 @@ from howdah.auth import administration, audit, links, users
 from howdah.auth.administration import Administrator, NewUser, read_identifier
 from howdah.auth.credentials import confirm_password, hash_new_password
 from howdah.auth.errors import InvalidBody
+from howdah.auth.factors.owned import find_factors
 from howdah.auth.http import Answer, Asked, Call, NoBody, Number
 from howdah.auth.identifiers import canonical_text
 from howdah.auth.part import Auth
@@ -225,7 +226,9 @@ async def choose_password(auth: Auth, asked: Asked[ChosenPassword]) -> Answer:
     user = None if user_id is None else await users.find_user(auth.store.pool, user_id)
     if user is None:
         raise InvalidLink
-    hashed = await hash_new_password(auth, asked.body.password, context=[each.subject for each in user.identities])
+    context = [each.subject for each in user.identities]
+    with_factor = (await find_factors(auth.store.pool, user.id)).is_any
+    hashed = await hash_new_password(auth, asked.body.password, context=context, with_factor=with_factor)
     async with auth.store.transaction() as connection:
         if await links.take_link(connection, asked.body.token) != user.id:
             raise InvalidLink

@@ -8,6 +8,7 @@ from starlette.applications import Starlette
 
 from howdah.auth.http import Answer, Asked, Call, NoBody, application
 from howdah.auth.openapi.document import Described, describe
+from howdah.auth.pages.table import page_routes
 from howdah.auth.part import Auth
 from howdah.auth.routes import (
     account,
@@ -21,7 +22,6 @@ from howdah.auth.routes import (
     service_tokens,
     tokens,
 )
-from howdah.auth.routes.pages import page_routes
 
 
 async def publish_document(auth: Auth, asked: Asked[NoBody]) -> Answer:  # noqa: ARG001 - the same for everybody

@@ -12,7 +12,7 @@ from howdah.auth.confirmation import ask_to_confirm, confirm
 from howdah.auth.errors import InvalidBody
 from howdah.auth.http import Answer, Asked, Call
 from howdah.auth.identifiers import Identifier
-from howdah.auth.one_time import Flow, Purpose, Tried, Use, begin_flow, find_flow
+from howdah.auth.one_time import Flow, Purpose, Tried, Use, allowed_redirect, begin_flow, find_flow
 from howdah.auth.part import Auth
 from howdah.auth.password_reset import ask_for_reset, reset_password
 from howdah.auth.providers.addresses import Email, FlowText, Mobile
@@ -24,15 +24,21 @@ DONE: Final = {"message": "success"}
 
 
 class ToEmail(Email, kw_only=True, forbid_unknown_fields=True):
-    """An address; ``flow`` for clients that keep no cookies."""
+    """An address; ``flow`` for clients that keep no cookies, ``redirect_url`` for where a link leads in the end."""
 
     flow: FlowText | None = None
+    redirect_url: str | None = None
 
 
 class ToMobile(Mobile, kw_only=True, forbid_unknown_fields=True):
     """A number; ``flow`` for clients that keep no cookies."""
 
     flow: FlowText | None = None
+
+    @property
+    def redirect_url(self) -> None:
+        """There are no links in text messages."""
+        return None
 
 
 class CodeToEmail(ToEmail, kw_only=True, forbid_unknown_fields=True):
@@ -108,7 +114,8 @@ async def resend_email(auth: Auth, asked: Asked[ToEmail]) -> Answer:
 async def forgot_by_email(auth: Auth, asked: Asked[ToEmail]) -> Answer:
     """A link to a new password is on its way, where there is such an account."""
     check_on(auth, "email")
-    await ask_for_reset(auth, asked.body.read(auth), Flow(b""), asked.origin)
+    flow = Flow(b"", redirect_url=allowed_redirect(auth, asked.body.redirect_url))
+    await ask_for_reset(auth, asked.body.read(auth), flow, asked.origin)
     return Answer(DONE)
 
 
@@ -166,7 +173,7 @@ async def _send(
     auth: Auth, provider: str, asked: Asked[CodeToEmail] | Asked[ToMobile], *, by_link: bool = False
 ) -> Answer:
     check_on(auth, provider)
-    flow = begin_flow(auth, asked.origin, asked.body.flow)
+    flow = begin_flow(auth, asked.origin, asked.body.flow, asked.body.redirect_url)
     await send_code(auth, asked.body.read(auth), flow, asked.origin, by_link=by_link)
     return Answer(DONE, cookies=flow.cookies)
 
@@ -175,7 +182,7 @@ async def _resend(auth: Auth, provider: str, asked: Asked[ToEmail] | Asked[ToMob
     check_on(auth, provider)
     identifier = asked.body.read(auth)
     await count_message(auth, "verify", identifier, asked.origin)
-    flow = begin_flow(auth, asked.origin, asked.body.flow)
+    flow = begin_flow(auth, asked.origin, asked.body.flow, asked.body.redirect_url)
     async with auth.store.transaction() as connection:
         user = await users.find_user_by(connection, identifier.kind, identifier.canonical)
         await ask_to_confirm(auth, connection, identifier, flow, user=user)

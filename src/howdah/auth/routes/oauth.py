@@ -17,6 +17,7 @@ from howdah.auth.cookies import Cookie, cookie_of
 from howdah.auth.errors import ProviderOff, UserAlreadyExists
 from howdah.auth.freshness import require_fresh
 from howdah.auth.http import Answer, Asked, Call, NoBody
+from howdah.auth.messages import page
 from howdah.auth.oauth.exchange import Exchange
 from howdah.auth.oauth.issuers import authorize_url
 from howdah.auth.part import Auth
@@ -133,7 +134,8 @@ async def finish(auth: Auth, asked: Asked[Return]) -> Answer:
         proof = await provider.enter(auth, connection, account, asked.origin)
         signed_in = await sign_in(auth, connection, proof, asked.origin, caller=asked.caller, carry="cookie")
     if isinstance(signed_in, FactorOwed):
-        return _redirect(f"{auth.site.url}/auth/ui/second-factor#token={signed_in.token}", (over,))
+        location = page(auth, "second-factor", signed_in.token, redirect_url=data["redirect_url"])
+        return _redirect(location, (over,))
     await auth.settled()
     return _redirect(data["redirect_url"], (*signed_in_answer(auth, signed_in, "cookie").cookies, over))
 
