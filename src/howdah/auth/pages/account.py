@@ -106,7 +106,7 @@ async def show_confirm_mobile(visit: Visit) -> Response:
 
 async def confirm_mobile(visit: Visit) -> Response:
     """The new number is the account's."""
-    body = addresses.MobileConfirmation(mobile=visit.text("mobile"), otp=visit.text("code").replace(" ", ""))
+    body = addresses.NewMobileConfirmation(mobile=visit.text("mobile"), otp=visit.text("code").replace(" ", ""))
     await addresses.confirm_address(visit.auth, visit.asked(body))
     return visit.go_on("account", done="address")
 
