@@ -22,6 +22,29 @@ from howdah.kit.db.settings import DatabaseSettings
 AsyncConnection = psycopg.AsyncConnection[Any]
 
 
+async def connect(settings: DatabaseSettings, patience: float, *, autocommit: bool = True) -> AsyncConnection:
+    """A new connection, tried as often as it takes within ``patience`` seconds.
+
+    Raises DatabaseAway: time is up; CannotConnect: trying again would not help.
+    """
+    waits = connecting.delays(time.monotonic() + patience)
+    while True:
+        try:
+            return await psycopg.AsyncConnection.connect(
+                connecting.parameters(settings),
+                autocommit=autocommit,
+                connect_timeout=connecting.attempt(settings),
+            )
+        except (psycopg.Error, OSError) as error:
+            explained = connecting.explain(error, settings)
+        if not connecting.may_pass(explained):
+            raise explained
+        wait = next(waits, None)
+        if wait is None:
+            raise connecting.waited(explained, patience)
+        await asyncio.sleep(wait)
+
+
 class _Loop:
     """What belongs to one event loop."""
 
@@ -105,29 +128,13 @@ class AsyncPool:
         connection.pgconn.finish()
 
     async def _connect(self, here: _Loop) -> AsyncConnection:
-        """A new connection, however often it takes within the time there is."""
-        settings = self._settings
-        patience = settings.pool_timeout if self._reached else settings.startup_timeout
-        deadline = time.monotonic() + patience
-        waits = connecting.delays(deadline)
-        while True:
-            try:
-                connection = await psycopg.AsyncConnection.connect(
-                    connecting.parameters(settings), autocommit=True, connect_timeout=connecting.attempt(settings)
-                )
-            except (psycopg.Error, OSError) as error:
-                explained = connecting.explain(error, settings)
-            else:
-                connecting.prepare(connection, settings)
-                here.lent[connection] = Lent()
-                self._reached = True
-                return connection
-            if not connecting.may_pass(explained):
-                raise explained
-            wait = next(waits, None)
-            if wait is None:
-                raise connecting.waited(explained, patience)
-            await asyncio.sleep(wait)
+        """A new connection, for which the first waits longer. Raises DatabaseAway, CannotConnect."""
+        patience = self._settings.pool_timeout if self._reached else self._settings.startup_timeout
+        connection = await connect(self._settings, patience)
+        connecting.prepare(connection, self._settings)
+        here.lent[connection] = Lent()
+        self._reached = True
+        return connection
 
     def _forget(self) -> None:
         """After a fork: what the parent has stays the parent's."""

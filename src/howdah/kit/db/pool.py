@@ -23,6 +23,29 @@ from howdah.kit.db.settings import DatabaseSettings
 Connection = psycopg.Connection[Any]
 
 
+def connect(settings: DatabaseSettings, patience: float, *, autocommit: bool = True) -> Connection:
+    """A new connection, tried as often as it takes within ``patience`` seconds.
+
+    Raises DatabaseAway: time is up; CannotConnect: trying again would not help.
+    """
+    waits = connecting.delays(time.monotonic() + patience)
+    while True:
+        try:
+            return psycopg.connect(
+                connecting.parameters(settings),
+                autocommit=autocommit,
+                connect_timeout=connecting.attempt(settings),
+            )
+        except (psycopg.Error, OSError) as error:
+            explained = connecting.explain(error, settings)
+        if not connecting.may_pass(explained):
+            raise explained
+        wait = next(waits, None)
+        if wait is None:
+            raise connecting.waited(explained, patience)
+        time.sleep(wait)
+
+
 class Pool:
     """At most ``pool_size`` connections; whoever comes when all are in use waits, but not for ever."""
 
@@ -99,30 +122,14 @@ class Pool:
         connection.close()
 
     def _connect(self) -> Connection:
-        """A new connection, however often it takes within the time there is."""
-        settings = self._settings
-        patience = settings.pool_timeout if self._reached else settings.startup_timeout
-        deadline = time.monotonic() + patience
-        waits = connecting.delays(deadline)
-        while True:
-            try:
-                connection = psycopg.connect(
-                    connecting.parameters(settings), autocommit=True, connect_timeout=connecting.attempt(settings)
-                )
-            except (psycopg.Error, OSError) as error:
-                explained = connecting.explain(error, settings)
-            else:
-                connecting.prepare(connection, settings)
-                with self._lock:
-                    self._lent[connection] = Lent()
-                    self._reached = True
-                return connection
-            if not connecting.may_pass(explained):
-                raise explained
-            wait = next(waits, None)
-            if wait is None:
-                raise connecting.waited(explained, patience)
-            time.sleep(wait)
+        """A new connection, for which the first waits longer. Raises DatabaseAway, CannotConnect."""
+        patience = self._settings.pool_timeout if self._reached else self._settings.startup_timeout
+        connection = connect(self._settings, patience)
+        connecting.prepare(connection, self._settings)
+        with self._lock:
+            self._lent[connection] = Lent()
+            self._reached = True
+        return connection
 
     def _forget(self) -> None:
         """After a fork: what the parent has stays the parent's; even saying goodbye would end it for both."""
