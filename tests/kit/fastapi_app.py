@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import fastapi
+from actions_example import table, values
+from shapes import BY, FossModel, plain
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from howdah.errors import HowdahError
 from howdah.kit import current
 from howdah.kit.data import Data
-from howdah.kit.fastapi import Howdah, accepts, allow
+from howdah.kit.fastapi import Howdah, accepts, allow, validate
 
 app = fastapi.FastAPI()
 logger = logging.getLogger("app")
@@ -37,7 +39,7 @@ async def slow_check() -> None:
     await asyncio.to_thread(check)
 
 
-Howdah(app, checks={"database": check, "queue": slow_check})
+Howdah(app, checks={"database": check, "queue": slow_check}, actions=table)
 
 
 @app.get("/whoami")
@@ -81,6 +83,31 @@ async def note(request: fastapi.Request) -> dict[str, object]:
 async def edit(thing: dict[str, int]) -> dict[str, object]:
     """For editors."""
     return {"by": current.session.role, "thing": thing}
+
+
+for kind, (body_by, query_by) in BY.items():
+
+    async def _foss(body: Any) -> dict[str, Any]:
+        return {"body": plain(body)}
+
+    def _search(query: Any) -> dict[str, Any]:
+        return {"query": plain(query)}
+
+    app.post(f"/{kind}", name=f"{kind}_foss")(validate(body=body_by)(_foss))
+    app.get(f"/{kind}", name=f"{kind}_search")(validate(query=query_by)(_search))
+
+
+@app.post("/native")
+async def native(body: FossModel) -> dict[str, Any]:
+    """FastAPI's own way."""
+    return {"body": body.model_dump()}
+
+
+@app.get("/values")
+@app.get("/untyped-values", response_model=None)
+def some_values() -> dict[str, Any]:
+    """What JSON does not know."""
+    return values()
 
 
 @app.get("/crash")

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import flask
 import werkzeug.exceptions
+from actions_example import table, values
+from shapes import BY, plain
 
 from howdah.errors import HowdahError
 from howdah.kit import current
 from howdah.kit.data import Data
-from howdah.kit.flask import Howdah, accepts, allow
+from howdah.kit.flask import Howdah, accepts, allow, validate
 
 app = flask.Flask(__name__)
 
@@ -34,7 +37,7 @@ async def slow_check() -> None:
     await asyncio.to_thread(check)
 
 
-Howdah(app, checks={"database": check, "queue": slow_check})
+Howdah(app, checks={"database": check, "queue": slow_check}, actions=table)
 
 
 @app.get("/whoami")
@@ -79,6 +82,25 @@ def note() -> dict[str, object]:
 def edit() -> dict[str, object]:
     """For editors."""
     return {"by": current.session.role, "thing": flask.request.get_json()}
+
+
+for kind, (body_by, query_by) in BY.items():
+
+    def _foss(body: Any) -> dict[str, Any]:
+        return {"body": plain(body)}
+
+    def _search(query: Any) -> dict[str, Any]:
+        return {"query": plain(query)}
+
+    app.post(f"/{kind}", endpoint=f"{kind}_foss")(validate(body=body_by)(_foss))
+    app.get(f"/{kind}", endpoint=f"{kind}_search")(validate(query=query_by)(_search))
+
+
+@app.get("/values")
+@app.get("/untyped-values")
+def some_values() -> dict[str, Any]:
+    """What JSON does not know."""
+    return values()
 
 
 @app.get("/crash")

@@ -13,6 +13,7 @@ import flask
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.kit.actions_bearer import BEARER
 from tests.kit.servers import Running, response, service, telling
 
 from howdah.kit.access import allow
@@ -220,6 +221,154 @@ def test_a_body_is_json_unless_its_route_says_otherwise(
     assert got == status, answer
     if status == 415:
         assert json.loads(answer)["code"] == "unsupported-media-type"
+
+
+KINDS = ["schema", "marshmallow", "pydantic"]
+GOOD = {"name": "nginx", "stars": 3, "tags": ["web"]}
+
+
+def ask_json(running: Running, path: str, body: Any, method: str = "POST") -> tuple[int, Any]:
+    """Status and JSON of a request with a body of JSON."""
+    status, _, answer = running.get(path, method, {"Content-Type": "application/json"}, json.dumps(body).encode())
+    return status, json.loads(answer)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_valid_body_is_what_the_function_gets(running: Running, kind: str) -> None:
+    """The schema's file is found from the code: the service runs in another folder."""
+    assert ask_json(running, f"/{kind}", GOOD) == (200, {"body": GOOD})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_all_that_is_wrong_with_a_body_is_said_at_once(running: Running, kind: str) -> None:
+    """In one shape, each with its place, whichever library looked."""
+    wrong = {"name": "far too long", "tags": ["a", 1], "more": True}
+    status, error = ask_json(running, f"/{kind}", wrong)
+    assert (status, error["code"], "request_id" in error) == (422, "invalid-request", True)
+    places = {(problem["in"], problem["path"]) for problem in error["problems"]}
+    assert places == {("body", path) for path in ("$.name", "$.stars", "$.tags[1]", "$.more")}
+    assert error["path"] == error["problems"][0]["path"]
+    assert all(problem["message"] and problem["code"] for problem in error["problems"])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("body", [b"", b"[]", b'"text"', b"null", b"{"])
+def test_a_body_that_is_no_object_is_a_clear_400(running: Running, kind: str, body: bytes) -> None:
+    """Also a list, and none at all; nothing of it reaches the function."""
+    status, _, answer = running.get(f"/{kind}", "POST", {"Content-Type": "application/json"}, body)
+    assert (status, json.loads(answer)["code"]) == (400, "unreadable-body")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_query_string_becomes_values(running: Running, kind: str) -> None:
+    """Numbers, booleans and lists are what the schema says; what cannot be one is refused."""
+    status, _, answer = running.get(f"/{kind}?limit=10&sold=true&tag=1&tag=2")
+    assert (status, json.loads(answer)) == (200, {"query": {"limit": 10, "sold": True, "tag": [1, 2]}})
+    status, _, answer = running.get(f"/{kind}?limit=ten&tag=1&tag=x&odd=1")
+    problems = {(problem["in"], problem["path"]) for problem in json.loads(answer)["problems"]}
+    assert (status, problems) == (422, {("query", "$.limit"), ("query", "$.tag[1]"), ("query", "$.odd")})
+    status, _, answer = running.get(f"/{kind}?limit=1&limit=2")
+    assert (status, json.loads(answer)["problems"][0]["code"]) == (422, "repeated")
+
+
+def test_what_fastapi_checks_itself_has_the_same_shape(running: Running) -> None:
+    """An endpoint's annotations, a parameter of its path."""
+    if running.get("/openapi.json")[0] == 404:
+        pytest.skip("Flask")
+    status, error = ask_json(running, "/native", {"name": "far too long", "more": 1})
+    assert (status, error["code"]) == (422, "invalid-request")
+    assert {problem["path"] for problem in error["problems"]} == {"$.name", "$.stars", "$.more"}
+    assert ask_json(running, "/native", [])[1]["code"] == "unreadable-body"
+    problem = json.loads(running.get("/abort/nine")[2])["problems"][0]
+    assert (problem["in"], problem["path"]) == ("path", "$.status")
+
+
+VALUES = {
+    "there": "2026-07-01T12:30:00+02:00",
+    "utc": "2026-07-01T12:30:00.250000Z",
+    "nowhere": "2026-07-01T12:30:00",
+    "day": "2026-07-01",
+    "id": "00000000-0000-0000-0000-000000000007",
+    "price": "9.90",
+}
+
+
+@pytest.mark.parametrize("path", ["/values", "/untyped-values"])
+def test_times_have_their_own_zone(running: Running, path: str) -> None:
+    """None is made up, UTC or not; UUID and Decimal are text, with every digit."""
+    assert json.loads(running.get(path)[2]) == VALUES
+
+
+def call(running: Running, path: str, body: bytes = b"{}", *headers: tuple[str, str]) -> tuple[int, Any]:
+    """Status and JSON of a call of an action, with the bearer unless there are other headers."""
+    shown = dict(headers or [("Authorization", f"Bearer {BEARER}")])
+    status, _, answer = running.get(path, "POST", {"Content-Type": "application/json", **shown}, body)
+    return status, json.loads(answer)
+
+
+def test_a_route_is_an_action(running: Running) -> None:
+    """The members of the body are its arguments, as its schema loads them; the empty route answers true."""
+    assert call(running, "/example/foo", b'{"name": "ann", "stars": 1}') == (
+        200,
+        {"name": "ann", "stars": 1, "tags": None},
+    )
+    assert call(running, "/example/later", b'{"name": "ann", "stars": 1}') == (
+        200,
+        {"name": "ann", "stars": 1, "tags": []},
+    )
+    assert call(running, "/example/deep/plain", b'{"n": 3, "by": 2}') == (200, 6)
+    assert call(running, "/example/values") == (200, VALUES)
+    assert call(running, "/example/") == call(running, "/example") == call(running, "/example", b"") == (200, True)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "code"),
+    [
+        ("/example/foo", b'{"name": "ann", "stars": 1, "more": 1}', 422, "invalid-request"),
+        ("/example/deep/plain", b'{"more": 1}', 422, "invalid-request"),
+        ("/example/foo", b"[]", 400, "unreadable-body"),
+        ("/example/foo", b"", 400, "unreadable-body"),
+        ("/example/foo", b"{", 400, "unreadable-body"),
+        ("/example/nothing", b"{}", 404, "unknown-action"),
+        ("/example/deep", b"{}", 404, "unknown-action"),
+        ("/nothing/foo", b"{}", 404, "not-found"),
+    ],
+)
+def test_what_is_wrong_with_a_call_is_said_in_json(
+    running: Running, path: str, body: bytes, status: int, code: str
+) -> None:
+    """With the right status, never 200."""
+    got, error = call(running, path, body)
+    assert (got, error["code"]) == (status, code)
+
+
+def test_actions_take_post_only(running: Running) -> None:
+    """Everything else is 405, in JSON."""
+    for method in ("GET", "PUT", "DELETE"):
+        status, headers, body = running.get("/example/foo", method, {"Authorization": f"Bearer {BEARER}"})
+        assert (status, json.loads(body)["code"]) == (405, "method-not-allowed")
+        assert "POST" in headers["allow"]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        "Bearer",
+        "Bearer wrong",
+        BEARER,
+        f"Basic {BEARER}",
+        f"Bearer {BEARER}x",
+        f"Bearer {BEARER[:-1]}",
+        f"Bearer {BEARER} x",
+    ],
+)
+@pytest.mark.parametrize("path", ["/example/foo", "/example/", "/example/nothing", "/guarded/plain"])
+def test_every_call_needs_the_bearer(running: Running, path: str, header: str) -> None:
+    """Also the empty route and what is not there; identity headers nobody has proven open nothing."""
+    assert call(running, path, b"{}", ("Authorization", f"bearer {BEARER}"))[0] != 401
+    status, error = call(running, path, b"{}", ("Authorization", header), ("X-Hasura-Role", "editor"))
+    assert (status, error["code"]) == (401, "bearer-required")
 
 
 def test_an_error_keeps_the_headers_that_belong_to_it(running: Running) -> None:

@@ -4,6 +4,7 @@
 
     KitError
     ├── NotConfigured      kit-not-configured  500  nobody said where the Data API is, or the key is none
+    │   └── WrongSettings  kit-wrong-settings  500  settings that are missing, unknown or impossible, all of them
     ├── DataUnreachable    kit-unreachable     502  no connection, or it broke
     ├── DataTimeout        kit-timeout         504  no complete answer in time
     ├── DataRefused        kit-refused         502  the Data API answered with an error of its own
@@ -12,9 +13,12 @@
     │   └── DataBusy       kit-busy            503  … it is busy, or its database is not there
     ├── BadAnswer          kit-bad-answer      502  something answered, but not the Data API
     ├── CallerUnproven     kit-caller-unproven 401  the request did not come through the gateway, or not just now
+    ├── WrongSchema        kit-wrong-schema    500  a schema that is none, refused when the service starts
     ├── OutsideRequest     kit-outside-request 500  `current` was asked where no request is being answered
     ├── SignInRequired     sign-in-required    401  nobody is signed in, and the call is not for everybody
     ├── NotAllowed         not-allowed         403  the caller's role may not do this
+    ├── BearerRequired     bearer-required     401  a call that needs a bearer, without the right one
+    ├── UnknownAction      unknown-action      404  no action of this name
     ├── WrongType          unsupported-media-type 415  a body that is no JSON, where nothing else is taken
     ├── UnreadableBody     unreadable-body     400  a body that is not the JSON that it should be
     ├── InvalidRequest     invalid-request     422  a request that was understood and is not valid
@@ -24,6 +28,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from howdah.errors import HowdahError
@@ -122,6 +127,13 @@ class CallerUnproven(KitError):
     status = 401
 
 
+class WrongSchema(KitError):
+    """What requests are to be checked by cannot be used."""
+
+    code = "kit-wrong-schema"
+    status = 500
+
+
 class OutsideRequest(KitError):
     """No request is being answered here, so there is nobody on whose behalf it could be."""
 
@@ -162,3 +174,31 @@ class CallerOver(KitError):
 
     code = "kit-caller-over"
     status = 504
+
+
+class BearerRequired(KitError):
+    """The call needs a bearer, and the right one."""
+
+    code = "bearer-required"
+    status = 401
+    headers = (("WWW-Authenticate", "Bearer"),)
+
+
+class UnknownAction(KitError):
+    """There is no such action."""
+
+    code = "unknown-action"
+    status = 404
+
+
+class WrongSettings(NotConfigured):
+    """The settings of the service are not what they should be.
+
+    ``problems`` is everything that is wrong with them.
+    """
+
+    code = "kit-wrong-settings"
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("The settings are wrong:\n" + "\n".join(f"  - {problem}" for problem in self.problems))

@@ -7,6 +7,8 @@ docs/kit.md says what else there is, and how to do without.
 
 from __future__ import annotations
 
+import datetime as dt
+import decimal
 import inspect
 import json
 import logging
@@ -18,8 +20,10 @@ from typing import Annotated, Any, Final
 
 import fastapi
 from fastapi import params
+from fastapi.encoders import ENCODERS_BY_TYPE
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import RouteContext, iter_route_contexts
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -27,15 +31,17 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Match, Mount
 
 from howdah.errors import HowdahError
-from howdah.kit import access, content_types, context, service
+from howdah.kit import access, content_types, context, json_values, service
+from howdah.kit.actions import Actions, arguments
 from howdah.kit.answers import Answer, of_status
 from howdah.kit.content_types import accepts as accepts
 from howdah.kit.context import Exchange, current
 from howdah.kit.events import RequestServed
-from howdah.kit.findings import no_json, of_pydantic
+from howdah.kit.findings import missing_body, no_json, of_pydantic
 from howdah.kit.health import HEALTH_PATH, LIVE_PATH, OWN_PATHS, READY_PATH
 from howdah.kit.relay import relayed_of
 from howdah.kit.service import Options, Service
+from howdah.kit.validation import checker
 from howdah.observe.events import emit
 from howdah.session import ANONYMOUS, Session
 
@@ -89,26 +95,66 @@ class allow(access.allow):  # noqa: N801 - written as a decorator
         return depending
 
 
-def _depending(function: Any, dependency: Any) -> Any:
-    """The endpoint with one more thing that FastAPI is to resolve, of which the endpoint hears nothing."""
+def validate(*, body: Any = None, query: Any = None) -> Callable[[access.Function], access.Function]:
+    """The endpoint is called only with what is valid, which it is given as its arguments ``body`` and ``query``.
+
+    As `howdah.kit.flask.validate` does, by JSON Schema, marshmallow or pydantic. What FastAPI itself checks by the
+    annotations of an endpoint is answered in the same shape. Below the route's decorator.
+
+    Raises WrongSchema, at import.
+    """
+
+    def mark(function: access.Function) -> access.Function:
+        checks = checker.validation(function, body=body, query=query)
+
+        async def read(request: Request) -> dict[str, Any]:
+            content = await request.body() if checks.body is not None else b""
+            return checks.arguments(lambda: _json(content), request.query_params.multi_items())
+
+        valid: access.Function = _depending(function, fastapi.Depends(read), given=frozenset({"body", "query"}))
+        setattr(valid, checker.MARK, checks)
+        return valid
+
+    return mark
+
+
+def _json(content: bytes) -> Any:
+    """The JSON of a body. Raises UnreadableBody."""
+    if not content:
+        raise missing_body()
+    try:
+        return json.loads(content)
+    except json.JSONDecodeError as error:
+        raise no_json(error.msg, error.pos) from None
+    except (ValueError, RecursionError):
+        raise no_json("it cannot be decoded", 0) from None
+
+
+def _depending(function: Any, dependency: Any, *, given: frozenset[str] = frozenset()) -> Any:
+    """The endpoint with one more thing that FastAPI is to resolve.
+
+    What comes of it are the arguments ``given``, of which FastAPI hears nothing, as the endpoint hears nothing of it.
+    """
     name = f"howdah_{id(dependency)}"
     signature = inspect.signature(function)
     asked = inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=dependency)
-    parameters = list(signature.parameters.values())
+    parameters = [one for one in signature.parameters.values() if one.name not in given]
     at = next((n for n, one in enumerate(parameters) if one.kind is one.VAR_KEYWORD), len(parameters))
+
+    def resolved(keywords: dict[str, Any]) -> dict[str, Any]:
+        found = keywords.pop(name, None)
+        return {**keywords, **found} if given and found else keywords
 
     if inspect.iscoroutinefunction(function):
 
         @wraps(function)
         async def endpoint(*args: Any, **keywords: Any) -> Any:
-            keywords.pop(name, None)
-            return await function(*args, **keywords)
+            return await function(*args, **resolved(keywords))
     else:
 
         @wraps(function)
         def endpoint(*args: Any, **keywords: Any) -> Any:
-            keywords.pop(name, None)
-            return function(*args, **keywords)
+            return function(*args, **resolved(keywords))
 
     endpoint.__signature__ = signature.replace(parameters=[*parameters[:at], asked, *parameters[at:]])  # type: ignore[attr-defined]
     return endpoint
@@ -128,6 +174,10 @@ class Howdah:
         app.add_exception_handler(HTTPException, _http_error)
         app.add_exception_handler(RequestValidationError, _invalid)
         app.add_exception_handler(HowdahError, _howdah_error(running))
+        # Values without a model are written as pydantic writes those with one, and as howdah.kit.flask does.
+        ENCODERS_BY_TYPE.update({decimal.Decimal: str, dt.datetime: json_values.moment})
+        if running.options.actions is not None:
+            _add_actions(app, running, running.options.actions)
         build = app.build_middleware_stack
 
         def build_with_kit() -> Any:
@@ -136,6 +186,31 @@ class Howdah:
             return build()
 
         app.build_middleware_stack = build_with_kit  # type: ignore[method-assign]
+
+
+def _add_actions(app: fastapi.FastAPI, running: Service, actions: Actions) -> None:
+    """Each module is below its name, and takes POST alone. Of these the API's description says nothing."""
+
+    def calling(module: str) -> Callable[[Request], Awaitable[Response]]:
+        async def call(request: Request) -> Response:
+            path: str = request.path_params.get("path", "")
+            action = actions.find(
+                module,
+                path,
+                session=current.session,
+                proven=running.callers.proven,
+                authorization=request.headers.getlist("authorization"),
+            )
+            content = await request.body()
+            given = arguments(action, {} if not path and not content else _json(content))
+            called = action(**given) if inspect.iscoroutinefunction(action) else run_in_threadpool(action, **given)
+            return Response(json_values.dumps(await called), media_type="application/json")
+
+        return call
+
+    for name in actions.modules:
+        for path in (f"/{name}", f"/{name}/", f"/{name}/{{path:path}}"):
+            app.router.add_route(path, calling(name), methods=["POST"], include_in_schema=False)
 
 
 class _Kit:

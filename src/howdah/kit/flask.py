@@ -7,7 +7,11 @@ for each request, and the service's health. docs/kit.md says what else there is,
 
 from __future__ import annotations
 
+import asyncio
+import functools
+import inspect
 import time
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -16,8 +20,10 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, InternalServerError, default_exceptions
 
 from howdah.errors import HowdahError
-from howdah.kit import content_types, context, service
+from howdah.kit import content_types, context, json_values, service
+from howdah.kit.access import Function
 from howdah.kit.access import allow as allow
+from howdah.kit.actions import Actions, arguments
 from howdah.kit.answers import Answer, kept, of_status
 from howdah.kit.content_types import accepts as accepts
 from howdah.kit.context import Exchange, current
@@ -26,6 +32,7 @@ from howdah.kit.findings import missing_body, no_json
 from howdah.kit.health import HEALTH_PATH, LIVE_PATH, OWN_PATHS, READY_PATH
 from howdah.kit.relay import relayed_of
 from howdah.kit.service import Options, Service
+from howdah.kit.validation import checker
 from howdah.observe.events import emit
 from howdah.session import ANONYMOUS, Session
 
@@ -42,6 +49,37 @@ def request_id() -> str:
     return current.request_id
 
 
+def validate(*, body: Any = None, query: Any = None) -> Callable[[Function], Function]:
+    """The function is called only with what is valid, which it is given as its arguments ``body`` and ``query``.
+
+    Each is checked by a file of JSON Schema (its name; it is beside the function's module, or in ``schemas/`` there), a
+    schema itself, a schema of marshmallow or a model of pydantic. Everything else is answered with all that is wrong
+    with it. Below the route's decorator. Raises WrongSchema, at import.
+    """
+
+    def mark(function: Function) -> Function:
+        checks = checker.validation(function, body=body, query=query)
+
+        if inspect.iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def valid(*args: Any, **keywords: Any) -> Any:
+                return await function(*args, **keywords, **_arguments(checks))
+        else:
+
+            @functools.wraps(function)
+            def valid(*args: Any, **keywords: Any) -> Any:
+                return function(*args, **keywords, **_arguments(checks))
+
+        return valid  # type: ignore[return-value]
+
+    return mark
+
+
+def _arguments(checks: checker.Validation) -> dict[str, Any]:
+    return checks.arguments(flask.request.get_json, flask.request.args.items(multi=True))
+
+
 class Howdah:
     """The kit, attached to a Flask app. The keyword arguments are the fields of `Options`."""
 
@@ -54,6 +92,13 @@ class Howdah:
         """The app answers, logs and fails as a service of howdah's from now on. Raises NotConfigured."""
         _Attached(app, service.start(self.options, name=app.name))
         service.prepare_stop()
+
+
+class _Json(flask.json.provider.DefaultJSONProvider):
+    """Times with their zone, UUID and Decimal as text; and the order of what is answered is left alone."""
+
+    default = staticmethod(json_values.default)
+    sort_keys = False
 
 
 class _Request(flask.Request):
@@ -80,6 +125,7 @@ class _Attached:
 
     def __init__(self, app: flask.Flask, running: Service) -> None:
         self._service = running
+        app.json = _Json(app)
         app.request_class = type("Request", (_Request, app.request_class), {})
         app.before_request(self._begin)
         app.after_request(self._finish)
@@ -88,6 +134,8 @@ class _Attached:
         app.register_error_handler(HowdahError, self._howdah_error)
         for path in (LIVE_PATH, READY_PATH, HEALTH_PATH):
             app.add_url_rule(path, f"howdah{path.replace('/', '_')}", self._health)
+        if running.options.actions is not None:
+            self._add_actions(app, running.options.actions)
 
     def _begin(self) -> None:
         """The request has an id, and somebody on whose behalf it is. Raises CallerUnproven."""
@@ -102,6 +150,28 @@ class _Attached:
             )
             if self._service.options.json_only and request.method in content_types.GUARDED:
                 self._check_type(request)
+
+    def _add_actions(self, app: flask.Flask, actions: Actions) -> None:
+        """Each module is below its name, and takes POST alone."""
+
+        def call(module: str, path: str = "") -> ResponseReturnValue:
+            action = actions.find(
+                module,
+                path,
+                session=current.session,
+                proven=self._service.callers.proven,
+                authorization=flask.request.headers.getlist("Authorization"),
+            )
+            body = {} if not path and not flask.request.get_data() else flask.request.get_json()
+            called = action(**arguments(action, body))
+            return flask.jsonify(asyncio.run(called) if inspect.iscoroutine(called) else called)
+
+        for name in actions.modules:
+            named = {"module": name}
+            app.add_url_rule(
+                f"/{name}/", f"howdah_{name}", call, methods=["POST"], defaults=named, strict_slashes=False
+            )
+            app.add_url_rule(f"/{name}/<path:path>", f"howdah_{name}_action", call, methods=["POST"], defaults=named)
 
     @staticmethod
     def _check_type(request: flask.Request) -> None:

@@ -54,6 +54,11 @@ class Callers:
         if self._keys and not self._service:
             raise NotConfigured(f"{SERVICE_VARIABLE} is not set, but {KEY_VARIABLE} is.")
 
+    @property
+    def proven(self) -> bool:
+        """Whether what `read` returns is the gateway's word, and not what somebody wrote into a header."""
+        return bool(self._keys)
+
     def read(self, headers: Iterable[tuple[str, str]]) -> Session:
         """On whose behalf. Raises CallerUnproven where that must be proven and is not."""
         if not self._keys:

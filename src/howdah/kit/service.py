@@ -11,6 +11,7 @@ from typing import Final
 
 from howdah.errors import HowdahError
 from howdah.kit import context, stopping
+from howdah.kit.actions import Actions
 from howdah.kit.answers import Answer, of_crash, of_error
 from howdah.kit.health import DEFAULT_TIMEOUT, Check, Checks
 from howdah.kit.identity import SERVICE_VARIABLE, Callers
@@ -34,6 +35,9 @@ class Options:
     json_only: bool = True
     """Bodies that are not JSON are refused with 415, except where a route says ``@accepts``."""
 
+    actions: Actions | None = None
+    """An API that takes only POST: `howdah.kit.actions`."""
+
 
 class Service:
     """One service in this process: its options, and what follows of them and of the environment."""
@@ -45,6 +49,8 @@ class Service:
         self.options = options
         self.callers = Callers(environment)
         self.checks = Checks(options.checks, timeout=options.check_timeout)
+        if options.actions is not None:
+            options.actions.check_configured(proven=self.callers.proven)
         self.in_development = environment.get(ENVIRONMENT_VARIABLE) == "development"
 
     def failed(self, error: HowdahError) -> Answer:
