@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -174,12 +175,42 @@ async def relay(dsn: str, broker: str, **settings: Any) -> AsyncIterator[None]:
         await part.stop()
 
 
+@contextmanager
+def relay_process(dsn: str, broker: str) -> Iterator[RelayProcess]:
+    """The relay in a process of its own, as a platform is one."""
+    one = RelayProcess(dsn, broker)
+    one.start()
+    try:
+        yield one
+    finally:
+        one.kill()
+
+
+@dataclass
+class RelayProcess:
+    """A relay that can be killed."""
+
+    dsn: str
+    broker: str
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        words = [sys.executable, "-m", "tests.tasks.rig", self.dsn, self.broker]
+        self.process = subprocess.Popen(words, cwd=Path(__file__).parents[2])
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+
 async def prepare(dsn: str) -> None:
     """The database has an outbox, and the tables that the tasks of the worker write."""
     async with await connect(dsn) as connection:
         await install_tasks(connection)
         await connection.script(
-            "create table if not exists effect (task uuid, name text, n int, at timestamptz default clock_timestamp())"
+            "create table if not exists effect (task uuid, name text, n int, at timestamptz default clock_timestamp());"
+            "create table if not exists ledger (n int primary key)"
         )
 
 
@@ -195,3 +226,12 @@ def states(dsn: str) -> dict[str, int]:
 
 def all_done(dsn: str) -> bool:
     return set(states(dsn)) <= {"done"}
+
+
+async def _relay_for_ever(dsn: str, broker: str) -> None:
+    async with relay(dsn, broker):
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(_relay_for_ever(sys.argv[1], sys.argv[2]))

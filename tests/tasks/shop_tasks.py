@@ -105,9 +105,22 @@ def receipt(order: int) -> None:
     _note(order)
 
 
-@task(retries=20, backoff=0.05)
+@task(retries=50, backoff=0.05, longest_backoff=0.5)
 def once(n: int) -> None:
     """Its effect and its completion are one transaction."""
     with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
         connection.execute("insert into effect (task, name, n) values (%s, %s, %s)", (current.id, current.name, n))
         current.complete(connection)
+
+
+@task(retries=50, backoff=0.05, longest_backoff=0.5)
+def same(n: int) -> None:
+    """What it does is the same when done twice."""
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+        connection.execute("insert into ledger (n) values (%s) on conflict do nothing", (n,))
+
+
+@task(retries=50, backoff=0.05, longest_backoff=0.5)
+async def same_async(n: int) -> None:
+    async with await psycopg.AsyncConnection.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+        await connection.execute("insert into ledger (n) values (%s) on conflict do nothing", (n,))

@@ -36,6 +36,8 @@ COMMANDS = {
     "status": Lazy("howdah.cli.status", "What runs, where, and how it fares.", LOOK),
     "logs": Lazy("howdah.cli.logs", "What the services say and have said.", LOOK),
     "mail": Lazy("howdah.cli.mail", "Mails and text messages: list, show, send-test, template.", LOOK),
+    "task": Lazy("howdah.cli.task", "Tasks: list, show, run, retry, purge.", LOOK),
+    "schedule": Lazy("howdah.cli.schedule", "Tasks that are due again and again: list, run.", LOOK),
     "doctor": Lazy("howdah.cli.doctor", "Check this machine and project, with remedies.", LOOK),
     "migration": Lazy("howdah.cli.migration", "Change the database step by step: new, up, down, check…", DATABASE),
     "table": Lazy("howdah.cli.table", "The tables: list, show, track, untrack.", DATABASE),

@@ -58,6 +58,7 @@ def _kind(setting: Setting) -> str:
         "routes": "list",
         "environment": "table of texts",
         "claims": "table of texts",
+        "arguments": "table",
         "hosts": "list of texts",
         "url": "text",
         "redirect": "text",

@@ -42,6 +42,7 @@ NAMED: Mapping[SettingPath, type[Any]] = {
     ("auth", "oauth"): sections.OAuthSection,
     ("auth", "custom"): sections.HooksSection,
     ("auth", "issuers"): sections.IssuerSection,
+    ("tasks", "schedules"): sections.ScheduleSection,
 }
 """Sections of which there may be several, each under a name of its own: ``[auth.oauth.google]``."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import tomllib
@@ -60,6 +61,8 @@ def convert(setting: Setting, written: Written) -> Any:
             return service_routes(_toml(value) if written.is_text else value, convert)
         case "claims":
             return _claims(_toml(value) if written.is_text else value)
+        case "arguments":
+            return _arguments(_toml(value) if written.is_text else value)
         case "parts":
             return part_policies(_toml(value) if written.is_text else value, convert)
     assert_never(setting.kind)
@@ -130,4 +133,15 @@ def _claims(value: object) -> Mapping[str, str]:
     for name, given in value.items():
         if not isinstance(given, str) or not given:
             raise Unusable(f"this must be the name of a claim, not {kind_of(given)}", (name,))
+    return dict(value)
+
+
+def _arguments(value: object) -> Mapping[str, Any]:
+    """What a task is given. TOML has times, which JSON has not."""
+    if not isinstance(value, Mapping):
+        raise Unusable(f"this must be a table, not {kind_of(value)}")
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise Unusable("this must be what JSON can say: write dates and times as text") from error
     return dict(value)

@@ -6,7 +6,10 @@
     ├── BrokerUnavailable   E281  the broker takes nothing now; tasks wait in the outbox
     ├── BrokerUnusable      E282  tasks.broker_url cannot be used at all
     ├── UnknownTask         E280  no worker has told of a task of this name
-    └── TaskNotFound        E283  no task has this id
+    ├── TaskNotFound        E283  no task has this id
+    ├── ScheduleUnusable    E284  a schedule of howdah.toml does not say when, or which task
+    ├── UnknownSchedule     E285  there is no schedule of this name
+    └── WrongState          E286  what was asked cannot be done with a task in this state
 """
 
 from __future__ import annotations
@@ -47,3 +50,23 @@ class TaskNotFound(TasksError):
 
     code = "E283"
     exit_code = 4
+
+
+class ScheduleUnusable(TasksError):
+    """A schedule cannot be used."""
+
+    code = "E284"
+    exit_code = 2
+
+
+class UnknownSchedule(TasksError):
+    """There is no schedule of this name."""
+
+    code = "E285"
+    exit_code = 4
+
+
+class WrongState(TasksError):
+    """A task in this state cannot be treated so."""
+
+    code = "E286"

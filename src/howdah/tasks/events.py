@@ -64,3 +64,13 @@ class TaskRelayFailed:
     level: ClassVar[str] = "warning"
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleDue:
+    """The task of a schedule was sent, for the time at which it was due."""
+
+    schedule: str
+    task: str
+    due: str
+    id: str

@@ -32,6 +32,7 @@ create table if not exists howdah_tasks.outbox (
   state text not null default 'waiting'
     check (state in ('waiting', 'blocked', 'sending', 'sent', 'running', 'done', 'dead')),
   attempts integer not null default 0,
+  forgiven integer not null default 0,
   most_attempts integer,
   deliveries integer not null default 0,
   created_at timestamptz not null default now(),
@@ -45,6 +46,8 @@ create table if not exists howdah_tasks.outbox (
   check ((state in ('done', 'dead')) = (ended_at is not null))
 );
 comment on table howdah_tasks.outbox is 'Tasks. waiting: until due_at. blocked: behind one with the same key. sending, sent: to the broker, until a worker begins or lease_until. running: by a worker, until lease_until. done. dead: given up.';
+alter table howdah_tasks.outbox add column if not exists forgiven integer not null default 0;
+comment on column howdah_tasks.outbox.forgiven is 'So many of the attempts were before somebody wanted it to be tried again.';
 comment on column howdah_tasks.outbox.key is 'Tasks with one key run one after the other, in the order of seq.';
 comment on column howdah_tasks.outbox.idempotency_key is 'A task of this name and key is there once.';
 comment on column howdah_tasks.outbox.session is 'On whose behalf: role and variables of who caused it.';
@@ -199,7 +202,7 @@ returns json language sql security definer set search_path = pg_catalog, pg_temp
     started_at = clock_timestamp(), lease_until = clock_timestamp() + make_interval(secs => start.lease)
   where o.id = start.task_id and o.state in ('sending', 'sent')
   returning json_build_object(
-    'id', o.id, 'name', o.name, 'args', o.args, 'attempt', o.attempts, 'key', o.key, 'request_id', o.request_id,
+    'id', o.id, 'name', o.name, 'args', o.args, 'fence', o.attempts, 'attempt', o.attempts - o.forgiven, 'key', o.key, 'request_id', o.request_id,
     'session', o.session, 'source', o.source, 'created_at', o.created_at
   )
 $body$;
@@ -270,11 +273,11 @@ begin
 end
 $body$;
 
--- Which attempt this worker has begun and not ended; null when it is none.
-create or replace function howdah_tasks.attempt_of(task_id uuid, worker text)
-returns integer language sql security definer set search_path = pg_catalog, pg_temp as $body$
-  select o.attempts from howdah_tasks.outbox o
-  where o.id = attempt_of.task_id and o.worker = attempt_of.worker and o.state = 'running'
+-- Which attempt this worker has begun and not ended, as {"fence", "attempt"}; null when it is none.
+create or replace function howdah_tasks.begun_by(task_id uuid, worker text)
+returns json language sql security definer set search_path = pg_catalog, pg_temp as $body$
+  select json_build_object('fence', o.attempts, 'attempt', o.attempts - o.forgiven) from howdah_tasks.outbox o
+  where o.id = begun_by.task_id and o.worker = begun_by.worker and o.state = 'running'
 $body$;
 
 -- What nobody has any more is done again: handed over and never begun, or begun by a worker that is silent. What has
@@ -286,7 +289,7 @@ declare
   freed text;
 begin
   with expired as (
-    select o.id, o.state, o.attempts >= coalesce(o.most_attempts, 1) and o.state = 'running' as is_over
+    select o.id, o.state, o.attempts - o.forgiven >= coalesce(o.most_attempts, 1) and o.state = 'running' as is_over
     from howdah_tasks.outbox o
     where o.state in ('sending', 'sent', 'running') and o.lease_until < now()
     for update skip locked
@@ -318,9 +321,11 @@ begin
 end
 $body$;
 
--- A worker is there, and this is what it can do. Whoever was silent for a while is not.
-create or replace function howdah_tasks.announce(worker text, concurrency integer, queues text[], tasks jsonb)
-returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $body$
+-- A worker is there, and this is what it can do. Whoever was silent for a while is not. Whether it should have something
+-- to do and has not: tasks of its queues were handed over again and again, and it does none.
+drop function if exists howdah_tasks.announce(text, integer, text[], jsonb);
+create function howdah_tasks.announce(worker text, concurrency integer, queues text[], tasks jsonb)
+returns boolean language plpgsql security definer set search_path = pg_catalog, pg_temp as $body$
 #variable_conflict use_column
 begin
   insert into howdah_tasks.workers (id, concurrency, queues)
@@ -334,6 +339,55 @@ begin
   on conflict (name) do update
     set queue = excluded.queue, parameters = excluded.parameters, retries = excluded.retries, about = excluded.about,
       seen_at = now();
+  return exists (
+    select from howdah_tasks.outbox o
+    where o.state in ('sending', 'sent') and o.deliveries >= 3 and o.queue = any (announce.queues)
+  ) and not exists (
+    select from howdah_tasks.outbox o where o.state = 'running' and o.worker = announce.worker
+  );
+end
+$body$;
+
+-- Which times of a schedule were used. Whoever is first to use one has its task sent, and nobody else.
+create table if not exists howdah_tasks.schedules (
+  name text primary key,
+  task text not null,
+  since timestamptz not null default now(),
+  last_tick timestamptz
+);
+
+create table if not exists howdah_tasks.ticks (
+  schedule text not null references howdah_tasks.schedules on delete cascade,
+  tick timestamptz not null,
+  task_id uuid not null,
+  primary key (schedule, tick)
+);
+
+-- The schedule is known; when it was due last, or since when it is known.
+create or replace function howdah_tasks.schedule(name text, task text)
+returns timestamptz language sql security definer set search_path = pg_catalog, pg_temp as $body$
+  insert into howdah_tasks.schedules as s (name, task) values (schedule.name, schedule.task)
+  on conflict (name) do update set task = excluded.task
+  returning coalesce(s.last_tick, s.since)
+$body$;
+
+-- The task of this time is sent, unless it was already; its id in the first case.
+create or replace function howdah_tasks.tick(schedule text, tick timestamptz, task text, args jsonb, key text)
+returns uuid language plpgsql security definer set search_path = pg_catalog, pg_temp as $body$
+#variable_conflict use_column
+declare
+  sent uuid := gen_random_uuid();
+begin
+  insert into howdah_tasks.ticks (schedule, tick, task_id) values (tick.schedule, tick.tick, sent)
+  on conflict do nothing;
+  if not found then
+    return null;
+  end if;
+  sent := howdah_tasks.enqueue(tick.task, tick.args, key => tick.key, source => 'schedule:' || tick.schedule);
+  update howdah_tasks.ticks t set task_id = sent where t.schedule = tick.schedule and t.tick = tick.tick;
+  update howdah_tasks.schedules s set last_tick = greatest(s.last_tick, tick.tick) where s.name = tick.schedule;
+  delete from howdah_tasks.ticks t where t.schedule = tick.schedule and t.tick < now() - interval '7 days';
+  return sent;
 end
 $body$;
 
@@ -345,5 +399,5 @@ $body$;
 revoke all on all tables in schema howdah_tasks from public;
 revoke all on all functions in schema howdah_tasks from public;
 
-insert into howdah_tasks.installation (version) values (1)
+insert into howdah_tasks.installation (version) values (2)
 on conflict (only_row) do update set version = excluded.version;

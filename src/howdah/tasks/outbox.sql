@@ -32,3 +32,9 @@ with forgotten as (
   returning id
 )
 select to_json(count(*)) from forgotten
+
+-- schedule --
+select to_json(howdah_tasks.schedule($1::text, $2::text))
+
+-- tick --
+select to_json(howdah_tasks.tick($1::text, $2::timestamptz, $3::text, $4::jsonb, $5::text))

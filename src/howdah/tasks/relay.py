@@ -10,21 +10,16 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
-from typing import Any
 
 from howdah.observe import events
-from howdah.postgres import queries
-from howdah.postgres.connection import Connection
-from howdah.postgres.errors import DatabaseError, PostgresError
+from howdah.postgres.errors import PostgresError
 from howdah.postgres.listen import Listener
-from howdah.postgres.pool import Pool
 from howdah.tasks.broker import Broker, Handed
 from howdah.tasks.errors import TasksError
 from howdah.tasks.events import BrokerBack, BrokerLost, TaskHandedOver, TaskRecovered, TaskRelayFailed
-from howdah.tasks.install import install_tasks
+from howdah.tasks.outbox import Outbox
 
 CHANNEL = "howdah_tasks"
 """Where a new task is announced."""
@@ -38,12 +33,10 @@ _BUSY = 0.05  # another process takes what is due at this moment
 _FULL = 0.1  # the workers have enough
 _SOONEST = 0.02
 _AFTER_AN_ERROR = 1.0
-_NO_SCHEMA, _NO_TABLE = "3F000", "42P01"
-_QUERIES = queries.load(Path(__file__).with_name("outbox.sql"))
 
 
 class Relay:
-    """Hands over what is due in the outbox of the database that ``connect`` leads to, for as long as it runs.
+    """Hands over what is due in the outbox, for as long as it runs.
 
     At most ``in_flight`` tasks are with the broker that no worker has begun; one that none begins within
     ``visibility_timeout`` seconds is handed over again. Ended tasks are forgotten after ``keep_days``.
@@ -51,7 +44,7 @@ class Relay:
 
     def __init__(
         self,
-        connect: Callable[[], Awaitable[Connection]],
+        outbox: Outbox,
         broker: Broker,
         *,
         in_flight: int,
@@ -59,33 +52,31 @@ class Relay:
         keep_days: int,
         poll: float = POLL,
     ) -> None:
+        self._outbox = outbox
         self._broker = broker
         self._in_flight = in_flight
         self._visibility_timeout = visibility_timeout
         self._keep_days = keep_days
         self._poll = poll
-        self._pool = Pool(connect, name="tasks", size=2)
-        self._listener = Listener(connect, channel=CHANNEL, woken=self._woken, poll=POLL)
+        self._listener = Listener(outbox.connect, channel=CHANNEL, woken=self._woken, poll=POLL)
         self._changed = asyncio.Event()
         self._pause = 0.0
         self._lost_since: float | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
-    async def start(self) -> None:
-        """The outbox is there, and what is due in it is handed over. Raises CannotConnect, DatabaseError."""
-        await self._prepare()
+    def start(self) -> None:
+        """What is due in the outbox, which is there, is handed over."""
         self._tasks = [asyncio.create_task(work) for work in (self._run(), self._recover(), self._tidy())]
         self._listener.start()
 
     async def stop(self) -> None:
-        """Nothing more is handed over; every connection is closed."""
+        """Nothing more is handed over."""
         await self._listener.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
         await self._broker.close()
-        await self._pool.close()
 
     async def _run(self) -> None:
         """Take what is due and wait for more. What goes wrong is told, and does not end it."""
@@ -106,7 +97,7 @@ class Relay:
             await asyncio.sleep(self._pause)  # news of tasks does not bring the broker back
         # While the broker is out of reach, one task is enough to find out whether it is back.
         most = 1 if self._pause else self._in_flight
-        answer = await self._ask("take", str(most), str(self._visibility_timeout))
+        answer = await self._outbox.ask("take", str(most), str(self._visibility_timeout))
         tasks = [Handed(**task) for task in answer["tasks"]]
         if tasks and not await self._publish(tasks):
             return _SOONEST
@@ -118,7 +109,7 @@ class Relay:
             case "full":
                 return _FULL
             case _:
-                due = await self._ask("next_due")
+                due = await self._outbox.ask("next_due")
                 return self._poll if due is None else min(max(float(due), _SOONEST), self._poll)
 
     async def _publish(self, tasks: Sequence[Handed]) -> bool:
@@ -128,10 +119,10 @@ class Relay:
             await self._broker.publish(tasks)
         except TasksError as error:
             self._broker_is_lost(error)
-            await self._ask("give_back", ids)
+            await self._outbox.ask("give_back", ids)
             return False
         self._broker_is_back()
-        await self._ask("confirm", ids, str(self._visibility_timeout))
+        await self._outbox.ask("confirm", ids, str(self._visibility_timeout))
         for task in tasks:
             events.emit(TaskHandedOver(task.id, task.name, task.request_id))
         return True
@@ -153,7 +144,7 @@ class Relay:
         """What nobody has any more is found, now and then; several processes need not look at the same moment."""
         while True:
             try:
-                for task in await self._ask("recover"):
+                for task in await self._outbox.ask("recover"):
                     events.emit(
                         TaskRecovered(
                             task["id"], task["name"], task["request_id"], task["attempts"], task["was"], task["state"]
@@ -167,27 +158,10 @@ class Relay:
     async def _tidy(self) -> None:
         while True:
             try:
-                await self._ask("tidy", str(self._keep_days))
+                await self._outbox.ask("tidy", str(self._keep_days))
             except PostgresError as error:
                 events.emit(TaskRelayFailed(error.message))
             await asyncio.sleep(TIDY_SECONDS)
 
     async def _woken(self) -> None:
         self._changed.set()
-
-    async def _ask(self, query: str, *parameters: str) -> Any:
-        """The answer of a query of ours; the schema is made again where it has gone with the database."""
-        try:
-            return await self._submit(query, parameters)
-        except DatabaseError as error:
-            if error.sqlstate not in (_NO_SCHEMA, _NO_TABLE):
-                raise
-        await self._prepare()
-        return await self._submit(query, parameters)
-
-    async def _submit(self, query: str, parameters: Sequence[str]) -> Any:
-        return json.loads(await self._pool.submit(_QUERIES[query], [parameter.encode() for parameter in parameters]))
-
-    async def _prepare(self) -> None:
-        async with self._pool.connection() as connection:
-            await install_tasks(connection)

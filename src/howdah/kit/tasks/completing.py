@@ -13,9 +13,9 @@ _FINISH: Final = Statement(
 )
 
 
-def complete(tx: Any, task_id: str, attempt: int) -> Any:
+def complete(tx: Any, task_id: str, fence: int) -> Any:
     """The task is done if the transaction commits. Raises TaskLost, and NotATransaction."""
-    parameters = {"id": task_id, "attempt": attempt}
+    parameters = {"id": task_id, "attempt": fence}
     if transactions.is_asynchronous(tx):
         return _complete_async(tx, parameters)
     if not transactions.cell(tx, _FINISH, parameters):

@@ -167,9 +167,9 @@ def _call(task: Task, args: Mapping[str, Any]) -> Any:
 
 def _finish(run: running.Run, result: str | None) -> bool:
     try:
-        return records.finish(run.id, run.attempt, result=result, patience=_PATIENCE_TO_END)
+        return records.finish(run.id, run.fence, result=result, patience=_PATIENCE_TO_END)
     except SoftTimeLimitExceeded:  # between the work and the note of it: once more, it cannot come twice
-        return records.finish(run.id, run.attempt, result=result, patience=_PATIENCE_TO_END)
+        return records.finish(run.id, run.fence, result=result, patience=_PATIENCE_TO_END)
 
 
 def _failed(task: Task, run: running.Run, began: float, said: str, error: Exception | None) -> None:
@@ -182,7 +182,7 @@ def _failed(task: Task, run: running.Run, began: float, said: str, error: Except
         _logger.error("the task %s failed", run.name, exc_info=error)
     try:
         state = records.fail(
-            run.id, run.attempt, error=story, seconds=None if last else seconds, patience=_PATIENCE_TO_END
+            run.id, run.fence, error=story, seconds=None if last else seconds, patience=_PATIENCE_TO_END
         )
     except OutboxUnavailable as problem:
         emit(TaskNotNoted(run.id, run.name, run.request_id, run.attempt, problem.message))
@@ -203,6 +203,7 @@ def _run_of(task: Task, begun: Mapping[str, Any]) -> running.Run:
         name=task.name,
         attempt=begun["attempt"],
         most_attempts=task.retries + 1,
+        fence=begun["fence"],
         key=begun["key"],
         source=begun["source"],
         request_id=begun["request_id"],
@@ -271,7 +272,7 @@ class _Lease:
             if run is None or not is_due:
                 continue
             try:
-                is_ours = records.extend(run.id, run.attempt, lease=self._lease)
+                is_ours = records.extend(run.id, run.fence, lease=self._lease)
             except OutboxUnavailable:
                 continue
             with self._lock:

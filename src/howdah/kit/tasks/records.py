@@ -32,37 +32,39 @@ def start(task_id: str, *, worker: str, lease: float, most_attempts: int, patien
     return found
 
 
-def extend(task_id: str, attempt: int, *, lease: float) -> bool:
+def extend(task_id: str, fence: int, *, lease: float) -> bool:
     """Whether the task is still this attempt's, now for longer. Raises OutboxUnavailable."""
-    return bool(_tell("select howdah_tasks.extend(%s::uuid, %s, %s)", (task_id, attempt, lease), lease / 3))
+    return bool(_tell("select howdah_tasks.extend(%s::uuid, %s, %s)", (task_id, fence, lease), lease / 3))
 
 
-def finish(task_id: str, attempt: int, *, result: str | None, patience: float) -> bool:
+def finish(task_id: str, fence: int, *, result: str | None, patience: float) -> bool:
     """Whether it is noted that the attempt was successful; it was not this one's to say otherwise.
 
     Raises OutboxUnavailable.
     """
-    return bool(_tell("select howdah_tasks.finish(%s::uuid, %s, %s::jsonb)", (task_id, attempt, result), patience))
+    return bool(_tell("select howdah_tasks.finish(%s::uuid, %s, %s::jsonb)", (task_id, fence, result), patience))
 
 
-def fail(task_id: str, attempt: int, *, error: str, seconds: float | None, patience: float) -> str | None:
+def fail(task_id: str, fence: int, *, error: str, seconds: float | None, patience: float) -> str | None:
     """What became of the task; None when it was not this attempt's to say. Raises OutboxUnavailable."""
     statement = "select howdah_tasks.fail(%s::uuid, %s, %s, %s)"
-    found: str | None = _tell(statement, (task_id, attempt, _plain(error), seconds), patience)
+    found: str | None = _tell(statement, (task_id, fence, _plain(error), seconds), patience)
     return found
 
 
-def attempt_of(task_id: str, worker: str) -> int | None:
-    """Which attempt at the task this worker has begun and not ended. Raises OutboxUnavailable."""
-    found: int | None = _tell("select howdah_tasks.attempt_of(%s::uuid, %s)", (task_id, worker), _LONGEST_PAUSE)
+def begun_by(task_id: str, worker: str) -> Mapping[str, int] | None:
+    """Which attempt at the task, by its fence, this worker has begun and not ended. Raises OutboxUnavailable."""
+    found: Mapping[str, int] | None = _tell("select howdah_tasks.begun_by(%s::uuid, %s)", (task_id, worker), _PAUSE)
     return found
 
 
-def announce(worker: str, *, concurrency: int, queues: Sequence[str], tasks: Sequence[Mapping[str, Any]]) -> None:
-    """It is known that the worker is there, and what it can do. Raises OutboxUnavailable."""
-    _tell(
-        "select howdah_tasks.announce(%s, %s, %s, %s::jsonb)", (worker, concurrency, list(queues), json.dumps(tasks)), 0
-    )
+def announce(worker: str, *, concurrency: int, queues: Sequence[str], tasks: Sequence[Mapping[str, Any]]) -> bool:
+    """It is known that the worker is there, and what it can do; whether it has nothing to do, and should have.
+
+    Raises OutboxUnavailable.
+    """
+    statement = "select howdah_tasks.announce(%s, %s, %s, %s::jsonb)"
+    return bool(_tell(statement, (worker, concurrency, list(queues), json.dumps(tasks)), 0))
 
 
 def leave(worker: str) -> None:

@@ -14,12 +14,17 @@ from howdah.session import Session
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One attempt at a task."""
+    """One attempt at a task.
+
+    ``fence`` counts all attempts there ever were: by it the outbox knows who speaks. ``attempt`` begins anew when
+    somebody has wanted the task to be tried again.
+    """
 
     id: str
     name: str
     attempt: int
     most_attempts: int
+    fence: int
     key: str | None
     source: str
     request_id: str | None
@@ -53,7 +58,7 @@ class Current:
         With an asynchronous connection this is to be awaited. Raises TaskLost when the task was given to somebody else
         meanwhile: the transaction must be rolled back then, which an error that leaves its block does.
         """
-        return completing.complete(tx, self.id, self.attempt)
+        return completing.complete(tx, self.id, self.fence)
 
 
 current = Current()

@@ -17,7 +17,8 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +48,11 @@ LEASE_VARIABLE: Final = "HOWDAH_TASKS_LEASE"
 LEASE: Final = 30.0
 
 _ANNOUNCE_SECONDS = 10.0
+_ACKNOWLEDGED_AFTER = 0.5
+
+_HUNGRY = 3
+"""So many times in a row a worker may have nothing to do while tasks are handed over in vain, before it ends itself."""
+
 _GRACE = 10.0
 """Seconds between a time limit, which the code of a task can notice, and the end of its process."""
 
@@ -73,6 +79,15 @@ class WorkerFailed:
     hint: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class WorkerStarving:
+    """A worker gets nothing from its broker, which has tasks for it: it ends, to begin anew."""
+
+    level: ClassVar[str] = "error"
+
+    worker: str
+
+
 def make_app(broker: str, tasks: Sequence[Task], settings: Settings, queues: Sequence[str]) -> Celery:
     """The Celery app that does these tasks."""
     app = Celery("howdah", broker=broker, set_as_current=True)
@@ -87,6 +102,7 @@ def make_app(broker: str, tasks: Sequence[Task], settings: Settings, queues: Seq
         task_ignore_result=True,
         task_serializer="json",
         task_store_errors_even_if_ignored=False,
+        worker_enable_prefetch_count_reduction=False,  # or a worker that lost Redis while busy takes nothing more
         worker_enable_remote_control=False,
         worker_hijack_root_logger=False,
         worker_prefetch_multiplier=1,
@@ -105,6 +121,10 @@ def _register(app: Celery, task: Task, settings: Settings) -> None:
 
     class Noted(Request):  # type: ignore[misc]  # Celery has no types
         """A task that ended with its process: noted here, as nobody else can."""
+
+        def acknowledge(self) -> None:
+            super().acknowledge()
+            _look_after(self.message)
 
         def on_timeout(self, soft: bool, timeout: float) -> None:
             super().on_timeout(soft, timeout)
@@ -130,13 +150,36 @@ def _register(app: Celery, task: Task, settings: Settings) -> None:
     )
 
 
+@dataclass(slots=True)
+class _Loop:
+    """The loop of this worker, once there is one. kombu forgets which it is when a connection was lost."""
+
+    hub: Any = None
+
+
+_loop = _Loop()
+
+
+def _look_after(message: Any) -> None:
+    """A little later, a message that could not be acknowledged makes the worker connect to the broker anew.
+
+    Where an acknowledgement is what finds the connection broken, Celery says so and listens on it for ever.
+    """
+    if _loop.hub is not None:
+        _loop.hub.call_later(_ACKNOWLEDGED_AFTER, _must_be_acknowledged, message)
+
+
+def _must_be_acknowledged(message: Any) -> None:
+    if not message.acknowledged and not message.channel.closed:
+        raise ConnectionResetError("A message could not be acknowledged.")
+
+
 def _note(task: Task, task_id: str, settings: Settings, error: str) -> None:
     """It is noted that the attempt ended without a word; if it cannot be, the end of its lease will tell."""
     with suppress(OutboxUnavailable):
-        attempt = records.attempt_of(task_id, settings.worker)
-        if attempt is not None:
-            seconds = None if attempt > task.retries else delay(task, attempt, 1.0)
-            records.fail(task_id, attempt, error=error, seconds=seconds, patience=0)
+        begun = records.begun_by(task_id, settings.worker)
+        if begun is not None:
+            _fail(task, task_id, begun, error)
 
 
 def _unknown(settings: Settings, task_id: str, name: str) -> None:
@@ -148,9 +191,12 @@ def _unknown(settings: Settings, task_id: str, name: str) -> None:
             task_id, worker=settings.worker, lease=settings.lease, most_attempts=task.retries + 1, patience=0
         )
         if begun is not None:
-            seconds = None if begun["attempt"] > task.retries else delay(task, begun["attempt"], 1.0)
-            error = f'No worker has a task called "{name}".'
-            records.fail(task_id, begun["attempt"], error=error, seconds=seconds, patience=0)
+            _fail(task, task_id, begun, f'No worker has a task called "{name}".')
+
+
+def _fail(task: Task, task_id: str, begun: Mapping[str, Any], error: str) -> None:
+    seconds = None if begun["attempt"] > task.retries else delay(task, begun["attempt"], 1.0)
+    records.fail(task_id, begun["fence"], error=error, seconds=seconds, patience=0)
 
 
 def _transport_options(broker: str) -> dict[str, Any]:
@@ -195,18 +241,24 @@ class _Announcing(threading.Thread):
             }
             for task in tasks
         ]
+        self._hungry = 0
         self._ending = threading.Event()
 
     def run(self) -> None:
         while not self._ending.is_set():
             try:
-                records.announce(
+                is_starving = records.announce(
                     self._settings.worker, concurrency=self._concurrency, queues=self._queues, tasks=self._tasks
                 )
             except OutboxUnavailable as error:
                 self.health.failed("database", error.message)
             else:
                 self.health.worked("database")
+                self._hungry = self._hungry + 1 if is_starving else 0
+            if self._hungry >= _HUNGRY:
+                emit(WorkerStarving(self._settings.worker))
+                self._hungry = 0
+                os.kill(os.getpid(), signal.SIGTERM)  # whoever runs it starts it again
             self._ending.wait(_ANNOUNCE_SECONDS if self.health.is_well("database") else 1.0)
         with suppress(OutboxUnavailable):
             records.leave(self._settings.worker)
@@ -229,7 +281,8 @@ def run(module: str, *, concurrency: int, queues: Sequence[str]) -> int:
     app = make_app(broker_url(broker), tasks, settings, queues)
     announcing = _Announcing(settings, concurrency, queues, tasks)
 
-    def ready(**_: Any) -> None:
+    def ready(sender: Any, **_: Any) -> None:
+        _loop.hub = sender.hub
         announcing.health.worked("broker")
         emit(WorkerReady(settings.worker, [task.name for task in tasks], concurrency))
 
@@ -283,7 +336,10 @@ def main(words: Sequence[str] | None = None) -> int:
     logs.configure(sys.stdout, service=os.environ.get(SERVICE_VARIABLE, "worker"))
     for door in logging.getLogger().handlers:
         door.addFilter(context.RequestIdFilter())
-    logging.getLogger("celery").setLevel(logging.WARNING)
+    for talkative in ("celery", "kombu", "multiprocessing"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)
+    # That a container's only user is root, and that a busy worker may lose its broker, are nobody's mistakes here.
+    warnings.filterwarnings("ignore", module="celery")
     signals.setup_logging.connect(_own_log, weak=False)
     try:
         return run(given.module, concurrency=given.concurrency, queues=given.queues.split(","))

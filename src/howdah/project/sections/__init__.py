@@ -13,7 +13,7 @@ from howdah.project.sections.platform import LOG_LEVELS, DatabaseSection, DataSe
 from howdah.project.sections.project import Project, Secrets
 from howdah.project.sections.services import Ready, ServiceSection
 from howdah.project.sections.setting import DAY, GIB, HOUR, KIB, MIB, MINUTE, Kind, Setting
-from howdah.project.sections.tasks import TasksSection
+from howdah.project.sections.tasks import ScheduleSection, TasksSection
 
 __all__ = [
     "DAY",
@@ -42,6 +42,7 @@ __all__ = [
     "Project",
     "Ready",
     "Route",
+    "ScheduleSection",
     "Secrets",
     "ServerSection",
     "ServiceSection",

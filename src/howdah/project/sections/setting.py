@@ -23,6 +23,7 @@ Kind = Literal[
     "routes",
     "parts",
     "claims",
+    "arguments",
 ]
 
 KIB = 1024

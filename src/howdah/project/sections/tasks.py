@@ -1,10 +1,41 @@
 """Tasks."""
 
-from dataclasses import dataclass
-from typing import Annotated
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
 
 from howdah.observe.secret import Secret
 from howdah.project.sections.setting import Setting
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleSection:
+    """A task that is due again and again. It has either `every` or `cron`."""
+
+    name: str
+    task: Annotated[str, Setting("text", "The name of the task.")] = ""
+    args: Annotated[Mapping[str, Any], Setting("arguments", 'What it is given: `{ kind = "daily" }`.')] = field(
+        default_factory=dict
+    )
+    every: Annotated[
+        float | None,
+        Setting("number", "Seconds from one time to the next, counted from 1970.", minimum=1.0, maximum=366 * 86400.0),
+    ] = None
+    cron: Annotated[
+        str | None, Setting("text", "When, as for cron: minute, hour, day of the month, month, day of the week.")
+    ] = None
+    timezone: Annotated[str, Setting("text", "Whose clock `cron` means: `Europe/Berlin`.")] = "UTC"
+    missed: Annotated[
+        Literal["once", "skip", "all"],
+        Setting(
+            "text",
+            "What becomes of times when nothing of howdah ran: the last of them is made up for, or none, or all.",
+            choices=("once", "skip", "all"),
+        ),
+    ] = "once"
+    key: Annotated[str | None, Setting("text", "The key of its tasks: one begins when the one before has ended.")] = (
+        None
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +75,4 @@ class TasksSection:
     keep_days: Annotated[
         int, Setting("integer", "Days that ended tasks are known, and their idempotency keys.", minimum=1, maximum=3650)
     ] = 7
+    schedules: tuple[ScheduleSection, ...] = ()
