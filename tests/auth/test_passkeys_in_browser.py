@@ -83,7 +83,7 @@ def test_a_device_of_somebody_else_signs_nobody_in(page: Page, here: Place) -> N
     page.wait("!document.querySelector('form[data-passkey]').hidden")
     page.click(PASSKEY)
     page.wait("document.querySelector('[data-said]').textContent.includes('No passkey was used')")
-    assert page.run("document.activeElement.textContent") == "Sign in with a passkey"
+    assert page.run("document.activeElement.textContent") == "Log in with a passkey"
     is_at(page, "login")
 
     other = sign_up(page, here)

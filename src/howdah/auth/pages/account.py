@@ -90,7 +90,7 @@ async def change_email(visit: Visit) -> Response:
 
 async def change_mobile(visit: Visit) -> Response:
     """A code is on its way to the new number."""
-    body = addresses.NewMobile(mobile=visit.text("mobile"), password=visit.form.get("own_password"))
+    body = addresses.NewMobile(mobile=visit.text("mobile"), password=visit.form.get("number_password"))
     answer = await addresses.change_address(visit.auth, visit.asked(body))
     return await _ask_for_mobile_code(visit, answer.cookies)
 

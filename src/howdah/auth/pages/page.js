@@ -12,6 +12,14 @@ if (token) {
   else document.querySelector("[data-with-token]:not([hidden]) button")?.focus();
 }
 
+// A link that is opened where its page is already changes nothing but the fragment: as if it were opened anew.
+window.addEventListener("hashchange", () => {
+  if (!new URLSearchParams(location.hash.slice(1)).has("token")) return;
+  const url = new URL(location.href);
+  url.searchParams.set("opened", String(Date.now()));
+  location.replace(url);
+});
+
 // Moments are shown as they are here, and not in the server's time.
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 for (const time of document.querySelectorAll("time")) {

@@ -37,6 +37,7 @@ _AT: Final = {
     "invalid-user": {
         "old_password": "This is not your current password.",
         "own_password": "This is not your current password.",
+        "number_password": "This is not your current password.",
         "passkey": "This passkey was not accepted here.",
         "sign_in_code": "This code is not right, was used already, or is too old.",
     },
@@ -53,7 +54,7 @@ _FIELDS: Final = {
     "expected-username": ("name",),
     "invalid-code": ("code", "sign_in_code"),
     "invalid-factor": ("passkey", "recovery_code", "code"),
-    "invalid-user": ("passkey", "old_password", "own_password", "sign_in_code", "password"),
+    "invalid-user": ("passkey", "old_password", "own_password", "number_password", "sign_in_code", "password"),
     "user-already-exists": ("name",),
 }
 _UNSEEN: Final = ("passkey", "token")

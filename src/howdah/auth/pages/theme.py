@@ -65,7 +65,7 @@ def colours(accent: str, scheme: Scheme) -> Mapping[str, str]:
         "bad": scheme.bad,
         "good": scheme.good,
         "accent": behind,
-        "on-accent": max(("#ffffff", LIGHT.text), key=lambda each: contrast(each, behind)),
+        "on-accent": next(each for each in ("#ffffff", LIGHT.text, "#000000") if contrast(each, behind) >= _READABLE),
         "accent-text": _moved(_moved(chosen, towards, scheme.card, _READABLE), towards, scheme.page, _READABLE),
     }
 

@@ -78,7 +78,7 @@ class AuthSection:
         ),
     ] = None
     ui: Annotated[bool, Setting("boolean", "Whether there are ready pages at `/auth/ui/`.")] = True
-    ui_color: Annotated[str, Setting("text", "The colour of their buttons, as `#rrggbb`.")] = "#2f5d8a"
+    ui_color: Annotated[str, Setting("text", "The colour of their buttons, as `#rrggbb`.")] = "#3457d5"
     ui_logo: Annotated[
         str | None,
         Setting("text", "The picture on top of them, instead of the project's name: an https URL or a path."),
