@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from joserfc import jwt
 from joserfc.jwk import ECKey
@@ -38,6 +38,8 @@ class FakeIssuer:
     codes: dict[str, tuple[Person, dict[str, str]]] = field(default_factory=dict)
     tokens: dict[str, Person] = field(default_factory=dict)
     hook: tuple[int, Any] = (200, {})
+    visitor: Person | None = None
+    """Who is logged in there in the browser that comes, and agrees to everything; nobody: they decline."""
     asked: list[tuple[str, dict[str, Any], dict[str, str]]] = field(default_factory=list)
 
     def agree(self, location: str, person: Person) -> dict[str, str]:
@@ -95,6 +97,14 @@ class FakeIssuer:
                 return 200, {"data": {"is_valid": known is not None, "app_id": app}}
             case "/hook":
                 return self.hook
+            case "/authorize":
+                location = f"{self.url}{path}?{urlencode(query)}"
+                back = {"error": "access_denied", "state": query["state"]}
+                if self.visitor is not None:
+                    back = self.agree(location, self.visitor)
+                return 302, {"location": f"{query['redirect_uri']}?{urlencode(back)}"}
+            case "/welcome":
+                return 200, "welcome"
             case _:
                 return 404, {"error": "not found"}
 
@@ -120,6 +130,8 @@ def running() -> Iterator[FakeIssuer]:
             status, told = issuer.answer(self.command, parts.path, query, form, fields)
             body = json.dumps(told).encode()
             self.send_response(status)
+            if status == 302:
+                self.send_header("location", told["location"])
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(body)))
             self.end_headers()

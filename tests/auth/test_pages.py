@@ -13,7 +13,7 @@ import pytest
 from tests.auth.support import COOKIE, PASSWORD, Client, Platform, Reply, platform_on
 
 from howdah.auth.totp import hotp
-from howdah.project.sections import AuthSection
+from howdah.project.sections import AuthSection, ServerSection
 
 
 def a_name() -> str:
@@ -126,6 +126,52 @@ def test_forms_of_other_sites_do_nothing(platform: Platform) -> None:
     assert client.get("/auth/ui/account").status == 200
     json = client.send("POST", "/auth/ui/login", {"name": name}, {"Origin": client.url})
     assert json.status == 415
+
+
+def test_a_page_has_what_shows_that_a_form_is_its_own(platform: Platform) -> None:
+    """R52, R53: the session's token, in a field or a header, where a browser says nothing of the page; no other's."""
+    client, _ = signed_up(platform)
+    stranger, _ = signed_up(platform)
+    token = csrf_token(client)
+    kind = {"Content-Type": "application/x-www-form-urlencoded", "Cookie": f"{COOKIE}={client.cookies[COOKIE]}"}
+    bare = platform.client()  # it keeps no cookies, so it adds no Origin
+    answers = {
+        "nothing": bare.send("POST", "/auth/ui/account/end-others", raw=b"sure=1", fields=kind),
+        "another's": send_with(bare, kind, csrf_token(stranger)),
+        "its own": send_with(bare, kind, token),
+        "a header": bare.send("POST", "/auth/ui/account/end-others", raw=b"", fields={**kind, "X-CSRF-Token": token}),
+        "the API": bare.send(
+            "POST", "/auth/v1/user/end-session", {}, {"Cookie": kind["Cookie"], "X-CSRF-Token": token}
+        ),
+        "the API without": bare.send("POST", "/auth/v1/user/end-session", {}, {"Cookie": kind["Cookie"]}),
+    }
+    assert {name: reply.status for name, reply in answers.items()} == {
+        "nothing": 403,
+        "another's": 403,
+        "its own": 303,
+        "a header": 303,
+        "the API": 200,
+        "the API without": 403,
+    }
+    assert "csrf_token" not in platform.client().get("/auth/ui/login").body.decode()
+
+
+def csrf_token(client: Client) -> str:
+    found = set(re.findall(r'name="csrf_token" value="([0-9a-f]{64})"', client.get("/auth/ui/account").body.decode()))
+    assert len(found) == 1
+    return str(found.pop())
+
+
+def send_with(client: Client, fields: dict[str, str], token: str) -> Reply:
+    return client.send("POST", "/auth/ui/account/end-others", raw=f"csrf_token={token}".encode(), fields=fields)
+
+
+def test_behind_tls_nobody_is_told_where_a_page_was(database: str) -> None:
+    """R18, R32: no-referrer there, where browsers say in another way which page a form is from."""
+    server = ServerSection(public_url="https://shop.test", domain="shop.test")
+    with platform_on(database, server=server) as platform:
+        reply = platform.client().get("/auth/ui/login", Host="shop.test")
+        assert (reply.status, reply.values("referrer-policy")) == (200, ["no-referrer"])
 
 
 def test_an_authenticator_app_is_set_up_and_asked_for(platform: Platform) -> None:

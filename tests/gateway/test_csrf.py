@@ -159,6 +159,34 @@ def test_the_token_is_the_sessions(doors: RunningGateway) -> None:
     assert doors.request("POST", "/-/csrf-token", ANN, SAME).status == 405
 
 
+@pytest.mark.parametrize(
+    ("body", "passes"),
+    [
+        (f"name=ann&csrf_token={TOKENS.issue('session-of-ann')}", True),
+        (f"csrf_token={TOKENS.issue('session-of-ann')}&filling={'x' * 60_000}", True),
+        (f"csrf_token={TOKENS.issue('session-of-bob')}", False),
+        (f"csrf_token={TOKENS.issue('session-of-ann')}&csrf_token={TOKENS.issue('session-of-ann')}", False),
+        ("csrf_token=", False),
+        ("csrf_token=%FF", False),
+        ("name=ann", False),
+        ("", False),
+        (f"filling={'x' * 70_000}&csrf_token={TOKENS.issue('session-of-ann')}", False),
+    ],
+)
+def test_a_form_may_have_the_token_in_a_field(doors: RunningGateway, body: str, passes: bool) -> None:
+    """R52, R53: where people sign in, and nothing else says which page it is from; what the part reads is all of it."""
+    form = "Content-Type: application/x-www-form-urlencoded"
+    answer = doors.request("POST", "/auth/ui/account", ANN, form, body=body.encode())
+    assert answer.status == (200 if passes else 403), answer.body
+    if passes:
+        assert answer.json()["body"] == len(body)
+    # a token in a field makes nobody else's page ours, and is a field like any other everywhere else
+    for more in ((CROSS,), (THERE,), (NULL,)):
+        assert doors.request("POST", "/auth/ui/account", ANN, form, *more, body=body.encode()).status == 403
+    assert doors.request("POST", "/data/x", ANN, form, body=body.encode()).status == 403
+    assert doors.request("POST", "/auth/ui/account", ANN, "Content-Type: text/plain", body=body.encode()).status == 403
+
+
 def test_a_cookie_that_is_over_acts_for_nobody(doors: RunningGateway) -> None:
     """It is an anonymous request then, whichever page sends it, and the browser forgets the cookie (R45)."""
     answer = doors.request("POST", "/data/x", f"Cookie: {COOKIE}={cookie('gone')}", CROSS)

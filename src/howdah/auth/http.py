@@ -65,6 +65,8 @@ class Asked(Generic[Body]):
     query: Mapping[str, str]
     path: Mapping[str, str]
     cookies: Mapping[str, str]
+    wants_page: bool = False
+    """Whether it is a browser that goes there, and not a script or a program."""
 
     @property
     def user_id(self) -> int:
@@ -144,7 +146,8 @@ def _endpoint(auth: Auth, call: Call[Any]) -> Callable[[Request], Awaitable[Resp
         _check_access(call.access, caller)
         body = await _read(request, call.body)
         origin = origin_of(request, auth.device_cookie.name)
-        asked = Asked(body, caller, origin, request.query_params, request.path_params, request.cookies)
+        wants_page = "text/html" in request.headers.get("accept", "")
+        asked = Asked(body, caller, origin, request.query_params, request.path_params, request.cookies, wants_page)
         answer = await call.handler(auth, asked)
         if call.method != "GET":
             await auth.settled()

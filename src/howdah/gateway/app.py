@@ -19,7 +19,7 @@ from howdah.gateway.access import check_access, redirect_target
 from howdah.gateway.auth_check import PATH, AuthCheck
 from howdah.gateway.client import client_of
 from howdah.gateway.cors import answer_fields, preflight_fields, unasked_fields
-from howdah.gateway.csrf import SAFE_METHODS, check_page
+from howdah.gateway.csrf import SAFE_METHODS, Evidence, check_page
 from howdah.gateway.errors import (
     AccessRestricted,
     AmbiguousRequest,
@@ -35,6 +35,7 @@ from howdah.gateway.errors import (
     UpstreamError,
 )
 from howdah.gateway.events import RequestFailed, RequestServed, UpstreamFailed
+from howdah.gateway.form_token import is_form, read_token
 from howdah.gateway.handshake import check_origin
 from howdah.gateway.headers import upstream_headers, without_identity
 from howdah.gateway.match import RequestHead, RouteTable, Target, is_own_path, strip_prefix
@@ -218,7 +219,11 @@ class Gateway:
             if head.method not in SAFE_METHODS:
                 signing_in = request.to_part and target.name in self._site.signing_in
                 pages = self._pages(scope, head, cors)
-                check_page(request.evidence, caller, pages, self._site.tokens, signing_in=signing_in)
+                evidence = request.evidence
+                if signing_in and caller.credential == "cookie" and not evidence and is_form(head.headers):
+                    tokens, receive = await read_token(receive)
+                    evidence = Evidence(tokens=tokens)
+                check_page(evidence, caller, pages, self._site.tokens, signing_in=signing_in)
         if request.to_part:
             await self._hand_over(scope, request, head, caller, target, receive, reply)
         else:
@@ -257,6 +262,7 @@ class Gateway:
         scope["howdah.session"] = caller.session
         scope["howdah.caller"] = caller
         scope["howdah.request_id"] = request.request_id
+        scope["howdah.csrf_tokens"] = self._site.tokens
         if target.prefix:
             scope["root_path"] = scope.get("root_path", "") + target.prefix
             scope["path"] = strip_prefix(head.path, target.prefix)

@@ -6,8 +6,9 @@ it is by a cookie must come from a page of ours (R52). In this order:
 1. ``Sec-Fetch-Site`` (Fetch Metadata), which pages cannot set: ``same-origin`` and ``none`` pass. ``same-site`` is as
    foreign as ``cross-site``: another subdomain may be somebody else's, or have a hole.
 2. Otherwise, ``Origin``: the origin asked passes, and so do those that the address's CORS policy lists.
-3. Without both, which no browser of today does: ``X-CSRF-Token``, an HMAC of the session's id (R53). Only who has the
-   session can ask for it, at ``/-/csrf-token``, and it ends with the session; a cookie that somebody planted is no use.
+3. Without both, which no browser of today does: ``X-CSRF-Token``, an HMAC of the session's id (R53), or the field
+   ``csrf_token`` of a form where people sign in (`form_token.py`). Only who has the session can ask for it, at
+   ``/-/csrf-token``, and it ends with the session; a cookie that somebody planted is no use.
 
 Where people sign in there is no session yet; there 1 and 2 hold for everybody, so that nobody is signed in as somebody
 else without knowing. Tokens in ``Authorization`` and secrets need none of it: no browser attaches them by itself.
@@ -39,6 +40,10 @@ class Evidence:
     sites: tuple[bytes, ...] = ()
     origins: tuple[bytes, ...] = ()
     tokens: tuple[bytes, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Whether it says anything."""
+        return bool(self.sites or self.origins or self.tokens)
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,7 @@ def credential_in(text: str) -> dict[str, Any]:
 async def show_login(visit: Visit) -> Response:
     """The ways to sign in; whoever is signed in already is sent on."""
     if visit.caller.credential == "cookie" and visit.error is None:
-        return visit.go(visit.redirect_url)
+        return visit.go_on("account", refused=visit.refused) if visit.refused else visit.go(visit.redirect_url)
     visit.done = visit.done or _DONE.get(visit.request.query_params.get("done", ""))
     offered = "passkey" not in visit.form  # by the browser itself: not one that was refused just now
     return visit.show("login", "Log in", ways=ways_in(visit.auth), offered=offered)

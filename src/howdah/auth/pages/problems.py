@@ -47,6 +47,20 @@ _AT: Final = {
         "passkey": "This passkey was not accepted here.",
     },
 }
+_REFUSALS: Final = {
+    "foreign-account-refused": "That sign-in was not finished. Try again, or log in another way.",
+    "hook-failed": "This does not work at the moment. Try again in a little while.",
+    "hook-refused": "That account may not log in here.",
+    "invalid-user": "That account may not log in here.",
+    "issuer-unavailable": "The other site does not answer at the moment. Try again, or log in another way.",
+    "redirect-not-allowed": _WORDS["redirect-not-allowed"],
+    "signup-closed": _WORDS["signup-closed"],
+    "too-many-attempts": "There were too many attempts. Wait a few minutes.",
+    "user-already-exists": (
+        "There is an account with that address here already. Log in to it as you did before; then the page of your "
+        "account connects the two."
+    ),
+}
 _PASSWORDS: Final = ("new_password", "password")
 _FIELDS: Final = {
     "expected-email": ("email", "name"),
@@ -79,6 +93,16 @@ def problem_of(error: AuthError, fields: Container[str] = ()) -> Problem:
     candidates = _PASSWORDS if isinstance(error, UnacceptablePassword) else _FIELDS.get(error.code, ())
     field = next((name for name in candidates if name in fields), None)
     return Problem(_words(error, field), None if field in _UNSEEN else field)
+
+
+def refusal_of(code: str) -> Problem | None:
+    """What to say to whoever comes back from an issuer of accounts without having got in; None for no such code.
+
+    >>> refusal_of("anything else") is None
+    True
+    """
+    text = _REFUSALS.get(code)
+    return None if text is None else Problem(text)
 
 
 def _words(error: AuthError, field: str | None) -> str:

@@ -15,7 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from howdah.auth.errors import AuthError, BodyNotJson, InvalidBody
 from howdah.auth.http import Asked, NoBody, caller_of, origin_of, read_body
 from howdah.auth.one_time import allowed_redirect
-from howdah.auth.pages.problems import Problem, problem_of
+from howdah.auth.pages.problems import Problem, problem_of, refusal_of
 from howdah.auth.pages.render import ROOT, headers, page
 from howdah.auth.part import Auth
 
@@ -38,8 +38,15 @@ class Visit:
 
     @property
     def problem(self) -> Problem | None:
-        """What was wrong with the form, as the page says it."""
-        return None if self.error is None else problem_of(self.error, self.form)
+        """What was wrong with the form, or with a sign-in elsewhere that led here, as the page says it."""
+        if self.error is not None:
+            return problem_of(self.error, self.form)
+        return refusal_of(self.refused)
+
+    @property
+    def refused(self) -> str:
+        """The code of what was wrong with a sign-in elsewhere; empty where nothing was."""
+        return self.request.query_params.get("refused", "")
 
     @cached_property
     def wanted(self) -> str | None:

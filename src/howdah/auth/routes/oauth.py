@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -14,7 +14,7 @@ from howdah.auth.attempts import address_of
 from howdah.auth.challenges import begin_challenge, take_challenge
 from howdah.auth.codes import new_token
 from howdah.auth.cookies import Cookie, cookie_of
-from howdah.auth.errors import ProviderOff, UserAlreadyExists
+from howdah.auth.errors import AuthError, ProviderOff, UserAlreadyExists
 from howdah.auth.freshness import require_fresh
 from howdah.auth.http import Answer, Asked, Call, NoBody
 from howdah.auth.messages import page
@@ -47,7 +47,10 @@ class Return(msgspec.Struct):
 
 async def start(auth: Auth, asked: Asked[Start]) -> Answer:
     """The browser goes to the issuer; what comes back is believed from this browser alone, and once."""
-    location, cookie = await _begin(auth, asked)
+    try:
+        location, cookie = await _begin(auth, asked)
+    except AuthError as error:
+        return _refuse(auth, asked, error)
     return _redirect(location, (cookie,))
 
 
@@ -94,7 +97,21 @@ async def _begin(
 
 
 async def finish(auth: Auth, asked: Asked[Return]) -> Answer:
-    """The browser is back, with a code: whoever it is has a session, and goes where they wanted to be."""
+    """The browser is back: whoever it is has a session, and goes where they wanted to be."""
+    try:
+        return await _enter(auth, asked)
+    except AuthError as error:
+        return _refuse(auth, asked, error)
+
+
+def _refuse(auth: Auth, asked: Asked[Any], error: AuthError) -> Answer:
+    """Somebody who is on the way is told on a page, where there are pages; everybody else by the error."""
+    if not (asked.wants_page and auth.section.ui):
+        raise error
+    return _redirect(f"{page(auth, 'login')}?refused={error.code}", (_cookie(auth).remove(),))
+
+
+async def _enter(auth: Auth, asked: Asked[Return]) -> Answer:
     name, sent = asked.path["name"], asked.body
     exchange = _exchange(auth, name)
     challenge = await take_challenge(auth.store.pool, sent.state, PURPOSE)
