@@ -175,7 +175,7 @@ def test_a_terminal_without_unicode_is_no_obstacle(tmp_path: Path) -> None:
     }
     told = howdah("quickstart", "hello", "--skip-database", folder=tmp_path, environment=environment)
     assert told.code == 0
-    assert told.err.startswith("ok 17 files in hello")
+    assert told.err.startswith("ok 25 files in hello")
 
 
 def test_nothing_of_the_template_is_left_out() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 _TIME_LIMIT = 30.0
 # Set where howdah is run from a hook, these would make git work on another repository.
-_OTHER_REPOSITORY = frozenset({"GIT_COMMON_DIR", "GIT_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_WORK_TREE"})
+OTHER_REPOSITORY = frozenset({"GIT_COMMON_DIR", "GIT_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_WORK_TREE"})
 # Nothing of the user's may interrupt or change a first commit: no hooks, no signing prompt, no editor.
 _QUIETLY = ("-c", "core.hooksPath=/dev/null", "-c", "commit.gpgSign=false", "-c", "core.fsmonitor=false")
 
@@ -35,12 +35,16 @@ def first_commit(folder: Path, message: str) -> str | None:
         return f"git did not finish within {_TIME_LIMIT:g} s."
 
 
+def environment() -> dict[str, str]:
+    """The environment in which git works on the repository of the folder it is called in."""
+    return {name: value for name, value in os.environ.items() if name not in OTHER_REPOSITORY}
+
+
 def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if name not in _OTHER_REPOSITORY}
     return subprocess.run(
         ["git", *_QUIETLY, *arguments],
         cwd=folder,
-        env={**environment, "GIT_TERMINAL_PROMPT": "0"},
+        env={**environment(), "GIT_TERMINAL_PROMPT": "0"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

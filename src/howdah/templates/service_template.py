@@ -24,6 +24,7 @@ from pathlib import Path, PurePosixPath
 
 from howdah.templates.errors import NotUpdatable, UnknownTemplate
 from howdah.templates.files import File
+from howdah.templates.repository import OTHER_REPOSITORY
 
 SERVICES = Path(__file__).parent / "services"
 RELEASED = Path(__file__).parent / "released"
@@ -105,8 +106,12 @@ def _read(folder: Path) -> ServiceTemplate:
 
 def _render(source: Path, answers: Mapping[str, str]) -> Rendered:
     import copier  # slow to import: only where something is rendered
+    from plumbum import local  # what copier runs git with, to learn whether the template is a repository
 
-    with tempfile.TemporaryDirectory(prefix="howdah-rendered-") as folder:
+    with tempfile.TemporaryDirectory(prefix="howdah-rendered-") as folder, local.env():
+        for variable in OTHER_REPOSITORY:
+            if variable in local.env:
+                del local.env[variable]
         copier.run_copy(
             str(source), folder, data=dict(answers), exclude=_NO_TEMPLATE, defaults=True, overwrite=True, quiet=True
         )

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from howdah.project.sections import Project, ServiceSection
-from howdah.templates import settings_file
+from howdah.templates import repository, settings_file
 from howdah.templates.answers import FILE, read_answers, write_answers
 from howdah.templates.errors import NotUpdatable, NotWritable
 from howdah.templates.files import File
@@ -51,6 +51,7 @@ def check_clean(root: Path) -> None:
         done = subprocess.run(
             ["git", "status", "--porcelain", "--", "."],
             cwd=root,
+            env=repository.environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
