@@ -26,7 +26,7 @@ from howdah.embedded.redis import OwnRedis, choose_redis
 from howdah.errors import HowdahError
 from howdah.kit.identity import KEY_VARIABLE, write_keys
 from howdah.maintenance.check import Elsewhere, Report, check
-from howdah.maintenance.spare import postgres_process, spare_postgres
+from howdah.maintenance.spare import postgres_process, redis_process, spare_postgres
 from howdah.observe import logs
 from howdah.observe.events import emit
 from howdah.observe.secret import Secret
@@ -45,7 +45,6 @@ from howdah.supervisor.printer import Printer
 from howdah.supervisor.process import (
     ExecReady,
     HttpReady,
-    ProbeReady,
     Process,
     State,
     Status,
@@ -288,8 +287,8 @@ async def _start_postgres(project: Project, supervisor: Supervisor, postgres: Po
 
 
 async def _broker(project: Project, services: tuple[ServiceSection, ...], supervisor: Supervisor) -> Secret | None:
-    """Where tasks go: the broker of the settings, or where there is a worker and none is named, a Redis of our own."""
-    if project.tasks.broker_url is not None or not any(service.kind == "worker" for service in services):
+    """Where tasks go: the broker of the settings; where a service needs one and none is named, a Redis of our own."""
+    if project.tasks.broker_url is not None or not any(map(uses_redis, services)):
         return project.tasks.broker_url
     redis = _own_redis(project)
     supervisor.add(redis_process(redis, name=REDIS, timeout=_REDIS_SECONDS))
@@ -299,21 +298,13 @@ async def _broker(project: Project, services: tuple[ServiceSection, ...], superv
     return Secret(redis.url)
 
 
+def uses_redis(service: ServiceSection) -> bool:
+    """Whether the service needs a Redis: a worker takes its tasks from one."""
+    return service.redis or service.kind == "worker"
+
+
 def _own_redis(project: Project) -> OwnRedis:
     return choose_redis(_root(project) / STATE_FOLDER / "redis", os.environ)
-
-
-def redis_process(own: OwnRedis, *, name: str, timeout: float) -> Process:
-    """The process that a Redis of our own is."""
-    return Process(
-        name=name,
-        command=own.command,
-        folder=own.home,
-        environment=own.environment,
-        ready=ProbeReady(own.is_ready, timeout=timeout),
-        stop=tuple(StopStep(number, seconds) for number, seconds in own.stop_steps),
-        before_start=own.before_start,
-    )
 
 
 # -- the platform and the services -------------------------------------------------------------------------------------
@@ -379,7 +370,7 @@ async def running_addresses(project: Project, url: str) -> Addresses:
     dsn, broker = project.database.url, project.tasks.broker_url
     if dsn is None and (own := await _running(project)) is not None:
         dsn = own.dsn
-    if broker is None and any(service.kind == "worker" for service in project.services):
+    if broker is None and any(map(uses_redis, project.services)):
         redis = _own_redis(project)
         broker = Secret(redis.url) if await redis.is_ready() else None
     return Addresses(url, dsn, broker)

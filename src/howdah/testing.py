@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import subprocess
 from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -11,9 +14,15 @@ from typing import Any, Literal
 from howdah import development
 from howdah.kit.identity import KEY_VARIABLE
 from howdah.maintenance.permission_tests import Outcome, read_cases, run_cases
+from howdah.maintenance.spare import spare_redis
+from howdah.maintenance.throwaway import throwaway_database
 from howdah.migrations.drift import to_lines
+from howdah.observe.secret import Secret
+from howdah.postgres.connect import connect
+from howdah.project.secret_file import STATE_FOLDER
 from howdah.project.sections import Project, ServiceSection
-from howdah.provision import read_files
+from howdah.provision import Described, read_files
+from howdah.tasks.install import install_tasks
 
 ENVIRONMENT_VARIABLE = "HOWDAH_ENVIRONMENT"
 _NO_TESTS = 5
@@ -77,9 +86,34 @@ def _database(_root: Path, project: Project) -> tuple[Result, ...]:
     return (Result("database", name, "failed", "migrations", tuple(lines)),)
 
 
-def _services(_root: Path, project: Project) -> tuple[Result, ...]:
-    """The result of pytest in the folder of each service that has tests."""
-    return tuple(_service_result(project, service) for service in project.services if _has_tests(service))
+def _services(root: Path, project: Project) -> tuple[Result, ...]:
+    """The result of pytest in the folder of each service that has tests. Raises HowdahError."""
+    tested = tuple(service for service in project.services if _has_tests(service))
+    if not tested:
+        return ()
+    described = read_files(root)
+    return development.with_database(
+        project, lambda postgres: _run_services(root, project, tested, described, postgres.dsn)
+    )
+
+
+async def _run_services(
+    root: Path, project: Project, tested: tuple[ServiceSection, ...], described: Described, dsn: Secret
+) -> tuple[Result, ...]:
+    """Each has a database of its own, made from the project's files and thrown away, and a Redis where it uses one."""
+    results = []
+    async with AsyncExitStack() as stack:
+        redis = None
+        if any(map(development.uses_redis, tested)):
+            state = (root / STATE_FOLDER).resolve()
+            redis = await stack.enter_async_context(spare_redis(state, os.environ))
+        for service in tested:
+            async with throwaway_database(described, dsn, development.spare(project)) as own:
+                async with await connect(own.reveal()) as connection:
+                    await install_tasks(connection)
+                addresses = development.Addresses(development.usual_url(project), own, redis)
+                results.append(await asyncio.to_thread(_service_result, project, service, addresses))
+    return tuple(results)
 
 
 def _has_tests(service: ServiceSection) -> bool:
@@ -87,11 +121,11 @@ def _has_tests(service: ServiceSection) -> bool:
     return (folder / "tests").is_dir() or any(folder.glob("test_*.py")) or any(folder.glob("*_test.py"))
 
 
-def _service_result(project: Project, service: ServiceSection) -> Result:
+def _service_result(project: Project, service: ServiceSection, addresses: development.Addresses) -> Result:
     ran = subprocess.run(
         ["python", "-m", "pytest", "-q"],
         cwd=service.folder,
-        env=_environment(project, service),
+        env=_environment(project, service, addresses),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         stdin=subprocess.DEVNULL,
@@ -108,11 +142,15 @@ def _service_result(project: Project, service: ServiceSection) -> Result:
     return Result("services", name, "failed", str(service.folder), lines[-_LAST_LINES:])
 
 
-def _environment(project: Project, service: ServiceSection) -> Mapping[str, str]:
-    """As `howdah dev` runs the service, so that ``python`` is the same one; but its tests say themselves who calls."""
-    addresses = development.Addresses(development.usual_url(project), project.database.url)
+def _environment(project: Project, service: ServiceSection, addresses: development.Addresses) -> Mapping[str, str]:
+    """As `howdah dev` runs the service, so that ``python`` is the same one; but its tests say themselves who calls.
+
+    What they do to a database they do to their own, whatever `.env` names.
+    """
+    assert addresses.dsn is not None, "a database was made for the tests"
     given = development.service_environment(project, service, addresses)
-    return {name: value for name, value in given.items() if name != KEY_VARIABLE} | {ENVIRONMENT_VARIABLE: "test"}
+    kept = {name: value for name, value in given.items() if name != KEY_VARIABLE}
+    return kept | {ENVIRONMENT_VARIABLE: "test", "DATABASE_URL": addresses.dsn.reveal()}
 
 
 PARTS: Mapping[str, Callable[[Path, Project], tuple[Result, ...]]] = {

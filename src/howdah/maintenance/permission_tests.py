@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from psycopg import sql
 
 from howdah.data.examine import cases
 from howdah.data.examine.cases import Case, InvalidPermissionTests
@@ -17,13 +14,11 @@ from howdah.data.execute import Engine
 from howdah.data.sql.encode import to_json
 from howdah.data.written.files import Mistake
 from howdah.maintenance.check import Elsewhere
-from howdah.maintenance.errors import CannotCreateDatabase, CaseExists
-from howdah.maintenance.server import scratch_database
+from howdah.maintenance.errors import CaseExists
+from howdah.maintenance.throwaway import throwaway_database
 from howdah.observe.secret import Secret
-from howdah.postgres.connect import connect
-from howdah.postgres.errors import DatabaseError
 from howdah.project.sections import Project
-from howdah.provision import Described, provision
+from howdah.provision import Described
 from howdah.session import ADMIN
 
 
@@ -61,25 +56,13 @@ async def run_cases(
     It is made on the server of ``dsn``, or on one that ``elsewhere`` lends. Raises the errors of `howdah.migrations`
     and of connecting.
     """
-    try:
-        return await _run(found, described, project, dsn)
-    except CannotCreateDatabase:
-        async with elsewhere() as server:
-            return await _run(found, described, project, server)
-
-
-async def _run(found: tuple[Case, ...], described: Described, project: Project, server: Secret) -> tuple[Outcome, ...]:
-    try:
-        async with scratch_database(server) as dsn:
-            await provision(described, dsn)
-            engine = Engine(dsn.reveal(), database=project.database, data=project.data)
-            await engine.start()
-            try:
-                return tuple([await _outcome(case, engine) for case in found])
-            finally:
-                await engine.stop()
-    finally:
-        await _drop_roles(server)
+    async with throwaway_database(described, dsn, elsewhere) as made:
+        engine = Engine(made.reveal(), database=project.database, data=project.data)
+        await engine.start()
+        try:
+            return tuple([await _outcome(case, engine) for case in found])
+        finally:
+            await engine.stop()
 
 
 async def _outcome(case: Case, engine: Engine) -> Outcome:
@@ -89,22 +72,6 @@ async def _outcome(case: Case, engine: Engine) -> Outcome:
     if answer.status != 200:
         return Outcome(case, f"{told['error']} (at {told['path']} of the test)", told)
     return Outcome(case, cases.mismatch(case, told), told)
-
-
-async def _drop_roles(server: Secret) -> None:
-    """Roles belong to the server and outlive the database they were made for."""
-    async with await connect(server.reveal()) as connection:
-        found = await connection.submit(_ABANDONED)
-        for role in json.loads(found):
-            with contextlib.suppress(DatabaseError):  # somebody else was quicker, or it is not ours to drop
-                await connection.script(sql.SQL("drop role {}").format(sql.Identifier(role)).as_string())
-
-
-_ABANDONED = """
-    select coalesce(json_agg(rolname), '[]') from pg_roles
-    where starts_with(rolname, 'howdah_api_howdah_scratch_')
-      and not exists (select from pg_database where datname = substr(rolname, length('howdah_api_') + 1))
-"""
 
 
 def save_case(root: Path, name: str, args: Mapping[str, Any], told: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""A Postgres of our own for a while, where the database's own server will not do; nothing of it stays."""
+"""A Postgres or a Redis of our own for a while, where the project's will not do; nothing of it stays."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from howdah.embedded.errors import PostgresNotStarted
+from howdah.embedded.errors import PostgresNotStarted, RedisNotStarted
 from howdah.embedded.place import forget
 from howdah.embedded.postgres import OwnPostgres, choose
+from howdah.embedded.redis import OwnRedis, choose_redis
 from howdah.observe.secret import Secret
 from howdah.supervisor.errors import AlreadyRunning
 from howdah.supervisor.lock import Lock, acquire
@@ -19,7 +20,7 @@ from howdah.supervisor.logs import LogBook
 from howdah.supervisor.process import ProbeReady, Process, State, StopStep
 from howdah.supervisor.supervisor import Supervisor
 
-_DATABASE = "spare"
+_DATABASE, _REDIS = "spare", "spare-redis"
 _PATIENCE, _POLL = 120.0, 0.1
 
 
@@ -43,6 +44,28 @@ async def spare_postgres(state: Path, environment: Mapping[str, str]) -> AsyncIt
                 await supervisor.stop()
                 shutil.rmtree(chosen.place.home, ignore_errors=True)
                 forget(home)
+
+
+@asynccontextmanager
+async def spare_redis(state: Path, environment: Mapping[str, str]) -> AsyncIterator[Secret]:
+    """A running Redis that has nothing in it, with its data below ``state``; its address.
+
+    Raises the errors of `howdah.embedded`.
+    """
+    home = state / _REDIS
+    with await _alone(state / "run" / f"{_REDIS}.lock") as lock:
+        shutil.rmtree(home, ignore_errors=True)
+        chosen = choose_redis(home, environment)
+        async with Supervisor(key=f"{_REDIS}:{state}", book=LogBook(), keep_open=(lock.descriptor,)) as supervisor:
+            try:
+                supervisor.add(redis_process(chosen, name=_REDIS, timeout=60.0))
+                (status,) = await supervisor.ready(_REDIS)
+                if status.state is not State.READY:
+                    raise RedisNotStarted("\n  ".join(["Redis did not start:", *status.detail]))
+                yield Secret(chosen.url)
+            finally:
+                await supervisor.stop()
+                shutil.rmtree(home, ignore_errors=True)
 
 
 async def _alone(path: Path) -> Lock:
@@ -75,5 +98,18 @@ def postgres_process(own: OwnPostgres, *, name: str, timeout: float) -> Process:
         stop=tuple(StopStep(number, seconds) for number, seconds in own.stop_steps),
         user=own.user,
         group=own.group,
+        before_start=own.before_start,
+    )
+
+
+def redis_process(own: OwnRedis, *, name: str, timeout: float) -> Process:
+    """The process that a Redis of our own is."""
+    return Process(
+        name=name,
+        command=own.command,
+        folder=own.home,
+        environment=own.environment,
+        ready=ProbeReady(own.is_ready, timeout=timeout),
+        stop=tuple(StopStep(number, seconds) for number, seconds in own.stop_steps),
         before_start=own.before_start,
     )

@@ -80,6 +80,10 @@ class ServiceSection:
             "its own, `.howdah/venvs/<name>`; else with the Python that howdah runs with.",
         ),
     ] = ()
+    redis: Annotated[
+        bool,
+        Setting("boolean", "Whether it uses a Redis: it is told `REDIS_URL`, and `howdah dev` brings one if need be."),
+    ] = False
     environment: Annotated[
         Mapping[str, str], Setting("environment", "Variables it is given, beside those of `.env`.")
     ] = field(default_factory=dict)
