@@ -204,3 +204,13 @@ def test_a_services_answer_carries_no_identity_and_no_hop_by_hop_fields() -> Non
         (b"content-length", b"3"),
     ]
     assert (b"content-length", b"3") not in downstream_headers(headers, bodiless=True)
+
+
+def test_a_service_is_told_what_was_cut_off_its_path() -> None:
+    """``X-Forwarded-Prefix`` is ours, whatever a client says; without a prefix there is none."""
+    forged = [(b"X-Forwarded-Prefix", b"/evil")]
+    below = upstream_headers(
+        forged, ANONYMOUS, host=b"localhost", client="10.0.0.9", scheme="http", request_id="r1", prefix="/api"
+    )
+    assert [value for name, value in below if name.lower() == b"x-forwarded-prefix"] == [b"/api"]
+    assert not [name for name, _ in sent_up(forged) if name.lower() == b"x-forwarded-prefix"]

@@ -335,6 +335,7 @@ class Gateway:
             session_cookie=self._site.session_cookie,
             internal=self._site.internal,
             service=target.name,
+            prefix=target.prefix,
         )
         upstream_request = ProxyRequest(
             scope["method"],

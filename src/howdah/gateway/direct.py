@@ -255,6 +255,7 @@ class DirectRoute:
             session_cookie=site.session_cookie,
             internal=site.internal,
             service=target.name,
+            prefix=target.prefix,
         )
         fields.up = b"".join([b"%s: %s\r\n" % each for each in passed if each[0] != b"x-request-id"])
         origin = request.origin

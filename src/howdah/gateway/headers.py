@@ -112,13 +112,15 @@ def upstream_headers(
     session_cookie: bytes = b"",
     internal: InternalTokens | None = None,
     service: str = "",
+    prefix: str = "",
 ) -> Headers:
     """The fields an upstream is sent, without those that frame the body. Raises SessionNotSendable.
 
     ``host`` is the Host field as the client sent it: services build their own links from it. ``roles`` are all the
     caller may take, ``domain`` is the one services are subdomains of. The session's cookie stays here: a service that
     is broken into could act with it everywhere. ``internal`` proves to the ``service`` who calls (R36), and to
-    us, where the service asks on its behalf, what the caller's credential is meant for (``scopes``).
+    us, where the service asks on its behalf, what the caller's credential is meant for (``scopes``). ``prefix`` is
+    what was cut off the path, which a service needs for links to itself.
     """
     headers = tuple(headers)
     named = _named_by_connection(headers)
@@ -130,6 +132,8 @@ def upstream_headers(
     passed.extend(identity)
     if internal is not None:
         passed.extend(internal.fields(service, identity, scopes))
+    if prefix:
+        passed.append((b"x-forwarded-prefix", prefix.encode("ascii")))
     passed.append((b"x-forwarded-for", client.encode("ascii", "replace")))
     passed.append((b"x-forwarded-host", host))
     passed.append((b"x-forwarded-proto", scheme.encode("ascii")))

@@ -216,11 +216,11 @@ def _service(route: Route, told: tuple[str, ...]) -> list[str]:
     target = f"http://howdah_service_{route.name}{'/' if strip else ''}"
     found = []
     for match in (f"= {path}", f"{path}/") if path else ("/",):
-        found += [f"    location {match} {{", *_service_lines(route, target, told), "    }"]
+        found += [f"    location {match} {{", *_service_lines(route, target, path if strip else "", told), "    }"]
     return found
 
 
-def _service_lines(route: Route, target: str, told: tuple[str, ...]) -> list[str]:
+def _service_lines(route: Route, target: str, prefix: str, told: tuple[str, ...]) -> list[str]:
     variables = {name: "$auth_" + name.replace("-", "_") for name in told}
     fields = {
         "Connection": "$howdah_connection",
@@ -232,6 +232,7 @@ def _service_lines(route: Route, target: str, told: tuple[str, ...]) -> list[str
         "X-Hasura-Admin-Secret": '""',
         "X-Forwarded-For": "$remote_addr",
         "X-Forwarded-Host": "$http_host",
+        "X-Forwarded-Prefix": prefix or '""',
         "X-Forwarded-Proto": "$scheme",
         "X-Real-IP": '""',
         "X-Request-Id": "$request_id",
