@@ -114,29 +114,12 @@ def test_flask(dev: Dev) -> None:
     page = dev.get("/flask/")
     assert page.status == 200
     assert f"//localhost:{dev.port}/auth/ui/login" in page.text.replace("127.0.0.1", "localhost")
+    assert 'href="/flask/get_articles"' in page.text
     assert len(dev.get("/flask/get_articles").json()["data"]) == 10
     assert dev.get("/flask/whoami").json()["role"] == "anonymous"
     assert ask(dev, "GET", "/flask/whoami", **as_user(dev, "7")).json() == {"role": "user", "user_id": "7"}
     assert dev.get("/", Host=f"flask.localhost:{dev.port}").status == 200
     assert "You are user 7" in ask(dev, "GET", "/flask/", **as_user(dev, "7")).text
-
-
-# -- flask-sql ---------------------------------------------------------------------------------------------------------
-
-
-def test_flask_sql(dev: Dev) -> None:
-    """E3 to E8: POST takes JSON, what is not there is 501 in JSON, rows are really stored, twice is a conflict."""
-    added = ask(dev, "POST", "/flask-sql/objects", {"name": "lamp"})
-    assert added.status == 201, added.text
-    assert added.json()["name"] == "lamp"
-    assert [one["name"] for one in dev.get("/flask-sql/objects").json()] == ["lamp"]
-    assert ask(dev, "POST", "/flask-sql/objects", {"name": "lamp"}).status == 409
-    refused = ask(dev, "PUT", "/flask-sql/objects", {"name": "lamp"})
-    assert (refused.status, refused.headers["content-type"]) == (501, "application/json")
-    assert ask(dev, "POST", "/flask-sql/objects", {}).status == 422
-    assert ask(dev, "DELETE", f"/flask-sql/objects/{added.json()['id']}").status == 204
-    counted = dev.query({"type": "run_sql", "args": {"sql": "select count(*) from flask_sql_object"}}, dev.admin)
-    assert counted.json()["result"] == [["count"], ["0"]]
 
 
 # -- counter -----------------------------------------------------------------------------------------------------------

@@ -39,6 +39,7 @@ from howdah.kit.context import Exchange, current
 from howdah.kit.events import RequestServed
 from howdah.kit.findings import missing_body, no_json, of_pydantic
 from howdah.kit.health import HEALTH_PATH, LIVE_PATH, OWN_PATHS, READY_PATH
+from howdah.kit.prefix import prefix_of
 from howdah.kit.relay import relayed_of
 from howdah.kit.service import Options, Service
 from howdah.kit.validation import checker
@@ -254,7 +255,7 @@ class _Kit:
             except HowdahError as error:
                 await answering.answer(self._service.failed(error))
                 return
-            await self._app(scope, receive, answering.send if kind == "http" else send)
+            await self._app(_below(scope), receive, answering.send if kind == "http" else send)
         except Exception as error:
             if kind != "http":
                 raise
@@ -358,6 +359,16 @@ class _Answering:
                 one.session.role,
             )
         )
+
+
+def _below(scope: Scope) -> Scope:
+    """The request as its app sees it: in ASGI ``root_path`` is what was cut off, and the path is the whole one."""
+    prefix = prefix_of(scope["headers"])
+    if not prefix or scope.get("root_path"):
+        return scope
+    raw = scope.get("raw_path")
+    whole = {"root_path": prefix, "path": prefix + scope["path"]}
+    return {**scope, **whole, **({} if raw is None else {"raw_path": prefix.encode() + raw})}
 
 
 def _told(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str | None, list[tuple[str, str]]]:

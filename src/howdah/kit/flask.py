@@ -30,6 +30,7 @@ from howdah.kit.context import Exchange, current
 from howdah.kit.events import RequestServed
 from howdah.kit.findings import missing_body, no_json
 from howdah.kit.health import HEALTH_PATH, LIVE_PATH, OWN_PATHS, READY_PATH
+from howdah.kit.prefix import WSGI_NAME, accept_prefix
 from howdah.kit.relay import relayed_of
 from howdah.kit.service import Options, Service
 from howdah.kit.validation import checker
@@ -120,6 +121,19 @@ class _Request(flask.Request):
         raise no_json(getattr(e, "msg", "it cannot be decoded"), getattr(e, "pos", 0)) from e
 
 
+class _Below:
+    """An app that knows what was cut off its path: ``url_for`` begins with that."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        """The answer of the app."""
+        if (prefix := accept_prefix(environ.get(WSGI_NAME))) and not environ.get("SCRIPT_NAME"):
+            environ["SCRIPT_NAME"] = prefix
+        return self._app(environ, start_response)
+
+
 class _Attached:
     """What is called for each request of one app."""
 
@@ -127,6 +141,7 @@ class _Attached:
         self._service = running
         app.json = _Json(app)
         app.request_class = type("Request", (_Request, app.request_class), {})
+        app.wsgi_app = _Below(app.wsgi_app)  # type: ignore[method-assign]
         app.before_request(self._begin)
         app.after_request(self._finish)
         app.teardown_request(_forget)

@@ -1,3 +1,0 @@
-import os
-
-os.environ["BEARER"] = "only-the-tests-know-this"
