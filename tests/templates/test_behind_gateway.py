@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.e2e.product import Dev, Reply, howdah
+from tests.e2e.product import Dev, Reply, eventually, howdah
 
 from howdah.templates.service_template import templates
 
@@ -40,6 +40,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def dev(project: Path) -> Iterator[Dev]:
     with Dev(project) as dev:
+        settled = ("ready", "failed")
+        eventually(
+            lambda: all(one["state"] in settled for one in dev.status()["processes"]), seconds=90, what="every service"
+        )
         yield dev
 
 
@@ -56,7 +60,7 @@ def as_user(dev: Dev, number: str, role: str = "user") -> dict[str, str]:
 
 
 def test_the_tests_of_every_service_pass(project: Path) -> None:
-    """`howdah test services`: each on a database of its own, made from the project's files, and a Redis if it needs one."""
+    """Each on a database of its own, made from the files of the project, and a Redis if it needs one."""
     told = howdah("test", "services", "--json", folder=project, timeout=300)
     results = json.loads(told.stdout)["results"]
     failed = ["\n".join([one["name"], *one["detail"]]) for one in results if one["state"] != "passed"]
@@ -120,6 +124,53 @@ def test_flask(dev: Dev) -> None:
     assert ask(dev, "GET", "/flask/whoami", **as_user(dev, "7")).json() == {"role": "user", "user_id": "7"}
     assert dev.get("/", Host=f"flask.localhost:{dev.port}").status == 200
     assert "You are user 7" in ask(dev, "GET", "/flask/", **as_user(dev, "7")).text
+
+
+# -- flask-sql ---------------------------------------------------------------------------------------------------------
+
+
+def test_flask_sql(dev: Dev) -> None:
+    """E3 to E8: POST takes JSON, what is not there is 501 in JSON, rows are really stored, twice is a conflict."""
+    added = ask(dev, "POST", "/flask-sql/objects", {"name": "lamp"})
+    assert added.status == 201, added.text
+    assert added.json()["name"] == "lamp"
+    assert [one["name"] for one in dev.get("/flask-sql/objects").json()] == ["lamp"]
+    assert ask(dev, "POST", "/flask-sql/objects", {"name": "lamp"}).status == 409
+    refused = ask(dev, "PUT", "/flask-sql/objects", {"name": "lamp"})
+    assert (refused.status, refused.headers["content-type"]) == (501, "application/json")
+    assert ask(dev, "POST", "/flask-sql/objects", {}).status == 422
+    assert ask(dev, "DELETE", f"/flask-sql/objects/{added.json()['id']}").status == 204
+    counted = dev.query({"type": "run_sql", "args": {"sql": "select count(*) from flask_sql_object"}}, dev.admin)
+    assert counted.json()["result"] == [["count"], ["0"]]
+
+
+# -- flask-actions -----------------------------------------------------------------------------------------------------
+
+
+def test_flask_actions(dev: Dev) -> None:
+    """D1 to D4, U3, U4: every call is checked, arguments have a schema, errors are JSON, a user is there once."""
+    add = {"name": "Ann", "email": "ann@example.com"}
+    assert ask(dev, "POST", "/flask-actions/users/add", add).status == 401
+    user = as_user(dev, "7")
+    first = ask(dev, "POST", "/flask-actions/users/add", add, **user)
+    assert first.status == 200, first.text
+    again = ask(dev, "POST", "/flask-actions/users/add", {**add, "name": "Anna"}, **user)
+    assert again.json() == {**first.json(), "name": "Anna"}
+    (found,) = ask(dev, "POST", "/flask-actions/users/find", {"name": "ann"}, **user).json()
+    assert (found["name"], found["email"]) == ("Anna", "ann@example.com")
+    assert found["changed_at"].endswith(("Z", "+00:00"))
+    assert ask(dev, "POST", "/flask-actions/users/", {}, **user).json() is True
+    assert ask(dev, "POST", "/flask-actions/users/nothing", {}, **user).status == 404
+    assert ask(dev, "POST", "/flask-actions/users/add", {**add, "more": 1}, **user).status == 422
+    refused = ask(dev, "GET", "/flask-actions/users/add", **user)
+    assert (refused.status, refused.headers["content-type"]) == (405, "application/json")
+    with ThreadPoolExecutor(20) as pool:
+        body = {"name": "Ben", "email": "ben@example.com"}
+        told = list(pool.map(lambda _: ask(dev, "POST", "/flask-actions/users/add", body, **user).status, range(20)))
+    assert told == [200] * 20
+    assert ask(dev, "POST", "/flask-actions/users/remove", {"email": "ben@example.com"}, **user).json() == {
+        "removed": 1
+    }
 
 
 # -- counter -----------------------------------------------------------------------------------------------------------

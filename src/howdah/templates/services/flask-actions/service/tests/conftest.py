@@ -1,0 +1,3 @@
+import os
+
+os.environ["BEARER"] = "only-the-tests-know-this"
