@@ -30,7 +30,7 @@ COMMANDS = {
     "dev": Lazy("howdah.cli.dev", "Start everything here and show what it says.", DAILY),
     "stop": Lazy("howdah.cli.stop", "End what `dev` has started.", DAILY),
     "open": Lazy("howdah.cli.open", "Show a service in the browser.", DAILY),
-    "service": Lazy("howdah.cli.service", "The services: list, add, adopt, run, rm.", DAILY),
+    "service": Lazy("howdah.cli.service", "The services: list, add, adopt, run, rm; their tables: db.", DAILY),
     "update": Lazy("howdah.cli.update", "Bring in what has changed in the services' templates.", DAILY),
     "test": Lazy("howdah.cli.test", "Permissions, the database, the services: is all as it should be?", DAILY),
     "status": Lazy("howdah.cli.status", "What runs, where, and how it fares.", LOOK),

@@ -1,4 +1,4 @@
-"""``howdah service``: list, add, adopt, run, rm."""
+"""``howdah service``: list, add, adopt, run, rm; and `service_db` below it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from howdah.cli import databases, running
+from howdah.cli import databases, running, service_db
 from howdah.cli.command import Command, Group, console_of
 from howdah.cli.console import Console
 
@@ -30,6 +30,9 @@ def command_() -> None:
       howdah service add api --template fastapi
       howdah service list
     """
+
+
+command_.add_command(service_db.group)
 
 
 def _complete_template(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
