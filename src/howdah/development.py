@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import socket
 import sys
@@ -351,6 +352,8 @@ def service_environment(project: Project, service: ServiceSection, addresses: Ad
         "HOWDAH_ENVIRONMENT": "development",
         "HOWDAH_SERVICE": service.name,
         "HOWDAH_DATA_URL": f"{addresses.url}/data",
+        "HOWDAH_GATEWAY_URL": addresses.url,
+        "HOWDAH_SERVICES": services_variable(project),
         **({} if addresses.dsn is None else {"DATABASE_URL": addresses.dsn.reveal()}),
         **({} if addresses.broker is None else _broker_variables(addresses.broker)),
         **({"HOWDAH_TASKS_LEASE": f"{project.tasks.lease:g}"} if service.kind == "worker" else {}),
@@ -358,6 +361,12 @@ def service_environment(project: Project, service: ServiceSection, addresses: Ad
         **project.environment,
         **service.environment,
     }
+
+
+def services_variable(project: Project) -> str:
+    """``HOWDAH_SERVICES``: which services there are to call, of the project's own and foreign ones."""
+    own = [service.name for service in project.services if service.kind != "worker"]
+    return json.dumps({"own": own, "foreign": project.clients}, separators=(",", ":"))
 
 
 def virtual_environment(project: Project, service: ServiceSection) -> Path:

@@ -12,8 +12,8 @@ from tests.gateway.websocket import handshake
 
 from howdah.gateway.breaker import BreakerLimits, Breakers
 from howdah.gateway.errors import ServiceUnwell
-from howdah.gateway.events import CircuitClosed, CircuitOpened
 from howdah.gateway.pool import PoolLimits
+from howdah.services.breaker import CircuitClosed, CircuitOpened
 from howdah.services.registry import Endpoint
 
 HERE = Endpoint("web", "127.0.0.1", 1, "ready")

@@ -71,24 +71,6 @@ class WebSocketClosed:
 
 
 @dataclass(frozen=True, slots=True)
-class CircuitOpened:
-    """A service has failed so many times in a row that it is left alone for so many seconds."""
-
-    level: ClassVar[str] = "error"
-
-    service: str
-    failures: int
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class CircuitClosed:
-    """A service that was left alone answers again, or has been started anew."""
-
-    service: str
-
-
-@dataclass(frozen=True, slots=True)
 class ConnectionsRefused:
     """There are too many connections: of one client, or (then it is empty) in all. Told once a minute."""
 

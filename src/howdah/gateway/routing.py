@@ -23,7 +23,8 @@ def route_table(
 
     The subdomain of a service's name is its own, under the policy of its routes, unless another service's route or a
     part has taken it. Where its routes have different policies only what is written leads to it, so that nothing leads
-    past any of them. What a policy leaves open is as the gateway's section says.
+    past any of them; to a service without routes nothing does, but for other services. What a policy leaves open is as
+    the gateway's section says.
 
     Raises RouteInvalid, also for a policy that sends browsers where they are sent away again.
     """
@@ -64,7 +65,9 @@ def _of_services(
         for route in service.routes:
             policy = _complete(route.policy, gateway)
             yield Route(route.subdomain, route.path, "service", service.name, route.strip_prefix, route.host, policy)
-        policies = [route.policy for route in service.routes] or [Policy()]
+        if not service.routes:
+            continue  # it is for the other services alone
+        policies = [route.policy for route in service.routes]
         alike = all(policy == policies[0] for policy in policies)
         if service.name not in taken and alike and not _stays_on_its_host(policies[0]):
             yield Route(service.name, "/", "service", service.name, policy=_complete(policies[0], gateway))

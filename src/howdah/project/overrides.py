@@ -18,7 +18,9 @@ from howdah.project.schema import (
 )
 
 PREFIX = "HOWDAH_"
-NOT_SETTINGS = frozenset({"HOWDAH_DATA_URL", "HOWDAH_DATA_TIMEOUT"})
+NOT_SETTINGS = frozenset(
+    {"HOWDAH_DATA_URL", "HOWDAH_DATA_TIMEOUT", "HOWDAH_GATEWAY_URL", "HOWDAH_SERVICES", "HOWDAH_SERVICES_FILE"}
+)
 """What services are told: begins as a setting of the section ``data`` would, and is none."""
 
 DATABASE_URL, REDIS_URL = "DATABASE_URL", "REDIS_URL"

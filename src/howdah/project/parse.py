@@ -20,6 +20,7 @@ from howdah.project.overrides import PREFIX, from_environment, from_texts
 from howdah.project.routes import RESERVED_NAMES
 from howdah.project.scalars import Unusable, Written
 from howdah.project.schema import (
+    CLIENTS,
     NAME,
     NAMED,
     SECTIONS,
@@ -78,12 +79,14 @@ def parse_project(sources: Sources, *, root: Path | None, secrets: Secrets) -> P
     name = reader.value(NAME, ("project", "name"), written)
     services = tuple(reader.service(service, written, root) for service in reader.services)
     reader.check_routes(services, written)
+    clients = reader.clients(written)
     if reader.problems:
         raise InvalidSettings(reader.problems)
     return Project(
         root=root,
         name=name or (root.name if root is not None else "howdah"),
         services=services,
+        clients=clients,
         secrets=secrets,
         environment={key: value for key, value in sources.dotenv.items() if not key.startswith(PREFIX)},
         **values,
@@ -107,12 +110,14 @@ class _Reader:
         document = self._toml()
         written: dict[SettingPath, Written] = {}
         for name, table in document.items():
-            if name not in {"project", "services", *SECTIONS}:
-                self._unknown("section", (name,), ["project", "services", *SECTIONS])
+            if name not in {"project", "services", "clients", *SECTIONS}:
+                self._unknown("section", (name,), ["project", "services", "clients", *SECTIONS])
             elif not isinstance(table, dict):
                 self._problem((name,), f"{name} is a section: write [{name}] and its keys below it")
             elif name == "services":
                 written.update(self._services(table))
+            elif name == "clients":
+                written[name,] = self._written((name,), table)
             else:
                 known = settings_of(SECTIONS[name]) if name in SECTIONS else {"name": NAME}
                 several = {path[1]: path for path in NAMED if path[0] == name}
@@ -272,6 +277,15 @@ class _Reader:
             self.problems.append(Problem(written[*path, "path"].place, f'{".".join(path)}.path: this begins with "/"'))
         kind: Literal["http", "tcp", "exec"] = "exec" if ready.command else "http" if ready.path else "tcp"
         return Ready(kind, ready.path, ready.command, ready.timeout)
+
+    def clients(self, written: Mapping[SettingPath, Written]) -> Mapping[str, Mapping[str, Any]]:
+        """The foreign services, none of which has the name of one of the project's."""
+        clients: Mapping[str, Mapping[str, Any]] = self.value(CLIENTS, ("clients",), written) or {}
+        for name in clients:
+            if name in self.services:
+                place = self._place(("clients", name))
+                self.problems.append(Problem(place, f"clients.{name}: a service of the project has this name"))
+        return clients
 
     def check_routes(self, services: Sequence[ServiceSection], written: Mapping[SettingPath, Written]) -> None:
         """Every route leads to one service only; a second claim becomes a problem."""

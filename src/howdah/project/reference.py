@@ -154,6 +154,12 @@ _ROUTE_ADDRESS = (
     "| `strip_prefix` | boolean | `false` | The service does not see `path` in front of its own paths. |",
 )
 
+_CLIENTS = """
+## `[clients.<name>]`
+
+One section for each foreign service that services of the project call by this name: its `base_url`, and what else
+[services.md](services.md#foreign-services) lists. `${NAME}` in a text is a variable of the service's environment."""
+
 _TITLES = {
     "project": "The project itself.",
     "services": "One section for each service: `[services.app]` is `app`. It has a `command`, a `url`, or both.",
@@ -177,7 +183,7 @@ def markdown() -> str:
             lines += [f"## `{heading}`", "", text, "", "| key | kind | default | |", "|---|---|---|---|"]
         cells = [cell.replace("|", "\\|") for cell in (f"`{rest}`", reference.kind, reference.default, reference.doc)]
         lines.append(f"| {' | '.join(cells)} |")
-    lines += [_ROUTES, "", "| key | kind | default | |", "|---|---|---|---|", *_ROUTE_ADDRESS]
+    lines += [_CLIENTS, _ROUTES, "", "| key | kind | default | |", "|---|---|---|---|", *_ROUTE_ADDRESS]
     policy = Policy()
     for key, setting in settings_of(Policy).items():
         shown = _shown(getattr(policy, key), setting)

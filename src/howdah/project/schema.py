@@ -25,6 +25,7 @@ SECTIONS: Mapping[str, type[Any]] = {
     "logs": sections.LogsSection,
 }
 NAME = Setting("text", "The project's name. Its folder's name when left out.")
+CLIENTS = Setting("clients", "Foreign services that those of the project call: `[clients.<name>]`.")
 SERVICE_NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 
 

@@ -11,6 +11,7 @@ from typing import Any, assert_never
 
 from howdah.observe.secret import Secret
 from howdah.project.addresses import host_names, origin_policy, proxies, public_url, redirect_url
+from howdah.project.clients import client_tables
 from howdah.project.routes import part_policies, role_names, service_routes
 from howdah.project.scalars import Unusable, Written, boolean, integer, kind_of, number, size, text, texts
 from howdah.project.sections import Setting
@@ -63,6 +64,8 @@ def convert(setting: Setting, written: Written) -> Any:
             return _claims(_toml(value) if written.is_text else value)
         case "arguments":
             return _arguments(_toml(value) if written.is_text else value)
+        case "clients":
+            return client_tables(_toml(value) if written.is_text else value)
         case "parts":
             return part_policies(_toml(value) if written.is_text else value, convert)
     assert_never(setting.kind)

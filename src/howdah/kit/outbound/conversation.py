@@ -24,9 +24,19 @@ _SENT_AGAIN: Final = frozenset(("connect", "broken"))
 Conversation = Generator[Step, Outcome | None, Outcome]
 
 
-def converse(call: Call, bounds: Bounds, *, clock: Callable[[], float], jitter: Callable[[], float]) -> Conversation:
-    """The steps to an outcome of the call. ``jitter`` gives numbers from 0 to 1."""
-    deadline = clock() + bounds.timeout
+def converse(
+    call: Call,
+    bounds: Bounds,
+    *,
+    clock: Callable[[], float],
+    jitter: Callable[[], float],
+    deadline: float | None = None,
+) -> Conversation:
+    """The steps to an outcome of the call, before the deadline if one is set already.
+
+    ``jitter`` gives numbers from 0 to 1.
+    """
+    deadline = clock() + bounds.timeout if deadline is None else deadline
     outcome: Outcome = Failure("timeout", "there was no time for it")
     for attempt in range(1, max(1, bounds.attempts) + 1):
         answered = yield Attempt(call, deadline)

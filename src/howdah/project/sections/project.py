@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from howdah.observe.secret import Secret
 from howdah.project.sections.auth import AuthSection
@@ -42,6 +43,8 @@ class Project:
     auth: AuthSection = AuthSection()
     logs: LogsSection = LogsSection()
     services: tuple[ServiceSection, ...] = ()
+    clients: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Foreign services that those of the project call, by name, as they are written."""
     secrets: Secrets = Secrets()
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     """What `.env` gives every service, without howdah's own settings and secrets."""

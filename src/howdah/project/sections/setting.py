@@ -24,6 +24,7 @@ Kind = Literal[
     "parts",
     "claims",
     "arguments",
+    "clients",
 ]
 
 KIB = 1024
