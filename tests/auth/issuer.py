@@ -37,6 +37,7 @@ class FakeIssuer:
     )
     codes: dict[str, tuple[Person, dict[str, str]]] = field(default_factory=dict)
     tokens: dict[str, Person] = field(default_factory=dict)
+    emails: list[dict[str, Any]] = field(default_factory=list)
     hook: tuple[int, Any] = (200, {})
     visitor: Person | None = None
     """Who is logged in there in the browser that comes, and agrees to everything; nobody: they decline."""
@@ -95,7 +96,9 @@ class FakeIssuer:
                 known = self.tokens.get(query["input_token"])
                 app = "other" if query["input_token"].startswith("foreign") else "shop"
                 return 200, {"data": {"is_valid": known is not None, "app_id": app}}
-            case "/hook":
+            case "/user/emails":
+                return 200, self.emails
+            case "/hook" | "/merge" | "/create" | "/delete":
                 return self.hook
             case "/authorize":
                 location = f"{self.url}{path}?{urlencode(query)}"

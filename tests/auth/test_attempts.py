@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from tests.auth.sending import an_email, token_in
 from tests.auth.support import COOKIE, DEVICE, PASSWORD, PATIENT, Client, Platform, platform_on
 from tests.support import Cluster
 
@@ -126,6 +127,50 @@ def test_a_stolen_session_gives_no_tries_at_the_password(platform: Platform) -> 
     change = {"old_password": WRONG, "new_password": "nine amber foxes asleep"}
     statuses = [browser.post("/auth/v1/user/change-password", change).status for _ in range(7)]
     assert statuses == [401] * 5 + [429] * 2
+    assert browser.post("/auth/v1/user/step-up", {"password": WRONG}).status == 429
+
+
+def test_steps_up_and_changes_are_counted_together(platform: Platform) -> None:
+    """R9: five wrong passwords in all, wherever somebody who is signed in shows them; the right one takes them back."""
+    browser = somebody(platform)
+    browser.sign_up(a_name())
+
+    def change(old: str) -> int:
+        return browser.post("/auth/v1/user/change-password", {"old_password": old, "new_password": WRONG * 2}).status
+
+    def step_up(password: str) -> int:
+        return browser.post("/auth/v1/user/step-up", {"password": password}).status
+
+    assert [step_up(WRONG), change(WRONG), step_up(WRONG), change(WRONG)] == [401] * 4
+    assert step_up(PASSWORD) == 200
+    assert [step_up(WRONG), change(WRONG), step_up(WRONG), change(WRONG), step_up(WRONG)] == [401] * 5
+    assert [step_up(PASSWORD), change(PASSWORD)] == [429] * 2
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_nobody_uses_up_the_messages_of_somebody_else(platform: Platform, exists: bool) -> None:
+    """R10: strangers ask for codes for an address; its owner gets some all the same.
+
+    From another network, and by a browser that is known, also from the very same one. For strangers it looks no
+    different where nobody has the address (R8).
+    """
+    email, address = an_email(), an_address()
+    owner = somebody(platform, address)
+    if exists:
+        owner.post("/auth/v1/signup", {"provider": "email", "data": {"email": email, "password": PASSWORD}})
+        owner.post("/auth/v1/providers/email/verify-email", {"token": token_in(platform.mail(email))})
+        owner.post("/auth/v1/login", {"provider": "email", "data": {"email": email, "password": PASSWORD}})
+
+    def ask(client: Client) -> int:
+        return client.post("/auth/v1/providers/email/forgot-password", {"email": email}).status
+
+    assert [ask(somebody(platform, address)) for _ in range(7)] == [200] * 5 + [429] * 2
+    assert ask(somebody(platform)) == 200
+    assert ask(owner) == (200 if exists else 429)
+    flood = [ask(somebody(platform)) for _ in range(30)]
+    assert flood.count(200) == 24
+    assert ask(somebody(platform)) == 429
+    assert ask(owner) == (200 if exists else 429)
 
 
 def test_the_cookie_of_a_device_is_no_session(platform: Platform) -> None:

@@ -54,7 +54,7 @@ def at_once(count: int, work: Callable[[int], int]) -> list[int]:
 
 
 def test_an_address_is_confirmed_before_it_signs_in(platform: Platform) -> None:
-    """Sign-up answers without a token; sign-in says `not_verified` to the right password only; a GET confirms."""
+    """No token at sign-up; sign-in says `not_verified` to the right password only; a program's GET confirms."""
     email, client = an_email(), platform.client()
     reply = sign_up(client, email)
     expected = {"auth_token": None, "hasura_id": None, "hasura_roles": ["user"], "email": email}
@@ -64,7 +64,7 @@ def test_an_address_is_confirmed_before_it_signs_in(platform: Platform) -> None:
     assert (refused.status, refused.code) == (403, "not_verified")
     assert log_in(client, email, NEW).code == "invalid-user"
     token = token_in(platform.mail(email))
-    reply = platform.client().get(f"{EMAIL}/verify-email?token={token}")
+    reply = platform.client().get(f"{EMAIL}/verify-email?token={token}", Accept="application/json")
     assert (reply.status, reply.json) == (200, {"message": "success"})
     user = log_in(client, email).json
     assert (user["email"], user["hasura_roles"], len(user["auth_token"])) == (email, ["user"], 48)
@@ -75,18 +75,31 @@ def test_an_address_is_confirmed_before_it_signs_in(platform: Platform) -> None:
         "identity-verified",
         "login",
     ]
-    assert platform.client().get(f"{EMAIL}/verify-email?token={token}").code == "invalid-code"
+    reply = platform.client().get(f"{EMAIL}/verify-email?token={token}", Accept="application/json")
+    assert reply.code == "invalid-code"
 
 
 def test_looking_whether_a_link_is_there_does_not_open_it(platform: Platform) -> None:
-    """R18: what reads mails finds the token in no address that is asked of us, and HEAD confirms nothing."""
+    """R18: what reads mails finds the token in no address asked of us; HEAD, and following a link, does nothing.
+
+    Whoever follows one is on the page that asks first, with the token behind the ``#``; a page's script confirms.
+    """
     email = an_email()
     sign_up(platform.client(), email)
     message = platform.mail(email)
     token = token_in(message)
     assert "?" not in message.text
     assert platform.client().send("HEAD", f"{EMAIL}/verify-email?token={token}").status == 405
-    assert platform.client().get(f"{EMAIL}/verify-email?token={token}").status == 200
+    for accept in ("*/*", "text/html,application/xhtml+xml,*/*;q=0.8", ""):
+        reply = platform.client().get(f"{EMAIL}/verify-email?token={token}", Accept=accept)
+        assert (reply.status, *reply.values("referrer-policy")) == (303, "no-referrer")
+        assert reply.values("location")[0].endswith(f"/auth/ui/verify-email#token={token}")
+        assert log_in(platform.client(), email).code == "not_verified"
+    reply = platform.client().get(f"{EMAIL}/verify-email?token=a%23b%0Ac", Accept="*/*")
+    assert reply.values("location")[0].endswith("#token=a%23b%0Ac")
+    script = {"Accept": "*/*", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin"}
+    assert platform.client().get(f"{EMAIL}/verify-email?token={token}", **script).status == 200
+    assert log_in(platform.client(), email).status == 200
 
 
 def test_links_lead_where_the_settings_say(database: str) -> None:

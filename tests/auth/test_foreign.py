@@ -44,6 +44,7 @@ def foreign(cluster: Cluster, issuer: FakeIssuer) -> Iterator[Platform]:
                 authorize_url=f"{url}/authorize",
                 token_url=f"{url}/token",
                 userinfo_url=f"{url}/user",
+                emails_url=f"{url}/user/emails",
             ),
             OAuthSection(
                 "facebook",
@@ -55,7 +56,17 @@ def foreign(cluster: Cluster, issuer: FakeIssuer) -> Iterator[Platform]:
                 roles=("friend",),
             ),
         ),
-        custom=(HooksSection("smoke", signup=f"{url}/hook", login=f"{url}/hook", secret=Secret("between us")),),
+        custom=(
+            HooksSection(
+                "smoke",
+                signup=f"{url}/hook",
+                login=f"{url}/hook",
+                merge=f"{url}/merge",
+                create_user=f"{url}/create",
+                delete_user=f"{url}/delete",
+                secret=Secret("between us"),
+            ),
+        ),
     )
     with platform_on(dsn, auth=section, server=ServerSection(public_url="http://localhost:8080")) as platform:
         yield platform
@@ -235,6 +246,86 @@ def test_a_service_of_the_projects_own_says_who_it_is(foreign: Platform, issuer:
         assert ask("signup").code == "hook-failed"
     issuer.hook = (200, {"name": "nobody"})
     assert ask("login").code == "hook-failed"
+
+
+def test_a_service_of_the_projects_own_connects_makes_and_deletes(foreign: Platform, issuer: FakeIssuer) -> None:
+    """Its other hooks: who is signed in connects it by a fresh proof; administrators make and delete accounts of it."""
+    client, subject = foreign.client(), secrets.token_hex(4)
+    ann = client.sign_up(f"ann_{subject}").json["hasura_id"]
+    issuer.hook = (200, {"id": subject})
+    wanted = {"provider": "smoke", "data": {"signal": "three puffs"}}
+    foreign.rows("update howdah_auth.sessions set proved_at = now() - interval '1 hour' where user_id = %s", ann)
+    assert client.post("/auth/v1/user/connect", wanted).code == "step-up-required"
+    assert client.post("/auth/v1/user/step-up", {"password": PASSWORD}).status == 200
+    assert client.post("/auth/v1/user/connect", {**wanted, "provider": "google"}).code == "provider-off"
+    assert client.post("/auth/v1/user/connect", wanted).json == {"message": "success"}
+    path, sent, fields = issuer.asked[-1]
+    assert (path, sent) == ("/merge", {**wanted, "hasura_id": ann})
+    assert fields["x-howdah-signature"] == "sha256=" + signature("between us", fields["raw"].encode())
+    assert foreign.client().post("/auth/v1/login", wanted).json["hasura_id"] == ann
+    other = foreign.client()
+    other.sign_up(f"bob_{subject}")
+    assert other.post("/auth/v1/user/connect", wanted).code == "user-already-exists"
+    assert foreign.events(ann).count("identity-connected") == 1
+
+    admin = foreign.admin()
+    issuer.hook = (200, {"id": f"made-{subject}", "roles": ["member"]})
+    made = admin.post("/auth/v1/admin/create-user", wanted).json
+    assert (issuer.asked[-1][0], made["hasura_roles"]) == ("/create", ["user", "member"])
+    issuer.hook = (200, {"id": f"more-{subject}"})
+    more = admin.post("/auth/v1/admin/create-user", {**wanted, "roles": ["editor"], "is_active": False}).json
+    assert (more["hasura_roles"], more["is_active"]) == (["editor"], False)
+    assert admin.post("/auth/v1/admin/create-user", {**wanted, "provider": "none"}).status == 400
+    issuer.hook = (409, {"message": "There is smoke still."})
+    choice = {"hasura_id": made["hasura_id"]}
+    refused = admin.post("/auth/v1/admin/delete-user", choice).json
+    assert (refused["code"], refused["message"]) == ("hook-refused", "There is smoke still.")
+    issuer.hook = (200, {})
+    assert admin.post("/auth/v1/admin/delete-user", choice).status == 200
+    assert issuer.asked[-1][:2] == ("/delete", {"provider": "smoke", "data": {"id": f"made-{subject}"}, **choice})
+    assert admin.post("/auth/v1/admin/delete-user", choice).code == "no-such-user"
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        AuthSection(pre_login_hook="https://a.example/hook"),
+        AuthSection(pre_signup_hook="https://a.example/hook", hook_secret=Secret("")),
+        AuthSection(custom=(HooksSection("own", signup="https://a.example", login="https://a.example"),)),
+    ],
+)  # fmt: skip
+def test_hooks_without_a_secret_are_refused(database: str, section: AuthSection) -> None:
+    """Nothing starts: whoever finds out their URL could ask there in our name."""
+    with pytest.raises(UnusableIssuer, match="is needed"), platform_on(database, auth=section):
+        pass
+
+
+def test_an_id_token_belongs_to_the_sign_in_it_was_asked_for(foreign: Platform, issuer: FakeIssuer) -> None:
+    """Whoever sends the nonce has it compared: a token caught elsewhere is no use (OpenID Connect Core, 3.1.2.1)."""
+    person = somebody()
+
+    def log_in(token: str, **more: str) -> Reply:
+        data = {"id_token": token, **more}
+        return foreign.client().post("/auth/v1/login", {"provider": "google", "data": data})
+
+    ours = issuer.id_token(person, nonce="n-0S6_WzA2Mj")
+    assert log_in(ours, nonce="n-0S6_WzA2Mj").status == 200
+    assert log_in(ours, nonce="another").code == "foreign-account-refused"
+    assert log_in(issuer.id_token(person), nonce="n-0S6_WzA2Mj").code == "foreign-account-refused"
+
+
+def test_an_address_that_is_private_is_asked_for(foreign: Platform, issuer: FakeIssuer) -> None:
+    """GitHub tells it in a list: one that is confirmed is taken, the primary one first, and no other."""
+    listed = [
+        {"email": "old@example.com", "primary": False, "verified": False},
+        {"email": f"{secrets.token_hex(4)}@example.com", "primary": False, "verified": True},
+        {"email": f"{secrets.token_hex(4)}@example.com", "primary": True, "verified": True},
+    ]
+    for addresses, expected in ((listed, listed[2]["email"]), (listed[:2], listed[1]["email"]), (listed[:1], None)):
+        person = somebody()
+        person.email, issuer.emails = None, addresses
+        browser = by_browser(foreign, issuer, person, "github")
+        assert browser.get("/auth/v1/user/info").json.get("email") == expected
 
 
 def test_hooks_are_asked_before_anybody_comes_in(database: str, issuer: FakeIssuer) -> None:

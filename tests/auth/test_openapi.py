@@ -34,6 +34,7 @@ from howdah.auth.openapi import answers
 from howdah.auth.openapi.document import GATEWAY, key_of
 from howdah.auth.openapi.told import TOLD
 from howdah.auth.routes.calls import CALLS
+from howdah.observe.secret import Secret
 from howdah.project.sections import AuthSection, HooksSection
 
 THOROUGH: Final = "HOWDAH_EXAMPLES" in os.environ
@@ -98,7 +99,7 @@ def test_the_ways_to_sign_in_are_those_of_the_project(everything: Platform, clus
         everything.client().get("/auth/v1/providers").json["providers"]
     )
     name = f"custom_{secrets.token_hex(4)}"
-    custom = HooksSection("house", signup="http://127.0.0.1:1/", login="http://127.0.0.1:1/")
+    custom = HooksSection("house", signup="http://127.0.0.1:1/", login="http://127.0.0.1:1/", secret=Secret("s"))
     with platform_on(
         cluster.create_database(name), auth=AuthSection(providers=("username",), custom=(custom,))
     ) as other:

@@ -60,6 +60,24 @@ def test_known_and_unknown_accounts_take_as_long(platform: Platform, ask: Ask) -
     pytest.fail(f"known accounts take this many times as long: {ratios}")
 
 
+def test_a_sign_up_that_waits_does_not_show(platform: Platform) -> None:
+    """R8: whether somebody has signed up with an address and not confirmed it: one hash is computed in every case."""
+    client = platform.client()
+    known, waiting = an_email(), an_email()
+    client.post("/auth/v1/signup", {"provider": "email", "data": {"email": known, "password": PASSWORD}})
+    client.post("/auth/v1/providers/email/verify-email", {"token": token_in(platform.mail(known))})
+    for email in (known, waiting):
+        client.post("/auth/v1/signup", {"provider": "email", "data": {"email": email, "password": f"{PASSWORD} again"}})
+    ratios = []
+    for one in (known, waiting):
+        for _ in range(ROUNDS):
+            ratios.append(ratio_of_medians(platform, log_in, one, an_email()))
+            if abs(ratios[-1] - 1) <= LIMIT:
+                break
+        else:
+            pytest.fail(f"a sign-up that waits takes this many times as long: {ratios}")
+
+
 def ratio_of_medians(platform: Platform, ask: Ask, known: str, unknown: str) -> float:
     """How many times as long as the unknown one takes the known one takes."""
     client = platform.client()

@@ -16,6 +16,7 @@ from howdah.auth.factors.owned import remove_factors
 from howdah.auth.identifiers import Identifier, parse_email, parse_mobile, parse_username
 from howdah.auth.messages import notify
 from howdah.auth.part import Auth
+from howdah.auth.providers.foreign import ask_before_deletion
 from howdah.auth.sessions import BegunSession, Origin
 from howdah.auth.throttling import account_bucket, forgive_attempt
 from howdah.auth.users import User
@@ -118,7 +119,10 @@ async def find_by(auth: Auth, identifier: Identifier) -> User:
 
 
 async def delete(auth: Auth, user_id: int, by: Administrator) -> User:
-    """The user is gone; who it was. Raises NoSuchUser."""
+    """The user is gone; who it was. Raises NoSuchUser, and HookRefused or HookFailed where a service keeps them."""
+    async with auth.store.transaction() as connection:
+        user = await find(connection, user_id)
+    await ask_before_deletion(auth, user)
     async with auth.store.transaction() as connection:
         user = await _locked(connection, user_id)
         await users.remove_user(connection, user_id)

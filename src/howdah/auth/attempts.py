@@ -41,16 +41,21 @@ async def count_login(auth: Auth, identifier: Identifier, user_id: int | None, o
 
     Raises TooManyAttempts, and PostgresError where nothing can be counted (R13).
     """
-    known = origin.device is not None and await devices.is_known(auth.store.pool, user_id, origin.device)
     attempt = login_attempt(
         name_of(identifier.kind, identifier.canonical),
         address_of(origin),
         account=None if user_id is None else account_of(user_id),
-        device=origin.device if known else None,
+        device=await _known_device(auth, user_id, origin),
         limits=auth.limits,
     )
     await count_attempt(auth.store.pool, attempt)
     return attempt
+
+
+async def _known_device(auth: Auth, user_id: int | None, origin: Origin) -> str | None:
+    """The browser of the request, where this very account was signed in to from it before (R10)."""
+    known = origin.device is not None and await devices.is_known(auth.store.pool, user_id, origin.device)
+    return origin.device if known else None
 
 
 async def count_message(auth: Auth, purpose: str, identifier: Identifier, origin: Origin) -> None:
@@ -59,7 +64,9 @@ async def count_message(auth: Auth, purpose: str, identifier: Identifier, origin
     Text messages have a budget by number, by block of numbers and in all (R19). Raises TooManyAttempts.
     """
     name = name_of(identifier.kind, identifier.canonical)
-    attempt = code_attempt(purpose, name, address_of(origin), auth.limits)
+    user = await users.find_user_by(auth.store.pool, identifier.kind, identifier.canonical)
+    device = await _known_device(auth, None if user is None else user.id, origin)
+    attempt = code_attempt(purpose, name, address_of(origin), device=device, limits=auth.limits)
     await count_attempt(auth.store.pool, attempt)
     if identifier.kind == "mobile":
         await count_attempt(auth.store.pool, text_attempt(identifier.canonical, auth.limits))

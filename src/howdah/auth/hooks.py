@@ -35,8 +35,8 @@ async def ask_hook(url: str, sent: Mapping[str, Any], *, secret: Secret | None, 
     """
     body = json.dumps(sent).encode()
     headers = {"Content-Type": "application/json", "Accept": "application/json"}
-    if secret is not None:
-        headers[SIGNATURE_HEADER] = f"sha256={signature(secret.reveal(), body)}"
+    assert secret is not None, "settings without one are refused"
+    headers[SIGNATURE_HEADER] = f"sha256={signature(secret.reveal(), body)}"
     try:
         async with asyncio.timeout(seconds):
             answer = await send(HttpRequest("POST", url, headers, body), seconds)

@@ -67,6 +67,8 @@ class Asked(Generic[Body]):
     cookies: Mapping[str, str]
     wants_page: bool = False
     """Whether it is a browser that goes there, and not a script or a program."""
+    by_script: bool = False
+    """Whether a program asks, and not somebody who follows a link, or what looks through mails for bad ones."""
 
     @property
     def user_id(self) -> int:
@@ -146,8 +148,16 @@ def _endpoint(auth: Auth, call: Call[Any]) -> Callable[[Request], Awaitable[Resp
         _check_access(call.access, caller)
         body = await _read(request, call.body)
         origin = origin_of(request, auth.device_cookie.name)
-        wants_page = "text/html" in request.headers.get("accept", "")
-        asked = Asked(body, caller, origin, request.query_params, request.path_params, request.cookies, wants_page)
+        asked = Asked(
+            body,
+            caller,
+            origin,
+            request.query_params,
+            request.path_params,
+            request.cookies,
+            wants_page="text/html" in request.headers.get("accept", ""),
+            by_script=_is_script(request),
+        )
         answer = await call.handler(auth, asked)
         if call.method != "GET":
             await auth.settled()
@@ -156,6 +166,12 @@ def _endpoint(auth: Auth, call: Call[Any]) -> Callable[[Request], Awaitable[Resp
     endpoint.__name__ = call.handler.__name__
     endpoint.__doc__ = call.handler.__doc__
     return endpoint
+
+
+def _is_script(request: Request) -> bool:
+    """Whether JSON is asked for by name, or a page's script asks (Fetch Metadata)."""
+    accepted = request.headers.get("accept", "")
+    return "application/json" in accepted.lower() or request.headers.get("sec-fetch-mode") in ("cors", "same-origin")
 
 
 def caller_of(request: Request) -> Caller:

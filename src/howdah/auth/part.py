@@ -32,6 +32,7 @@ from howdah.auth.setting_errors import UnusableIssuer
 from howdah.auth.signing_keys import SigningKeys
 from howdah.auth.store import Store
 from howdah.auth.throttling import Limits, limits_of
+from howdah.observe.secret import Secret
 from howdah.postgres.connection import Connection
 from howdah.project.sections import PROVIDERS, AuthSection, DatabaseSection, HooksSection
 from howdah.session import USER_ID_HEADER, Credential, Identity
@@ -268,8 +269,17 @@ def _read_oauth(section: AuthSection) -> Mapping[str, Exchange]:
         if names.count(name) > 1:
             raise UnusableIssuer(f"There is more than one way to sign in that is called {name!r}.")
     for hooks in section.custom:
-        for url in (hooks.signup, hooks.login):
-            check_url(url, f"auth.custom.{hooks.name}")
-    for url in filter(None, (section.pre_signup_hook, section.pre_login_hook)):
-        check_url(url, "auth")
+        place = f"auth.custom.{hooks.name}"
+        _check_hooks(place, (hooks.signup, hooks.login), hooks.secret, f"{place}.secret")
+        _check_hooks(place, (hooks.merge, hooks.create_user, hooks.delete_user), hooks.secret, f"{place}.secret")
+    _check_hooks("auth", (section.pre_signup_hook, section.pre_login_hook), section.hook_secret, "auth.hook_secret")
     return found
+
+
+def _check_hooks(place: str, urls: Iterable[str | None], secret: Secret | None, setting: str) -> None:
+    """Nobody else can answer at the URLs, or ask there in our name. Raises UnusableIssuer."""
+    for url in urls:
+        if url is not None:
+            check_url(url, place)
+            if secret is None or not secret.reveal():
+                raise UnusableIssuer(f"{setting} is needed: the requests to {url} are signed with it.")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, ParamSpec, TypeVar
 
-from argon2.exceptions import VerificationError
+from argon2.exceptions import HashingError, VerificationError
 from argon2.low_level import ARGON2_VERSION, Type, hash_secret, verify_secret
 
 from howdah.auth.errors import AccountsBusy
@@ -143,6 +143,25 @@ class Hasher:
             return False
         return await self._in_a_thread(_verify, stored, normalised, kind)
 
+    async def hash_like(self, stored: str | None, password: str) -> str | None:
+        """The hash of ``password`` as ``stored`` was made, salt and all: equal to it if it is of the same password.
+
+        So one computation answers for several hashes that were made alike. None, after the same work, where there is
+        nothing that it could be equal to (R8). Raises AccountsBusy.
+        """
+        try:
+            normalised = normalise_password(password)
+        except UnacceptablePassword:
+            return None
+        try:
+            found = read_stored_hash(stored) if stored is not None else None
+        except UnusablePasswordHash:
+            found = None
+        if stored is None or found is None:
+            await self._in_a_thread(_verify, self._nobody, normalised, Type.ID)
+            return None
+        return await self._in_a_thread(_hash_like, stored, found, normalised)
+
     def needs_rehash(self, stored: str) -> bool:
         """Whether a hash that has just been verified is weaker than those that are made now (R1)."""
         return needs_rehash(stored, self.parameters)
@@ -172,6 +191,27 @@ def _hash(password: str, parameters: HashParameters) -> str:
         type=Type.ID,
         version=ARGON2_VERSION,
     ).decode("ascii")
+
+
+def _hash_like(stored: str, found: StoredHash, password: str) -> str | None:
+    *_, salt, digest = stored.split("$")
+    try:
+        return hash_secret(
+            password.encode(),
+            _decoded(salt),
+            time_cost=found.parameters.passes,
+            memory_cost=found.parameters.memory,
+            parallelism=found.parameters.lanes,
+            hash_len=len(_decoded(digest)),
+            type=found.kind,
+            version=ARGON2_VERSION,
+        ).decode("ascii")
+    except (ValueError, HashingError):  # it was never made of anything
+        return None
+
+
+def _decoded(text: str) -> bytes:
+    return base64.b64decode(text + "=" * (-len(text) % 4))
 
 
 def _verify(stored: str, password: str, kind: Type) -> bool:

@@ -38,7 +38,7 @@ class UnusableClaimsMapping(AuthError):
 
 
 class UnusableIssuer(AuthError):
-    """The settings of an issuer are incomplete."""
+    """The settings of an issuer or a hook are incomplete."""
 
     code = "unusable-issuer"
     exit_code = 2

@@ -49,6 +49,7 @@ LOGIN_TO_ACCOUNT: Final = Rule(100, LONGEST_WINDOW, LONGEST_WINDOW, LONGEST_WIND
 LOGIN_FROM_DEVICE: Final = Rule(20, LONGEST_WINDOW, _MINUTE, LONGEST_WINDOW)
 FACTOR: Final = Rule(5, LONGEST_WINDOW, _MINUTE / 2, _DAY)
 CODE_TO_IDENTITY: Final = Rule(5, _HOUR, 10 * _MINUTE, _HOUR)
+CODE_TO_IDENTITY_IN_ALL: Final = Rule(30, _HOUR, 10 * _MINUTE, _HOUR)
 CODE_FROM_ADDRESS: Final = Rule(30, _HOUR, _MINUTE, 15 * _MINUTE)
 SIGNUP_FROM_ADDRESS: Final = Rule(20, _HOUR, _MINUTE, 15 * _MINUTE)
 ISSUER_FROM_ADDRESS: Final = Rule(120, 15 * _MINUTE, _MINUTE, 15 * _MINUTE)
@@ -66,6 +67,7 @@ class Limits:
     login_to_account_from_address: Rule = LOGIN_TO_ACCOUNT_FROM_ADDRESS
     login_to_account: Rule = LOGIN_TO_ACCOUNT
     code_to_identity: Rule = CODE_TO_IDENTITY
+    code_to_identity_in_all: Rule = CODE_TO_IDENTITY_IN_ALL
     code_from_address: Rule = CODE_FROM_ADDRESS
     signup_from_address: Rule = SIGNUP_FROM_ADDRESS
     texts: Rule = TEXTS
@@ -80,6 +82,7 @@ def limits_of(section: AuthSection) -> Limits:
         login_to_account_from_address=replace(LOGIN_TO_ACCOUNT_FROM_ADDRESS, tries=section.login_tries),
         login_to_account=replace(LOGIN_TO_ACCOUNT, tries=section.login_tries_per_account),
         code_to_identity=replace(CODE_TO_IDENTITY, tries=section.codes_per_identity),
+        code_to_identity_in_all=replace(CODE_TO_IDENTITY_IN_ALL, tries=section.codes_per_identity_in_all),
         code_from_address=replace(CODE_FROM_ADDRESS, tries=section.codes_per_address),
         signup_from_address=replace(SIGNUP_FROM_ADDRESS, tries=section.signups_per_address),
         texts=replace(TEXTS, tries=section.sms_per_day),
@@ -163,12 +166,23 @@ def code_attempt(
     purpose: str,
     identity: str,
     address: str,
+    *,
+    device: str | None = None,
     limits: Limits = Limits(),
 ) -> Attempt:
-    """A message with a code or link that somebody asks to be sent to an identity; none of these is forgiven."""
+    """A message with a code or link that somebody asks to be sent to an identity; none of these is forgiven.
+
+    Each network has messages of its own to an identity, so whoever asks for somebody else's does not use up theirs; and
+    so has a ``device``, given only where the account was signed in to from it before, which no stranger can be (R10).
+    What all networks ask for together is bounded too: a mailbox is not to be flooded.
+    """
+    network = network_of(address)
+    if device is not None:
+        return (Bucket(_key("code-device", purpose, identity, device), limits.code_to_identity),)
     return (
-        Bucket(_key("code-address", purpose, network_of(address)), limits.code_from_address, shared=True),
-        Bucket(_key("code-identity", purpose, identity), limits.code_to_identity),
+        Bucket(_key("code-address", purpose, network), limits.code_from_address, shared=True),
+        Bucket(_key("code-identity-address", purpose, identity, network), limits.code_to_identity),
+        Bucket(_key("code-identity", purpose, identity), limits.code_to_identity_in_all),
     )
 
 

@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode
 from howdah.auth.external_tokens import ExternalIssuer, verify_external
 from howdah.auth.fetch import fetch_json
 from howdah.auth.key_sets import RemoteKeys
-from howdah.auth.oauth.issuers import ForeignAccount, Issuer, check_url, read_account
+from howdah.auth.oauth.issuers import ForeignAccount, Issuer, check_url, read_account, with_address
 from howdah.auth.proof_errors import ForeignAccountRefused, InvalidAccessToken, IssuerDown, UnknownTokenKey
 from howdah.errors import HowdahError
 from howdah.services.errors import ServiceUnreachable
@@ -28,6 +28,7 @@ KEPT_SECONDS: Final = 3600.0
 FAILED_SECONDS: Final = 5.0
 """How long an issuer that could not be asked is not asked again."""
 _MOST: Final = 256 * 1024
+_UNTAKEN: Final = "The issuer does not take what was sent."
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,10 @@ class Exchange:
         if userinfo is None:
             raise ForeignAccountRefused("This issuer does not say who somebody is.")
         headers = {"Authorization": f"Bearer {access_token}"}
-        return read_account(await self._ask("GET", userinfo, headers=headers), self.issuer.fields)
+        account = read_account(await self._ask("GET", userinfo, headers=headers), self.issuer.fields)
+        if self.issuer.emails_url is None:
+            return account
+        return with_address(account, await self._ask_for_any("GET", self.issuer.emails_url, headers=headers))
 
     # -- what is known of the issuer -----------------------------------------------------------------------------------
 
@@ -191,6 +195,19 @@ class Exchange:
         form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
+        told = await self._ask_for_any(method, url, form=form, headers=headers)
+        if not isinstance(told, dict) or "error" in told:
+            raise ForeignAccountRefused(_UNTAKEN)
+        return told
+
+    async def _ask_for_any(
+        self,
+        method: str,
+        url: str,
+        *,
+        form: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
         sent = {"Accept": "application/json", "User-Agent": "howdah", **(headers or {})}
         if form is not None:
             sent["Content-Type"] = "application/x-www-form-urlencoded"
@@ -207,8 +224,8 @@ class Exchange:
             told = json.loads(answer.body)
         except ValueError:
             told = None
-        if answer.status >= 300 or not isinstance(told, dict) or "error" in told:
-            raise ForeignAccountRefused("The issuer does not take what was sent.")
+        if answer.status >= 300:
+            raise ForeignAccountRefused(_UNTAKEN)
         return told
 
 

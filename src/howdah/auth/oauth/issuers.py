@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 from urllib.parse import urlencode, urlsplit
 
@@ -28,6 +28,7 @@ class Issuer:
     authorize_url: str | None
     token_url: str | None
     userinfo_url: str | None
+    emails_url: str | None
     check_url: str | None
     check: Check
     scopes: tuple[str, ...]
@@ -63,6 +64,7 @@ class _Preset:
     authorize_url: str | None = None
     token_url: str | None = None
     userinfo_url: str | None = None
+    emails_url: str | None = None
     check_url: str | None = None
     check: Check = "none"
     scopes: tuple[str, ...] = ("openid", "email", "profile")
@@ -81,6 +83,7 @@ PRESETS: Final[Mapping[str, _Preset]] = {
         authorize_url="https://github.com/login/oauth/authorize",
         token_url="https://github.com/login/oauth/access_token",  # noqa: S106 - an address
         userinfo_url="https://api.github.com/user",
+        emails_url="https://api.github.com/user/emails",
         scopes=("read:user", "user:email"),
         fields=Fields(subject="id", verified=None),
     ),
@@ -113,6 +116,7 @@ def read_issuer(section: OAuthSection) -> Issuer:
         authorize_url=section.authorize_url or preset.authorize_url,
         token_url=section.token_url or preset.token_url,
         userinfo_url=section.userinfo_url or preset.userinfo_url,
+        emails_url=section.emails_url or preset.emails_url,
         check_url=section.check_url or preset.check_url,
         check=preset.check,
         scopes=section.scopes or preset.scopes,
@@ -124,7 +128,14 @@ def read_issuer(section: OAuthSection) -> Issuer:
         raise UnusableIssuer(f"{place} has no client_id.")
     if found.issuer is None and None in (found.authorize_url, found.token_url, found.userinfo_url):
         raise UnusableIssuer(f"{place} has neither an issuer nor authorize_url, token_url and userinfo_url.")
-    urls = (found.issuer, found.authorize_url, found.token_url, found.userinfo_url, found.check_url)
+    urls = (
+        found.issuer,
+        found.authorize_url,
+        found.token_url,
+        found.userinfo_url,
+        found.emails_url,
+        found.check_url,
+    )
     for url in filter(None, urls):
         check_url(url, place)
     return found
@@ -162,6 +173,20 @@ def authorize_url(
         **({"nonce": nonce} if issuer.issuer is not None else {}),
     }
     return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(query)}"
+
+
+def with_address(account: ForeignAccount, listed: Any) -> ForeignAccount:
+    """The account with the confirmed address of its list, the primary one first; without one where none is confirmed.
+
+    >>> somebody = ForeignAccount("7", None, False, {})
+    >>> with_address(somebody, [{"email": "a@b.c", "primary": True, "verified": True}]).email
+    'a@b.c'
+    """
+    known = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    confirmed = [one for one in known if one.get("verified") is True and isinstance(one.get("email"), str)]
+    confirmed.sort(key=lambda one: one.get("primary") is not True)
+    found = next((one["email"] for one in confirmed if len(one["email"]) <= 254), None)
+    return replace(account, email=found, email_verified=True) if found is not None else account
 
 
 def read_account(claims: Mapping[str, Any], fields: Fields) -> ForeignAccount:

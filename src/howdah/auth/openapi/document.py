@@ -181,13 +181,16 @@ def _credentials(schema: Json, ways: Mapping[str, type[Any] | None]) -> Json:
 
 
 def _answers(told: Told) -> Json:
-    if not told.answers:
+    found: Json = {}
+    if told.redirects is not None:
         said = {"description": "The browser goes elsewhere.", "headers": {"location": {"schema": {"type": "string"}}}}
-        return {"302": {**said, "content": {_JSON: {"schema": {"type": "null"}}}}}
+        found[str(told.redirects)] = {**said, "content": {_JSON: {"schema": {"type": "null"}}}}
+    if not told.answers:
+        return found
     refs = [{"$ref": _REF.format(name=shape.__name__)} for shape in told.answers]
     words = " Or: ".join(inspect.cleandoc(shape.__doc__ or "") for shape in told.answers)
     schema = refs[0] if len(refs) == 1 else {"anyOf": refs}
-    return {"200": {"description": words, "content": {told.media: {"schema": schema}}}}
+    return {**found, "200": {"description": words, "content": {told.media: {"schema": schema}}}}
 
 
 def _refusals(call: Call[Any], told: Told) -> Json:

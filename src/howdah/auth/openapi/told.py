@@ -97,11 +97,15 @@ COMING_IN: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What is answered to a call, one of several shapes; none is a redirect. And what is refused for its own sake."""
+    """What is answered to a call, one of several shapes; and what is refused for its own sake.
+
+    ``redirects`` is the status with which a browser is sent elsewhere, where it is.
+    """
 
     answers: tuple[type[msgspec.Struct], ...]
     refuses: tuple[type[AuthError], ...]
     media: str = "application/json"
+    redirects: int | None = None
 
 
 TOLD: Final[Mapping[str, Told]] = {
@@ -117,13 +121,14 @@ TOLD: Final[Mapping[str, Told]] = {
     "POST /v1/user/change-password": Told(
         (Renewed,), (InvalidUser, TooManyAttempts, AccountsBusy, SessionExpired, *PASSWORDS)
     ),
+    "POST /v1/user/connect": Told((Done,), (ProviderOff, StepUpRequired, UserAlreadyExists, HookRefused, HookFailed)),
     "GET /v1/user/sessions": Told((Sessions,), ()),
     "POST /v1/user/end-session": Told((Ended,), ()),
     "POST /v1/user/change-email": Told((Done,), (ExpectedEmail, *ASKING)),
     "POST /v1/user/confirm-email": Told((Done,), (ExpectedEmail, InvalidCode, TooManyAttempts)),
     "POST /v1/user/change-mobile": Told((Done,), (ExpectedMobile, *ASKING)),
     "POST /v1/user/confirm-mobile": Told((Done,), (ExpectedMobile, InvalidCode, TooManyAttempts)),
-    "GET /v1/providers/email/verify-email": Told((Done,), (InvalidCode,)),
+    "GET /v1/providers/email/verify-email": Told((Done,), (InvalidCode,), redirects=303),
     "POST /v1/providers/email/verify-email": Told((Done,), (ExpectedEmail, InvalidCode, TooManyAttempts)),
     "POST /v1/providers/email/resend": Told((Done,), (ProviderOff, ExpectedEmail, TooManyAttempts)),
     "POST /v1/providers/email/forgot-password": Told((Done,), (ProviderOff, ExpectedEmail, TooManyAttempts)),
@@ -158,7 +163,9 @@ TOLD: Final[Mapping[str, Told]] = {
         (FactorAdded,), (StepUpRequired, InvalidFactor, PasskeyExists, TooManyFactors, SessionExpired)
     ),
     "GET /v1/providers": Told((Ways,), ()),
-    "GET /v1/oauth/{name}/start": Told((), (ProviderOff, RedirectNotAllowed, TooManyAttempts, IssuerDown)),
+    "GET /v1/oauth/{name}/start": Told(
+        (), (ProviderOff, RedirectNotAllowed, TooManyAttempts, IssuerDown), redirects=302
+    ),
     "POST /v1/oauth/{name}/connect": Told(
         (Elsewhere,), (ProviderOff, RedirectNotAllowed, TooManyAttempts, IssuerDown, StepUpRequired)
     ),
@@ -174,13 +181,15 @@ TOLD: Final[Mapping[str, Told]] = {
             HookFailed,
             InvalidUser,
         ),
+        redirects=302,
     ),
     "GET /v1/admin/user/{user_id:int}": Told((AdministeredUser,), (NoSuchUser,)),
     "GET /v1/admin/users": Told((Users,), ()),
     "POST /v1/admin/create-user": Told(
-        (AdministeredUser,), (*IDENTIFIERS, UserAlreadyExists, AccountsBusy, *PASSWORDS)
+        (AdministeredUser,),
+        (*IDENTIFIERS, UserAlreadyExists, AccountsBusy, *PASSWORDS, HookRefused, HookFailed),
     ),
-    "POST /v1/admin/delete-user": Told((DeletedUser,), (NoSuchUser,)),
+    "POST /v1/admin/delete-user": Told((DeletedUser,), (NoSuchUser, HookRefused, HookFailed)),
     "POST /v1/admin/user/activate": Told((AdministeredUser,), (NoSuchUser,)),
     "POST /v1/admin/user/deactivate": Told((AdministeredUser,), (NoSuchUser,)),
     "POST /v1/admin/user/add-role": Told((AdministeredUser,), (NoSuchUser,)),

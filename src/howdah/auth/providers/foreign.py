@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,7 @@ import msgspec
 
 from howdah.auth import audit, users
 from howdah.auth.attempts import address_of
-from howdah.auth.errors import ExpectedEmail, SignupClosed, UserAlreadyExists
+from howdah.auth.errors import ExpectedEmail, ProviderOff, SignupClosed, UserAlreadyExists
 from howdah.auth.hooks import ask_hook
 from howdah.auth.identifiers import parse_email
 from howdah.auth.oauth.exchange import Exchange
@@ -22,10 +22,13 @@ from howdah.auth.providers.provider import Registered, Write, read_data
 from howdah.auth.sessions import Origin
 from howdah.auth.sign_in import Proof
 from howdah.auth.throttling import count_attempt, issuer_attempt
+from howdah.auth.users import User
 from howdah.postgres.connection import Connection
 from howdah.project.sections import HooksSection
 from howdah.session import ADMIN_ROLE, ANONYMOUS_ROLE
 
+Connect = Callable[[Connection], Awaitable[None]]
+"""Writes another way to sign in into the transaction of a connection."""
 _ROLE = re.compile(r"[^\x00-\x20,\x7f]{1,128}")
 
 
@@ -36,6 +39,8 @@ class IssuerData(msgspec.Struct, forbid_unknown_fields=True):
     redirect_uri: str | None = None
     state: str | None = None
     id_token: str | None = None
+    nonce: str | None = None
+    """What the client asked the issuer for the ID token with: one that belongs to another sign-in is refused."""
     access_token: str | None = None
 
 
@@ -88,7 +93,7 @@ class IssuerProvider:
         sent = read_data(data, IssuerData)
         await count_attempt(auth.store.pool, issuer_attempt(address_of(origin)))
         if sent.id_token is not None and self._exchange.issuer.issuer is not None:
-            return await self._exchange.account_of_id_token(sent.id_token)
+            return await self._exchange.account_of_id_token(sent.id_token, nonce=sent.nonce)
         if sent.code is not None and sent.redirect_uri is not None:
             return await self._exchange.account_of_code(sent.code, redirect_uri=sent.redirect_uri)
         if sent.access_token is not None:
@@ -107,12 +112,31 @@ class HookProvider:
 
     async def sign_up(self, auth: Auth, data: Mapping[str, Any], origin: Origin) -> Write:
         """A new account, unless the hook refuses. Raises HookRefused and HookFailed; writing, UserAlreadyExists."""
-        account, roles = await self._ask(auth, self._section.signup, data)
+        return await self._sign_up(auth, self._section.signup, data, origin)
+
+    async def sign_up_for(self, auth: Auth, data: Mapping[str, Any], origin: Origin) -> Write:
+        """The same for somebody else, by an administrator, also where nobody may make their own."""
+        auth = replace(auth, section=replace(auth.section, signup=True))
+        return await self._sign_up(auth, self._section.create_user or self._section.signup, data, origin)
+
+    async def _sign_up(self, auth: Auth, url: str, data: Mapping[str, Any], origin: Origin) -> Write:
+        account, roles = await self._ask(auth, url, data)
 
         async def write(connection: Connection) -> Registered:
             if await users.find_user_by(connection, self._kind, account.subject) is not None:
                 raise UserAlreadyExists
             return Registered(await enter(auth, connection, self._kind, account, roles, origin))
+
+        return write
+
+    async def merge(self, auth: Auth, data: Mapping[str, Any], user_id: int) -> Connect:
+        """From then on the user can sign in this way too. Raises ProviderOff, HookRefused and HookFailed."""
+        if self._section.merge is None:
+            raise ProviderOff(f"{self._section.name!r} cannot be connected to an account.", path="$.provider")
+        account, _ = await self._ask(auth, self._section.merge, data, hasura_id=user_id)
+
+        async def write(connection: Connection) -> None:
+            await connect(connection, user_id, self._kind, account)
 
         return write
 
@@ -124,8 +148,10 @@ class HookProvider:
             raise InvalidUser
         return Proof(user.id, (self._kind,))
 
-    async def _ask(self, auth: Auth, url: str, data: Mapping[str, Any]) -> tuple[ForeignAccount, tuple[str, ...]]:
-        sent = {"provider": self._section.name, "data": dict(data)}
+    async def _ask(
+        self, auth: Auth, url: str, data: Mapping[str, Any], **more: int
+    ) -> tuple[ForeignAccount, tuple[str, ...]]:
+        sent = {"provider": self._section.name, "data": dict(data), **more}
         told = await ask_hook(url, sent, secret=self._section.secret, seconds=auth.section.hook_timeout)
         subject = told.get("id")
         if isinstance(subject, bool) or not isinstance(subject, str | int) or not str(subject):
@@ -139,6 +165,28 @@ class HookProvider:
         )
         roles = self._section.roles or auth.section.default_roles
         return account, (*roles, *roles_of(told))
+
+
+async def ask_before_deletion(auth: Auth, user: User) -> None:
+    """The services that say who somebody is agree that the user is deleted. Raises HookRefused and HookFailed."""
+    for identity in user.identities:
+        section = auth.custom.get(identity.kind.removeprefix(kind_of("")))
+        if section is not None and section.delete_user is not None and identity.kind == kind_of(section.name):
+            sent = {"provider": section.name, "data": {"id": identity.subject}, "hasura_id": user.id}
+            await ask_hook(section.delete_user, sent, secret=section.secret, seconds=auth.section.hook_timeout)
+
+
+async def connect(connection: Connection, user_id: int, kind: str, account: ForeignAccount) -> bool:
+    """The user can sign in by the foreign account; whether that is new. Raises UserAlreadyExists: somebody else can."""
+    owner = await users.find_user_by(connection, kind, account.subject)
+    if owner is not None and owner.id != user_id:
+        raise UserAlreadyExists("Somebody else has connected this account.")
+    if owner is None:
+        shown = account.email or account.subject
+        await users.add_identity(
+            connection, user_id, kind, account.subject, shown, verified=True, profile=account.profile
+        )
+    return owner is None
 
 
 async def enter(

@@ -9,7 +9,7 @@ from typing import Any
 from howdah.auth import audit, users
 from howdah.auth.attempts import count_message
 from howdah.auth.confirmation import ask_to_confirm, is_pending
-from howdah.auth.credentials import check_password, hash_new_password
+from howdah.auth.credentials import check_password, hash_new_password, hash_sign_up
 from howdah.auth.identifiers import Identifier
 from howdah.auth.messages import address_in, send_account_exists
 from howdah.auth.one_time import Flow, begin_flow, remember_sign_up
@@ -57,12 +57,13 @@ class PasswordProvider:
         identifier = sent.read(auth)
         await count_message(auth, "verify", identifier, origin)
         hashed = await hash_new_password(auth, sent.password, context=(identifier.canonical,))
+        remembered = await hash_sign_up(auth, identifier, sent.password, hashed)
         flow = begin_flow(auth, origin, sent.flow, sent.redirect_url)
 
         async def write(connection: Connection) -> Registered:
             await users.lock_identity(connection, identifier.kind, identifier.canonical)
             user = await users.find_user_by(connection, identifier.kind, identifier.canonical)
-            await remember_sign_up(connection, auth, identifier, hashed)
+            await remember_sign_up(connection, auth, identifier, remembered)
             if user is not None and not is_pending(user):
                 to = address_in(user, identifier)
                 await send_account_exists(auth, connection, identifier, to, origin)

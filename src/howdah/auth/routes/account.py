@@ -14,6 +14,7 @@ from howdah.auth.attempts import address_of
 from howdah.auth.credentials import confirm_password, hash_new_password
 from howdah.auth.errors import InvalidBody, ProviderOff, SessionExpired, SignupClosed
 from howdah.auth.factors.owned import find_factors
+from howdah.auth.freshness import require_fresh
 from howdah.auth.hooks import ask_hook, without_secrets
 from howdah.auth.http import Answer, Asked, Call, NoBody
 from howdah.auth.messages import send_password_changed
@@ -44,6 +45,13 @@ class Credentials(msgspec.Struct, forbid_unknown_fields=True):
     provider: str
     data: dict[str, Any]
     session: Carry = "both"
+
+
+class WayIn(msgspec.Struct, forbid_unknown_fields=True):
+    """A way to sign in, and what shows who one is there."""
+
+    provider: str
+    data: dict[str, Any]
 
 
 class PasswordChange(msgspec.Struct, forbid_unknown_fields=True):
@@ -123,6 +131,21 @@ async def change_password(auth: Auth, asked: Asked[PasswordChange]) -> Answer:
     return answer
 
 
+async def connect(auth: Auth, asked: Asked[WayIn]) -> Answer:
+    """The user can sign in by what a service of the project's own says, too: for good, so it takes a fresh proof."""
+    await require_fresh(auth, asked)
+    provider = ways_in(auth).get(asked.body.provider)
+    if not isinstance(provider, HookProvider):
+        raise ProviderOff(hint="An issuer's account is connected by /v1/oauth/<name>/connect.", path="$.provider")
+    write = await provider.merge(auth, asked.body.data, asked.user_id)
+    async with auth.store.transaction() as connection:
+        await write(connection)
+        await audit.note(
+            connection, "identity-connected", asked.origin, user_id=asked.user_id, provider=asked.body.provider
+        )
+    return Answer({"message": "success"})
+
+
 async def list_sessions(auth: Auth, asked: Asked[NoBody]) -> Answer:
     """The sessions of the user who asks; ``current`` is the one that asks."""
     found = await sessions.list_sessions(auth.store.pool, asked.user_id, idle=auth.section.session_idle)
@@ -188,6 +211,7 @@ CALLS: Final = (
     Call("POST", "/v1/user/logout", log_out, NoBody, "user"),
     Call("GET", "/v1/user/info", tell_user, NoBody, "user"),
     Call("POST", "/v1/user/change-password", change_password, PasswordChange, "user"),
+    Call("POST", "/v1/user/connect", connect, WayIn, "user"),
     Call("GET", "/v1/user/sessions", list_sessions, NoBody, "user"),
     Call("POST", "/v1/user/end-session", end_session, SessionChoice, "user"),
 )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import msgspec
 
 from howdah.auth import administration, audit, links, users
-from howdah.auth.administration import Administrator, NewUser, read_identifier
+from howdah.auth.administration import Administrator, NewUser, check_roles, read_identifier
 from howdah.auth.credentials import confirm_password, hash_new_password
 from howdah.auth.errors import InvalidBody
 from howdah.auth.factors.owned import find_factors
@@ -16,12 +16,15 @@ from howdah.auth.http import Answer, Asked, Call, NoBody, Number
 from howdah.auth.identifiers import canonical_text
 from howdah.auth.part import Auth
 from howdah.auth.proof_errors import InvalidLink
+from howdah.auth.providers.foreign import HookProvider
+
+_BY_NAME: Final = ("username", "email", "mobile", "mobile-password")
 
 
 class NewUserBody(msgspec.Struct, forbid_unknown_fields=True):
     """An account to be made; ``data`` as its owner would send it, without a password where they are to choose one."""
 
-    provider: Literal["username", "email", "mobile", "mobile-password"]
+    provider: str
     data: dict[str, Any]
     is_active: bool = True
     roles: list[str] | None = None
@@ -102,6 +105,10 @@ def administrator(asked: Asked[Any]) -> Administrator:
 
 async def create_user(auth: Auth, asked: Asked[NewUserBody]) -> Answer:
     """An account is made, without a session."""
+    if asked.body.provider in auth.custom:
+        return await _create_by_hook(auth, asked)
+    if asked.body.provider not in _BY_NAME:
+        raise InvalidBody(f"Here it is: {', '.join((*_BY_NAME, *auth.custom))}.", path="$.provider")
     data = dict(asked.body.data)
     password = data.pop("password", None)
     if password is not None and not isinstance(password, str):
@@ -112,6 +119,22 @@ async def create_user(auth: Auth, asked: Asked[NewUserBody]) -> Answer:
     roles = tuple(asked.body.roles or auth.section.default_roles)
     new = NewUser((read_identifier(data),), roles, password, asked.body.is_active)
     user = await administration.create(auth, new, administrator(asked))
+    return Answer(users.to_json(user, administrator=True))
+
+
+async def _create_by_hook(auth: Auth, asked: Asked[NewUserBody]) -> Answer:
+    """An account of somebody whom a service of the project's own knows. Raises what that refuses."""
+    provider = HookProvider(auth.custom[asked.body.provider])
+    write = await provider.sign_up_for(auth, asked.body.data, asked.origin)
+    async with auth.store.transaction() as connection:
+        registered = await write(connection)
+        assert registered.proof is not None
+        if asked.body.roles is not None:
+            await users.set_roles(connection, registered.proof.user_id, check_roles(asked.body.roles))
+        await users.set_active(connection, registered.proof.user_id, active=asked.body.is_active)
+        user = await administration.find(connection, registered.proof.user_id)
+        by = administrator(asked)
+        await audit.note(connection, "user-created", by.origin, user_id=user.id, actor=by.actor, roles=list(user.roles))
     return Answer(users.to_json(user, administrator=True))
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Final, Literal
+from urllib.parse import quote
 
 import msgspec
 
@@ -12,6 +14,7 @@ from howdah.auth.confirmation import ask_to_confirm, confirm
 from howdah.auth.errors import InvalidBody
 from howdah.auth.http import Answer, Asked, Call
 from howdah.auth.identifiers import Identifier
+from howdah.auth.messages import page
 from howdah.auth.one_time import Flow, Purpose, Tried, Use, allowed_redirect, begin_flow, find_flow
 from howdah.auth.part import Auth
 from howdah.auth.password_reset import ask_for_reset, reset_password
@@ -85,11 +88,15 @@ class NewMobilePassword(MobileConfirmation, kw_only=True, forbid_unknown_fields=
 
 
 async def confirm_by_link(auth: Auth, asked: Asked[ByLink]) -> Answer:
-    """The address is confirmed.
+    """The address is confirmed, for programs; whoever follows a link is sent to a page that asks first.
 
-    No mail leads here: what reads mails beforehand opens every link in them. Ours lead to a page, with the token behind
-    the ``#``, and the page sends it once somebody wants it to (R18).
+    What reads mails beforehand opens every link in them, so opening one changes nothing (RFC 9110, section 9.2.1). A
+    program asks for ``application/json``, or is the script of a page. Our mails lead to that page at once, with the
+    token behind the ``#``, where no server is told it (R18).
     """
+    if not asked.by_script:
+        place = page(auth, "verify-email", quote(asked.body.token, safe=""))
+        return Answer(None, HTTPStatus.SEE_OTHER, headers=(("location", place), ("referrer-policy", "no-referrer")))
     return await _confirm(auth, asked.body.token, asked.origin)
 
 

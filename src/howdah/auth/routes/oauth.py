@@ -9,12 +9,12 @@ from typing import Any, Final
 
 import msgspec
 
-from howdah.auth import audit, users
+from howdah.auth import audit
 from howdah.auth.attempts import address_of
 from howdah.auth.challenges import begin_challenge, take_challenge
 from howdah.auth.codes import new_token
 from howdah.auth.cookies import Cookie, cookie_of
-from howdah.auth.errors import AuthError, ProviderOff, UserAlreadyExists
+from howdah.auth.errors import AuthError, ProviderOff
 from howdah.auth.freshness import require_fresh
 from howdah.auth.http import Answer, Asked, Call, NoBody
 from howdah.auth.messages import page
@@ -23,6 +23,7 @@ from howdah.auth.oauth.issuers import authorize_url
 from howdah.auth.part import Auth
 from howdah.auth.proof_errors import ForeignAccountRefused
 from howdah.auth.providers.foreign import IssuerProvider, kind_of
+from howdah.auth.providers.foreign import connect as add_way_in
 from howdah.auth.redirects import check_redirect, parse_redirect_targets
 from howdah.auth.sign_in import FactorOwed, sign_in, signed_in_answer
 from howdah.auth.throttling import count_attempt, issuer_attempt
@@ -131,22 +132,10 @@ async def _enter(auth: Auth, asked: Asked[Return]) -> Answer:
         auth = await provider.ask_before(auth, account, logging_in=True)
     async with auth.store.transaction() as connection:
         if challenge.user_id is not None:
-            owner = await users.find_user_by(connection, kind_of(name), account.subject)
-            if owner is None:
-                await users.add_identity(
-                    connection,
-                    challenge.user_id,
-                    kind_of(name),
-                    account.subject,
-                    account.email or account.subject,
-                    verified=True,
-                    profile=account.profile,
-                )
+            if await add_way_in(connection, challenge.user_id, kind_of(name), account):
                 await audit.note(
                     connection, "identity-connected", asked.origin, user_id=challenge.user_id, provider=name
                 )
-            elif owner.id != challenge.user_id:
-                raise UserAlreadyExists("Somebody else has connected this account.")
             return _redirect(data["redirect_url"], (over,))
         proof = await provider.enter(auth, connection, account, asked.origin)
         signed_in = await sign_in(auth, connection, proof, asked.origin, caller=asked.caller, carry="cookie")

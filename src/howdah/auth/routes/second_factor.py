@@ -6,16 +6,15 @@ from typing import Final
 
 from howdah.auth import audit, users
 from howdah.auth.challenges import find_challenge, take_challenge
-from howdah.auth.credentials import check_password_of
+from howdah.auth.credentials import confirm_password
 from howdah.auth.errors import InvalidBody, StepUpRequired
 from howdah.auth.factors.owned import find_factors
-from howdah.auth.factors.shown import ShownFactor, attempt_of, prove_factor
+from howdah.auth.factors.shown import ShownFactor, prove_factor
 from howdah.auth.freshness import ways_to_step_up
 from howdah.auth.http import Answer, Asked, Call
 from howdah.auth.part import Auth
 from howdah.auth.proof_errors import InvalidUser, SignInExpired
 from howdah.auth.sign_in import PENDING, Carry, Proof, active_user, renew, sign_in, signed_in_answer
-from howdah.auth.throttling import count_attempt, forgive_attempt
 
 
 class SecondFactor(ShownFactor, kw_only=True):
@@ -62,11 +61,9 @@ async def _step_up_by_password(auth: Auth, asked: Asked[StepUp], password: str) 
         raise InvalidBody("Show one factor: `password`, `code`, `recovery_code` or `passkey`.")
     if (await find_factors(auth.store.pool, asked.user_id)).is_any:
         raise StepUpRequired(await ways_to_step_up(auth, asked.user_id))
-    attempt = attempt_of(asked.user_id, "password")
-    await count_attempt(auth.store.pool, attempt)
     user = await users.find_user(auth.store.pool, asked.user_id)
     try:
-        proof = await check_password_of(auth, user, password)
+        proof = await confirm_password(auth, user, password)
     except InvalidUser:
         await audit.note(auth.store.pool, "step-up-failed", asked.origin, user_id=asked.user_id, method="password")
         raise
@@ -76,7 +73,6 @@ async def _step_up_by_password(auth: Auth, asked: Asked[StepUp], password: str) 
         await audit.note(
             connection, "step-up", asked.origin, user_id=asked.user_id, session_id=asked.session_id, method="password"
         )
-    await forgive_attempt(auth.store.pool, attempt)
     return answer
 
 

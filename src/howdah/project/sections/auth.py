@@ -100,7 +100,11 @@ class AuthSection:
     ] = None
     pre_login_hook: Annotated[str | None, Setting("text", "The same before somebody signs in.")] = None
     hook_secret: Annotated[
-        Secret | None, Setting("secret", "What both are signed with: `X-Howdah-Signature`, an HMAC of the body.")
+        Secret | None,
+        Setting(
+            "secret",
+            "What both are signed with: `X-Howdah-Signature`, an HMAC of the body. Required where there is one.",
+        ),
     ] = None
     hook_timeout: Annotated[
         float, Setting("number", "Seconds that hooks and other issuers have to answer.", minimum=0.1, maximum=60.0)
@@ -124,8 +128,17 @@ class AuthSection:
         ),
     ] = 100
     codes_per_identity: Annotated[
-        int, Setting("integer", "Messages with a code or link in an hour, to one address or number.", minimum=1)
+        int,
+        Setting(
+            "integer",
+            "Messages with a code or link in an hour, to one address or number, asked for from one network or by one "
+            "known browser.",
+            minimum=1,
+        ),
     ] = 5
+    codes_per_identity_in_all: Annotated[
+        int, Setting("integer", "The same from all networks together, but for browsers that are known.", minimum=1)
+    ] = 30
     codes_per_address: Annotated[
         int, Setting("integer", "The same, asked for from one network, to all addresses and numbers.", minimum=1)
     ] = 30

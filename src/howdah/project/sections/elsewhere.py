@@ -33,6 +33,10 @@ class OAuthSection:
     authorize_url: Annotated[str | None, Setting("text", "Where people are sent to agree.")] = None
     token_url: Annotated[str | None, Setting("text", "Where a code is changed for a token.")] = None
     userinfo_url: Annotated[str | None, Setting("text", "Where a token is changed for who it is.")] = None
+    emails_url: Annotated[
+        str | None,
+        Setting("text", "Where it lists somebody's addresses, where it does not tell the confirmed one (`github`)."),
+    ] = None
     check_url: Annotated[
         str | None, Setting("text", "Where an access token says for whom it was made (`google`, `facebook`).")
     ] = None
@@ -52,8 +56,20 @@ class HooksSection:
     name: str
     signup: Annotated[str, Setting("text", "URL that is sent `data` and answers who it is, for a new account.")] = ""
     login: Annotated[str, Setting("text", "URL that is sent `data` and answers who it is.")] = ""
+    merge: Annotated[
+        str | None, Setting("text", "The same for somebody who is signed in, and connects this way to their account.")
+    ] = None
+    create_user: Annotated[
+        str | None,
+        Setting("text", "The same for an account that an administrator makes; else `signup`."),
+    ] = None
+    delete_user: Annotated[
+        str | None,
+        Setting("text", "URL that is sent `{id, hasura_id}` before an account is deleted; anything but 2xx keeps it."),
+    ] = None
     secret: Annotated[
-        Secret | None, Setting("secret", "What the request is signed with: `X-Howdah-Signature`, an HMAC of the body.")
+        Secret | None,
+        Setting("secret", "What requests are signed with: `X-Howdah-Signature`, an HMAC of the body. Required."),
     ] = None
     roles: Annotated[
         tuple[str, ...], Setting("texts", "The roles of new accounts, instead of `auth.default_roles`.")
