@@ -7,6 +7,7 @@ import secrets
 from typing import Any
 
 import pytest
+from tests.auth.sending import token_in
 from tests.auth.support import COOKIE, PASSWORD, Client, Platform
 
 from howdah.auth.cleanup import clean_up
@@ -241,3 +242,29 @@ def test_rows_that_are_over_are_removed(platform: Platform) -> None:
     gone = [each for each in platform.served.run(twice()) if each is not None]
     assert sum(each["sessions"] for each in gone) >= 1
     assert platform.rows(rows, user["hasura_id"]) == [kept]
+
+
+def test_accounts_that_nobody_confirmed_are_removed(platform: Platform) -> None:
+    """After so many days, unless there is a link still that could; confirmed ones stay, and the audit has it."""
+    emails = {name: f"{name}{secrets.token_hex(4)}@example.com" for name in ("old", "fresh", "waiting", "confirmed")}
+    client = platform.client()
+    for email in emails.values():
+        data = {"email": email, "password": PASSWORD}
+        assert client.post("/auth/v1/signup", {"provider": "email", "data": data}).status == 200
+    client.post("/auth/v1/providers/email/verify-email", {"token": token_in(platform.mail(emails["confirmed"]))})
+    by_email = "(select user_id from howdah_auth.identities where subject = %s)"
+    for name in ("old", "waiting", "confirmed"):
+        back = "update howdah_auth.users set created_at = now() - interval '40 days'"
+        platform.rows(f"{back} where id = {by_email}", emails[name])
+    for name in ("old", "fresh", "confirmed"):
+        platform.rows(f"update howdah_auth.codes set expires_at = now() where user_id = {by_email}", emails[name])
+    (old,) = platform.rows(f"select id from howdah_auth.users where id = {by_email}", emails["old"])
+    auth = platform.served.application.auth
+    assert auth is not None
+    for unconfirmed, expected in ((None, None), (50 * 86400.0, 0), (30 * 86400.0, 1), (30 * 86400.0, 0)):
+        gone = platform.served.run(clean_up(auth.store, idle=86400.0, unconfirmed=unconfirmed))
+        assert gone is not None
+        assert gone.get("users") == expected
+    left = platform.rows("select subject from howdah_auth.identities where subject = any(%s)", list(emails.values()))
+    assert {row["subject"] for row in left} == set(emails.values()) - {emails["old"]}
+    assert platform.events(old["id"]) == ["signup", "unconfirmed-removed"]

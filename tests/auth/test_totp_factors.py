@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from tests.auth.factors import a_name, an_owner, make_stale, pending, set_up_app, settled_clock
+from tests.auth.factors import Owner, a_name, an_owner, make_stale, pending, set_up_app, settled_clock
 from tests.auth.support import COOKIE, PASSWORD, Client, Platform
 
 from howdah.auth.totp import secret_to_text
@@ -402,6 +402,64 @@ def test_a_password_beside_a_factor_may_be_shorter(platform: Platform) -> None:
     change = {"old_password": PASSWORD, "new_password": "wet otter"}
     assert client.post("/auth/v1/user/change-password", change).code == "short-password"
     assert an_owner(platform).client.post("/auth/v1/user/change-password", change).status == 200
+
+
+def with_short_password(platform: Platform) -> tuple[Owner, dict[str, str]]:
+    """Somebody whose password is good beside their factor alone, and how that is named."""
+    owner = an_owner(platform)
+    change = {"old_password": PASSWORD, "new_password": "wet otter"}
+    assert owner.client.post("/auth/v1/user/change-password", change).status == 200
+    (factor,) = owner.client.get("/auth/v1/user/factors").json["totp"]
+    return owner, {"factor_id": factor["id"]}
+
+
+def test_a_short_password_keeps_its_last_factor(platform: Platform) -> None:
+    """R3, R29: the last factor goes once there is a password that is enough alone; until then it is asked for."""
+    owner, factor = with_short_password(platform)
+    refused = owner.client.post("/auth/v1/user/remove-factor", factor)
+    assert (refused.status, refused.code) == (409, "password-too-short-alone")
+    assert "second_factor" in platform.client().log_in(owner.name, "wet otter").json
+    change = {"old_password": "wet otter", "new_password": "nine amber foxes asleep"}
+    assert owner.client.post("/auth/v1/user/change-password", change).status == 200
+    assert owner.client.post("/auth/v1/user/remove-factor", factor).status == 200
+    assert platform.client().log_in(owner.name, change["new_password"]).json["auth_token"] is not None
+
+
+def test_of_many_that_remove_a_factor_and_shorten_the_password_none_leaves_both_gone(platform: Platform) -> None:
+    """R3: a short password and no factor are never an account's, whatever comes first."""
+    owner = an_owner(platform)
+    (factor,) = owner.client.get("/auth/v1/user/factors").json["totp"]
+    token = {"Authorization": f"Bearer {owner.client.cookies[COOKIE]}"}
+    change = {"old_password": PASSWORD, "new_password": "wet otter"}
+
+    def send(number: int) -> int:
+        client = platform.client(**token)
+        if number % 2:
+            return client.post("/auth/v1/user/remove-factor", {"factor_id": factor["id"]}).status
+        return client.post("/auth/v1/user/change-password", change).status
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(send, range(8)))
+    (row,) = platform.rows(
+        "select password_needs_factor as short,"
+        " (select count(*) from howdah_auth.totp_factors f where f.user_id = u.id) as factors"
+        " from howdah_auth.users u where id = %s",
+        owner.id,
+    )
+    assert (row["short"], row["factors"]) in ((True, 1), (False, 0))
+
+
+def test_an_administrator_who_resets_factors_takes_a_short_password_with_them(platform: Platform) -> None:
+    """R3, R29: what is left would be too little; its owner chooses another by a link."""
+    owner, _ = with_short_password(platform)
+    admin, choice = platform.admin(), {"hasura_id": owner.id}
+    assert admin.post("/auth/v1/admin/user/reset-factors", choice).json["removed"]["password"] == 1
+    assert platform.client().log_in(owner.name, "wet otter").code == "invalid-user"
+    token = admin.post("/auth/v1/admin/user/password-link", choice).json["link"].partition("#token=")[2]
+    chosen = {"token": token, "password": "wet otter"}
+    assert platform.client().post("/auth/v1/user/set-password", chosen).code == "short-password"
+    assert platform.client().post("/auth/v1/user/set-password", {**chosen, "password": PASSWORD}).status == 200
+    assert platform.client().log_in(owner.name).json["auth_token"] is not None
 
 
 @pytest.mark.skipif(shutil.which("oathtool") is None, reason="oathtool is not installed: make test-deps")

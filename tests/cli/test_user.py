@@ -129,6 +129,41 @@ def test_who_has_lost_a_second_factor_is_let_in_without(home: Here) -> None:
         assert refused.status == 401
 
 
+def test_service_tokens_are_made_listed_and_ended(home: Here) -> None:
+    """R37, R46: shown once, good where its scopes say, worth nothing once it is ended; by name, and audited."""
+    assert home.howdah("token", "list").err == "There are no service tokens.\n"
+    made = home.howdah(
+        "token", "add", "reports", "--role", "editor", "--variable", "x-hasura-org-id=7", "--scope", "auth:read",
+        "--days", "1",
+    )  # fmt: skip
+    assert (made.code, made.out[:4]) == (0, "hwd_"), made.err
+    assert home.howdah("token", "add", "reports", "--role", "editor").code == 1
+    assert home.howdah("token", "add", "other", "--role", "editor", "--scope", "everything").code == 1
+    assert home.howdah("token", "add", "other", "--role", "editor", "--variable", "seven").code == 2
+    assert home.howdah("token", "add", "other").code == 2
+    (listed,) = home.howdah("token", "list", "--json").json["service_tokens"]
+    assert (listed["name"], listed["roles"], listed["scopes"]) == ("reports", ["editor"], ["auth:read"])
+    assert (listed["variables"], listed["revoked"]) == ({"x-hasura-org-id": "7"}, None)
+    assert made.out.strip() not in str(listed)
+    assert "reports" in home.howdah("token", "list").out
+    key = read_secrets(home.root, {}).secret_key
+    with platform_on(home.dsn, secrets=Secrets(None, key)) as platform:
+        machine = Client(platform.url, {"Authorization": f"Bearer {made.out.strip()}"})
+        assert machine.get("/auth/v1/providers").status == 200
+        assert machine.post("/auth/v1/token/revoke", {"token": "x"}).code == "scope-missing"
+        assert home.howdah("token", "rm", "nothing", "--yes").code == 1
+        assert home.howdah("token", "rm", "reports", "--yes").code == 0
+        refused = machine.get("/auth/v1/providers")
+        while refused.status == 200:  # it is told by another process, in its own time
+            refused = machine.get("/auth/v1/providers")
+        assert refused.status == 401
+        assert [one for one in platform.events() if one != "key-made"] == [
+            "service-token-created",
+            "service-token-revoked",
+        ]
+    assert home.howdah("token", "rm", "reports", "--yes").code == 1
+
+
 def test_secrets_are_kept_where_only_their_owner_reads(home: Here) -> None:
     """Values come by standard input and are never shown; settings and services have them as variables."""
     home.write("howdah.toml", "[project]\n")

@@ -10,7 +10,7 @@ from typing import Any, Final
 from howdah.auth import audit, links, sessions, users
 from howdah.auth.attempts import account_of
 from howdah.auth.challenges import drop_challenges
-from howdah.auth.credentials import hash_new_password
+from howdah.auth.credentials import choose, hash_new_password
 from howdah.auth.errors import ExpectedIdentifier, InvalidBody, NoSuchUser
 from howdah.auth.factors.owned import remove_factors
 from howdah.auth.identifiers import Identifier, parse_email, parse_mobile, parse_username
@@ -215,10 +215,11 @@ async def reset_password(auth: Auth, user_id: int, password: str, by: Administra
     """The user has this password, and no session. Raises NoSuchUser, UnacceptablePassword."""
     async with auth.store.transaction() as connection:
         user = await find(connection, user_id)
-    hashed = await hash_new_password(auth, password, context=[each.subject for each in user.identities])
+    chosen = await choose(auth, user, password)
     async with auth.store.transaction() as connection:
         await _locked(connection, user_id)
-        await put_password(connection, user, hashed)
+        await chosen.check(connection, user_id)
+        await put_password(connection, user, chosen.hashed, needs_factor=chosen.needs_factor)
         await _note(connection, "password-reset", by, user_id)
     return user
 
@@ -226,11 +227,15 @@ async def reset_password(auth: Auth, user_id: int, password: str, by: Administra
 async def reset_factors(auth: Auth, user_id: int, by: Administrator) -> dict[str, int]:
     """A user who has lost everything has no second factor and no session any more (R29, R39); how many there were.
 
-    Raises NoSuchUser.
+    A password that is too short to be the only thing that is shown is gone with them (R3): ``password`` is 1 then, and
+    its owner chooses another by mail, or by a link (`make_password_link`). Raises NoSuchUser.
     """
     async with auth.store.transaction() as connection:
         user = await _locked(connection, user_id)
         removed = await remove_factors(connection, user_id)
+        if user.password_needs_factor:
+            await users.set_password(connection, user_id, None)
+            removed["password"] = 1
         await drop_challenges(connection, user_id)
         await sessions.end_sessions(connection, user_id)
         await _note(connection, "factors-reset", by, user_id, removed=removed)
@@ -238,9 +243,9 @@ async def reset_factors(auth: Auth, user_id: int, by: Administrator) -> dict[str
     return removed
 
 
-async def put_password(connection: Connection, user: User, hashed: str) -> None:
+async def put_password(connection: Connection, user: User, hashed: str, *, needs_factor: bool = False) -> None:
     """The user has this password; no session, link or lock of before is left."""
-    await users.set_password(connection, user.id, hashed)
+    await users.set_password(connection, user.id, hashed, needs_factor=needs_factor)
     await sessions.end_sessions(connection, user.id)
     await links.revoke_links(connection, user.id)
     await forgive_attempt(connection, (account_bucket(account_of(user.id)),))

@@ -38,22 +38,28 @@ class CleanupFailed:
     reason: str
 
 
-async def clean_up(store: Store, *, idle: float) -> Mapping[str, int] | None:
-    """How many rows of each kind were over and are gone; None while another process does it. Raises PostgresError."""
+async def clean_up(store: Store, *, idle: float, unconfirmed: float | None = None) -> Mapping[str, int] | None:
+    """How many rows of each kind were over and are gone; None while another process does it.
+
+    With ``unconfirmed`` accounts go too that were made so many seconds ago, and never confirmed. Raises PostgresError.
+    """
     async with store.transaction() as connection:
         if not await ask(connection, _QUERIES["try_lock"]):
             return None
         gone = {name: int(await ask(connection, _QUERIES[f"remove_{name}"])) for name in _ROWS}
         gone["sessions"] = await remove_expired_sessions(connection, idle=idle)
+        if unconfirmed is not None:
+            found = await ask(connection, _QUERIES["lock_unconfirmed"], unconfirmed)
+            gone["users"] = int(await ask(connection, _QUERIES["remove_unconfirmed"], found))
         gone["counts"] = await forget_old_counts(connection)
         return gone
 
 
-async def keep_clean(store: Store, *, idle: float, every: float = EVERY) -> None:
+async def keep_clean(store: Store, *, idle: float, unconfirmed: float | None, every: float = EVERY) -> None:
     """Clean up again and again until cancelled."""
     while True:
         try:
-            gone = await clean_up(store, idle=idle)
+            gone = await clean_up(store, idle=idle, unconfirmed=unconfirmed)
         except PostgresError as error:
             events.emit(CleanupFailed(error.message))
         else:

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from howdah.auth import audit, users
 from howdah.auth.attempts import account_of, count_login
+from howdah.auth.factors.owned import find_factors
 from howdah.auth.identifiers import Identifier
 from howdah.auth.one_time import find_sign_up
 from howdah.auth.part import Auth
-from howdah.auth.password_rules import check_new_password
-from howdah.auth.proof_errors import InvalidUser, NotVerified
+from howdah.auth.password_rules import check_new_password, normalise_password
+from howdah.auth.proof_errors import InvalidUser, NotVerified, ShortPassword
 from howdah.auth.sessions import Origin
 from howdah.auth.sign_in import Proof
 from howdah.auth.throttling import count_attempt, forgive_attempt, password_attempt
 from howdah.auth.users import User
+from howdah.postgres.connection import Connection
+
+
+def _needs_factor(auth: Auth, password: str) -> bool:
+    """Whether the password is too short for an account without a second factor (R3)."""
+    return len(normalise_password(password)) < auth.section.password_min_length
 
 
 async def hash_new_password(
@@ -26,6 +34,33 @@ async def hash_new_password(
     least = section.password_min_length_with_factor if with_factor else section.password_min_length
     check_new_password(password, least=least, context=(auth.site.name, *context))
     return await auth.hasher.hash(password)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A password that somebody has chosen for an account, hashed; and whether it is too short without a factor."""
+
+    hashed: str
+    needs_factor: bool
+
+    async def check(self, connection: Connection, user_id: int) -> None:
+        """Return if it may be the password of this user, who is locked.
+
+        Raises ShortPassword: it needs a second factor, which was removed meanwhile.
+        """
+        if self.needs_factor and not (await find_factors(connection, user_id)).is_any:
+            raise ShortPassword
+
+
+async def choose(auth: Auth, user: User, password: str) -> Chosen:
+    """The password for the account: a shorter one where there is a second factor (R3).
+
+    Raises UnacceptablePassword and AccountsBusy.
+    """
+    factors = await find_factors(auth.store.pool, user.id)
+    context = [identity.subject for identity in user.identities]
+    hashed = await hash_new_password(auth, password, context=context, with_factor=factors.is_any)
+    return Chosen(hashed, _needs_factor(auth, password))
 
 
 async def check_password(auth: Auth, identifier: Identifier, password: str, origin: Origin) -> Proof:

@@ -25,10 +25,12 @@ create table if not exists howdah_auth.users (
   extra_info jsonb not null default '{}' check (jsonb_typeof(extra_info) = 'object'),
   password_hash text,
   password_changed_at timestamptz,
+  password_needs_factor boolean not null default false,
   created_at timestamptz not null default now(),
   last_login_at timestamptz
 );
 comment on column howdah_auth.users.roles is 'The first is the one a session has unless a request asks for another.';
+comment on column howdah_auth.users.password_needs_factor is 'It is too short to be the only thing that is shown.';
 comment on column howdah_auth.users.variables is 'Session variables by lower-case header name: the administrator''s to set.';
 
 -- What somebody can be found by. Of each kind there is one owner for each spelling that means the same.

@@ -35,6 +35,7 @@ from howdah.auth.throttling import Limits, limits_of
 from howdah.observe.secret import Secret
 from howdah.postgres.connection import Connection
 from howdah.project.sections import PROVIDERS, AuthSection, DatabaseSection, HooksSection
+from howdah.project.sections.setting import DAY
 from howdah.session import USER_ID_HEADER, Credential, Identity
 
 MailValue = str | int
@@ -123,7 +124,9 @@ class Auth:
         self._changes = Changes(self.store.dial, self._tell)
         await self._changes.start()
         await self.signing.signing()
-        self._cleaning = asyncio.create_task(keep_clean(self.store, idle=self.section.session_idle))
+        days = self.section.unconfirmed_days
+        cleaning = keep_clean(self.store, idle=self.section.session_idle, unconfirmed=days * DAY if days else None)
+        self._cleaning = asyncio.create_task(cleaning)
 
     async def connect(self) -> None:
         """Connected and installed, and nothing more: for a command. Raises CannotConnect and CannotInstall."""

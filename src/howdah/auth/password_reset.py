@@ -9,8 +9,7 @@ from __future__ import annotations
 from howdah.auth import audit, sessions, users
 from howdah.auth.attempts import count_message, forgive_account
 from howdah.auth.confirmation import is_shown_by
-from howdah.auth.credentials import hash_new_password
-from howdah.auth.factors.owned import find_factors
+from howdah.auth.credentials import choose
 from howdah.auth.identifiers import Identifier
 from howdah.auth.messages import address_in, send_password_changed, send_reset
 from howdah.auth.one_time import (
@@ -62,7 +61,7 @@ async def reset_password(auth: Auth, shown: Tried | str, password: str, origin: 
 
     How long it has to be is a matter of whether the account has a second factor (R3).
     """
-    hashed = await _hash(auth, await find_owner(auth, shown), password)
+    chosen = await choose(auth, await find_owner(auth, shown), password)
     async with auth.store.transaction() as connection:
         if isinstance(shown, Tried):
             redeemed = await redeem_code(connection, shown)
@@ -73,7 +72,8 @@ async def reset_password(auth: Auth, shown: Tried | str, password: str, origin: 
         user = await users.find_user(connection, redeemed.user_id)
         if user is None or not user.is_active:
             raise InvalidCode
-        await users.set_password(connection, user.id, hashed)
+        await chosen.check(connection, user.id)
+        await users.set_password(connection, user.id, chosen.hashed, needs_factor=chosen.needs_factor)
         await users.verify_identity(connection, user.id, redeemed.kind, redeemed.subject)
         await sessions.end_sessions(connection, user.id)
         await cancel_codes(connection, user.id)
@@ -90,9 +90,3 @@ async def find_owner(auth: Auth, shown: Tried | str) -> User:
     if user is None:
         raise InvalidCode  # hashing is work that strangers get none of
     return user
-
-
-async def _hash(auth: Auth, user: User, password: str) -> str:
-    factors = await find_factors(auth.store.pool, user.id)
-    context = [identity.subject for identity in user.identities]
-    return await hash_new_password(auth, password, context=context, with_factor=factors.is_any)

@@ -18,6 +18,7 @@
     ├── IssuerDown              issuer-unavailable      502
     ├── NotVerified             not_verified            403
     ├── PasskeyExists           passkey-exists          409
+    ├── PasswordTooShortAlone   password-too-short-alone 409
     ├── SignInExpired           sign-in-expired         401
     ├── TooManyFactors          too-many-factors        409
     ├── UnacceptablePassword    unacceptable-password
@@ -129,6 +130,13 @@ class NotVerified(AuthError):
 
     code = "not_verified"
     status = 403
+
+
+class PasswordTooShortAlone(AuthError):
+    """The password is too short to be all that is shown of the account. Choose a longer one first."""
+
+    code = "password-too-short-alone"
+    status = 409
 
 
 class PasskeyExists(AuthError):

@@ -37,6 +37,7 @@ class User:
     last_login: str | None
     identities: tuple[StoredIdentity, ...]
     password_hash: Secret | None = None
+    password_needs_factor: bool = False
     variables: Mapping[str, str] = field(default_factory=dict)
     extra_info: Mapping[str, Any] = field(default_factory=dict)
 
@@ -93,6 +94,7 @@ def _user(row: Any) -> User | None:
         last_login=row["last_login"],
         identities=tuple(StoredIdentity(**identity) for identity in row["identities"]),
         password_hash=None if stored is None else Secret(stored),
+        password_needs_factor=row["password_needs_factor"],
         variables=row["variables"],
         extra_info=row["extra_info"],
     )
@@ -128,9 +130,11 @@ async def note_login(where: Submitter, user_id: int) -> None:
     await ask(where, _QUERIES["note_login"], user_id)
 
 
-async def set_password(where: Submitter, user_id: int, password_hash: str | None) -> None:
-    """The user has this password from now on, or none."""
-    await ask(where, _QUERIES["set_password"], user_id, password_hash)
+async def set_password(
+    where: Submitter, user_id: int, password_hash: str | None, *, needs_factor: bool = False
+) -> None:
+    """The user has this password from now on, or none; ``needs_factor``: it is too short to be all that is shown."""
+    await ask(where, _QUERIES["set_password"], user_id, password_hash, needs_factor)
 
 
 async def replace_hash(where: Submitter, user_id: int, old: str, new: str) -> None:

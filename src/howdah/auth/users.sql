@@ -20,7 +20,7 @@ select to_json(id) from made
 select coalesce((
   select json_build_object(
     'id', u.id, 'is_active', u.is_active, 'roles', u.roles, 'variables', u.variables, 'extra_info', u.extra_info,
-    'password_hash', u.password_hash,
+    'password_hash', u.password_hash, 'password_needs_factor', u.password_needs_factor,
     'created', to_char(u.created_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
     'last_login', to_char(u.last_login_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
     'identities', coalesce((
@@ -73,7 +73,9 @@ select to_json(count(*)) from done
 -- set_password --
 -- Whoever holds a link or code to choose a password with, made before this, chooses nothing any more (R6).
 with done as (
-  update howdah_auth.users set password_hash = $2::text, password_changed_at = now() where id = $1::bigint returning id
+  update howdah_auth.users
+  set password_hash = $2::text, password_changed_at = now(), password_needs_factor = $3::boolean
+  where id = $1::bigint returning id
 ),
 codes as (delete from howdah_auth.codes where user_id = $1::bigint and purpose = 'reset'),
 links as (delete from howdah_auth.challenges where user_id = $1::bigint and purpose = 'set-password')

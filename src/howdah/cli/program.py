@@ -46,6 +46,7 @@ COMMANDS = {
     "db": Lazy("howdah.cli.db", "The database itself: shell, dump, restore, reset…", DATABASE),
     "auth": Lazy("howdah.cli.auth", "Signing keys: list, rotate, retire.", PEOPLE),
     "user": Lazy("howdah.cli.user", "Accounts: list, add, set, disable, reset, token, rm.", PEOPLE),
+    "token": Lazy("howdah.cli.token", "Tokens of machines and scripts: list, add, rm.", PEOPLE),
     "secret": Lazy("howdah.cli.secret", "Variables that nobody else may read: list, set, rm.", PEOPLE),
     "serve": Lazy("howdah.cli.serve", "The platform alone, for servers and containers.", OTHER),
     "gateway": Lazy("howdah.cli.gateway", "For nginx in front: a site that asks howdah.", OTHER),

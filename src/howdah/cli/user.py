@@ -246,6 +246,8 @@ def _reset_factors(console: Console, name: str) -> None:
         console.data({"user": _described(user), "removed": removed}, "")
     else:
         console.say(f"User {user.id}, {_name(user)}, has no second factor, and no session.")
+        if removed.get("password"):
+            console.say("Nor a password: it was too short without. `howdah user reset` makes a link to choose another.")
 
 
 @command_.command("token", cls=Command)

@@ -71,6 +71,7 @@ from howdah.auth.proof_errors import (
     LongPassword,
     NotVerified,
     PasskeyExists,
+    PasswordTooShortAlone,
     ShortPassword,
     SignInExpired,
     TooManyFactors,
@@ -111,7 +112,7 @@ class Told:
 TOLD: Final[Mapping[str, Told]] = {
     "POST /v1/signup": Told(
         (User, UserWithTokens, PendingUser, SecondFactorOwed),
-        (*COMING_IN, SignupClosed, UserAlreadyExists, InvalidCode, *PASSWORDS),
+        (*COMING_IN, RedirectNotAllowed, SignupClosed, UserAlreadyExists, InvalidCode, *PASSWORDS),
     ),
     "POST /v1/login": Told(
         (User, UserWithTokens, SecondFactorOwed), (*COMING_IN, SignupClosed, UserAlreadyExists, NotVerified)
@@ -130,11 +131,17 @@ TOLD: Final[Mapping[str, Told]] = {
     "POST /v1/user/confirm-mobile": Told((Done,), (ExpectedMobile, InvalidCode, TooManyAttempts)),
     "GET /v1/providers/email/verify-email": Told((Done,), (InvalidCode,), redirects=303),
     "POST /v1/providers/email/verify-email": Told((Done,), (ExpectedEmail, InvalidCode, TooManyAttempts)),
-    "POST /v1/providers/email/resend": Told((Done,), (ProviderOff, ExpectedEmail, TooManyAttempts)),
-    "POST /v1/providers/email/forgot-password": Told((Done,), (ProviderOff, ExpectedEmail, TooManyAttempts)),
+    "POST /v1/providers/email/resend": Told((Done,), (ProviderOff, ExpectedEmail, RedirectNotAllowed, TooManyAttempts)),
+    "POST /v1/providers/email/forgot-password": Told(
+        (Done,), (ProviderOff, ExpectedEmail, RedirectNotAllowed, TooManyAttempts)
+    ),
     "POST /v1/providers/email/reset-password": Told((Done,), (InvalidCode, AccountsBusy, *PASSWORDS)),
-    "POST /v1/providers/email-code/send": Told((Done,), (ProviderOff, ExpectedEmail, TooManyAttempts)),
-    "POST /v1/providers/email-code/resend": Told((Done,), (ProviderOff, ExpectedEmail, TooManyAttempts)),
+    "POST /v1/providers/email-code/send": Told(
+        (Done,), (ProviderOff, ExpectedEmail, RedirectNotAllowed, TooManyAttempts)
+    ),
+    "POST /v1/providers/email-code/resend": Told(
+        (Done,), (ProviderOff, ExpectedEmail, RedirectNotAllowed, TooManyAttempts)
+    ),
     "POST /v1/providers/mobile/send-otp": Told((Done,), (ProviderOff, ExpectedMobile, TooManyAttempts)),
     "POST /v1/providers/mobile/resend-otp": Told((Done,), (ProviderOff, ExpectedMobile, TooManyAttempts)),
     "POST /v1/providers/mobile-password/verify-otp": Told((Done,), (ExpectedMobile, InvalidCode, TooManyAttempts)),
@@ -153,7 +160,9 @@ TOLD: Final[Mapping[str, Told]] = {
     "POST /v1/user/totp": Told((BegunApp,), (StepUpRequired, TooManyFactors, SessionExpired)),
     "POST /v1/user/totp/confirm": Told((FactorAdded,), (InvalidFactor, TooManyAttempts, SessionExpired)),
     "POST /v1/user/rename-factor": Told((Done,), (UnknownFactor,)),
-    "POST /v1/user/remove-factor": Told((Renewed,), (StepUpRequired, UnknownFactor, SessionExpired)),
+    "POST /v1/user/remove-factor": Told(
+        (Renewed,), (StepUpRequired, UnknownFactor, SessionExpired, PasswordTooShortAlone)
+    ),
     "POST /v1/user/recovery-codes": Told((RecoveryCodes,), (StepUpRequired, UnknownFactor, SessionExpired)),
     "POST /v1/login/passkey/options": Told((PasskeyOptions,), (TooManyAttempts,)),
     "POST /v1/login/second-factor/options": Told((PasskeyOptions,), (SignInExpired,)),

@@ -11,9 +11,8 @@ import msgspec
 
 from howdah.auth import audit, sessions, users
 from howdah.auth.attempts import address_of
-from howdah.auth.credentials import confirm_password, hash_new_password
+from howdah.auth.credentials import choose, confirm_password
 from howdah.auth.errors import InvalidBody, ProviderOff, SessionExpired, SignupClosed
-from howdah.auth.factors.owned import find_factors
 from howdah.auth.freshness import require_fresh
 from howdah.auth.hooks import ask_hook, without_secrets
 from howdah.auth.http import Answer, Asked, Call, NoBody
@@ -118,12 +117,11 @@ async def change_password(auth: Auth, asked: Asked[PasswordChange]) -> Answer:
     assert user is not None
     if asked.body.new_password == asked.body.old_password:
         raise InvalidBody("The new password is the old one.", path="$.new_password")
-    context = [identity.subject for identity in user.identities]
-    factors = await find_factors(auth.store.pool, user.id)
-    hashed = await hash_new_password(auth, asked.body.new_password, context=context, with_factor=factors.is_any)
+    chosen = await choose(auth, user, asked.body.new_password)
     async with auth.store.transaction() as connection:
         await active_user(connection, proof)
-        await users.set_password(connection, user.id, hashed)
+        await chosen.check(connection, user.id)
+        await users.set_password(connection, user.id, chosen.hashed, needs_factor=chosen.needs_factor)
         await sessions.end_sessions(connection, user.id, but=asked.session_id)
         await send_password_changed(auth, connection, user, asked.origin)
         answer = await renew(auth, connection, asked, methods=proof.methods, level=asked.level, proved=asked.level == 1)

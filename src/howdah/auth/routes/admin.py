@@ -9,9 +9,8 @@ import msgspec
 
 from howdah.auth import administration, audit, links, users
 from howdah.auth.administration import Administrator, NewUser, check_roles, read_identifier
-from howdah.auth.credentials import confirm_password, hash_new_password
+from howdah.auth.credentials import choose, confirm_password
 from howdah.auth.errors import InvalidBody
-from howdah.auth.factors.owned import find_factors
 from howdah.auth.http import Answer, Asked, Call, NoBody, Number
 from howdah.auth.identifiers import canonical_text
 from howdah.auth.part import Auth
@@ -249,14 +248,13 @@ async def choose_password(auth: Auth, asked: Asked[ChosenPassword]) -> Answer:
     user = None if user_id is None else await users.find_user(auth.store.pool, user_id)
     if user is None:
         raise InvalidLink
-    context = [each.subject for each in user.identities]
-    with_factor = (await find_factors(auth.store.pool, user.id)).is_any
-    hashed = await hash_new_password(auth, asked.body.password, context=context, with_factor=with_factor)
+    chosen = await choose(auth, user, asked.body.password)
     async with auth.store.transaction() as connection:
         if await links.take_link(connection, asked.body.token) != user.id:
             raise InvalidLink
         await users.lock_user(connection, user.id)
-        await administration.put_password(connection, user, hashed)
+        await chosen.check(connection, user.id)
+        await administration.put_password(connection, user, chosen.hashed, needs_factor=chosen.needs_factor)
         await audit.note(connection, "password-chosen", asked.origin, user_id=user.id)
     return Answer({"message": "success"})
 

@@ -19,7 +19,7 @@ from howdah.auth.freshness import require_fresh
 from howdah.auth.http import Answer, Asked, Call, NoBody
 from howdah.auth.messages import notify
 from howdah.auth.part import Auth
-from howdah.auth.proof_errors import InvalidFactor, TooManyFactors, UnknownFactor
+from howdah.auth.proof_errors import InvalidFactor, PasswordTooShortAlone, TooManyFactors, UnknownFactor
 from howdah.auth.qr import qr_svg
 from howdah.auth.sign_in import renew
 from howdah.auth.throttling import count_attempt, forgive_attempt
@@ -131,7 +131,7 @@ async def rename_factor(auth: Auth, asked: Asked[NewName]) -> Answer:
 async def remove_factor(auth: Auth, asked: Asked[FactorChoice]) -> Answer:
     """One of the user's factors is gone; every other session is over, and this one is of level 1 without (R29).
 
-    With the last factor the recovery codes go.
+    With the last factor the recovery codes go. It stays while the password is too short to be the only one (R3).
     """
     await require_fresh(auth, asked)
     async with auth.store.transaction() as connection:
@@ -141,6 +141,8 @@ async def remove_factor(auth: Auth, asked: Asked[FactorChoice]) -> Answer:
             raise UnknownFactor
         left = await find_factors(connection, user.id)
         if not left.is_any:
+            if user.password_needs_factor:
+                raise PasswordTooShortAlone(hint="POST /v1/user/change-password, then remove it.")
             await remove_factors(connection, user.id)
         await drop_challenges(connection, user.id)
         await sessions.end_sessions(connection, user.id, but=asked.session_id)

@@ -158,6 +158,12 @@ class AuthSection:
         float,
         Setting("number", "Seconds that the link to a new password is good.", minimum=300.0, maximum=7 * DAY),
     ] = HOUR
+    unconfirmed_days: Annotated[
+        int,
+        Setting(
+            "integer", "Days after which an account goes that nobody ever confirmed. 0: never.", minimum=0, maximum=3650
+        ),
+    ] = 30
     codes_need_flow: Annotated[
         bool,
         Setting(
