@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
+import signal
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.e2e.product import Dev, Reply, eventually, howdah
+from tests.e2e.product import HOWDAH, Dev, Reply, eventually, howdah
 
 from howdah.templates.service_template import templates
 
@@ -31,10 +32,62 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("templates")
     made = howdah("quickstart", "--skip-database", "shop", folder=folder, environment=IDENTITY)
     assert made.returncode == 0, made.stderr
+    root = folder / "shop"
     for one in templates():
-        added = howdah("service", "add", one.name, "--template", one.name, folder=folder / "shop")
+        added = howdah("service", "add", one.name, "--template", one.name, folder=root)
         assert added.returncode == 0, added.stderr
-    return folder / "shop"
+    for name, text in {**SEED, **OWN}.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    adopted = howdah("service", "adopt", "microservices/legacy", folder=root)
+    assert adopted.returncode == 0, adopted.stderr
+    wheel(root / "own" / "greeting-1.0-py3-none-any.whl")
+    with (root / "howdah.toml").open("a") as settings:
+        settings.write(
+            '\n[services.own]\nfolder = "own"\ncommand = "python server.py"\nrequirements = ["requirements.txt"]\n'
+        )
+    return root
+
+
+SEED = {
+    "microservices/legacy/Dockerfile": (
+        "FROM python:3\nCOPY src/requirements.txt /tmp/requirements.txt\nRUN pip3 install -r /tmp/requirements.txt\n"
+        'WORKDIR /app\nCOPY . /app\nCMD ["gunicorn", "--config", "./conf/gunicorn_config.py", "src:app"]\n'
+    ),
+    "microservices/legacy/conf/gunicorn_config.py": (
+        "import multiprocessing\nbind = '0.0.0.0:8080'\nworkers = 2\naccesslog = '-'\nloglevel = 'debug'\n"
+    ),
+    "microservices/legacy/src/requirements.txt": "flask\ngunicorn\n",
+    "microservices/legacy/src/__init__.py": (
+        "from flask import Flask\n\napp = Flask(__name__)\n\nfrom .server import *\n"
+    ),
+    "microservices/legacy/src/server.py": (
+        "from src import app\nfrom flask import jsonify, request\n\n@app.route('/whoami')\ndef whoami():\n"
+        "    return jsonify(role=request.headers['X-Hasura-Role'], user=request.headers.get('X-Hasura-User-Id'))\n"
+    ),
+}
+"""The first seed's microservice, which knows nothing of the kit."""
+
+OWN = {
+    "own/requirements.txt": "./greeting-1.0-py3-none-any.whl\n",
+    "own/server.py": (
+        "import http.server, os, sys, greeting\n\nclass Page(http.server.BaseHTTPRequestHandler):\n"
+        "    def do_GET(self):\n        self.send_response(200)\n        self.end_headers()\n"
+        "        self.wfile.write(f'{greeting.WORD} {sys.prefix}'.encode())\n\n"
+        "http.server.ThreadingHTTPServer(('127.0.0.1', int(os.environ['PORT'])), Page).serve_forever()\n"
+    ),
+}
+"""A service that requires what is not installed beside howdah."""
+
+
+def wheel(path: Path) -> None:
+    """A package with one module, made by hand."""
+    info = "greeting-1.0.dist-info"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("greeting.py", "WORD = 'hello'\n")
+        archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: greeting\nVersion: 1.0\n")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/RECORD", "")
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +160,6 @@ def test_the_code_of_every_template_is_clean() -> None:
         [str(Path(sys.executable).with_name(words[0])), *words[1:]], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout
-    assert os.environ
 
 
 # -- flask -------------------------------------------------------------------------------------------------------------
@@ -181,3 +233,80 @@ def test_counter(dev: Dev) -> None:
     with ThreadPoolExecutor(20) as pool:
         counted = list(pool.map(lambda _: dev.get("/counter/").json()["hits"], range(100)))
     assert sorted(counted) == list(range(min(counted), min(counted) + 100))
+
+
+# -- flask-layered -----------------------------------------------------------------------------------------------------
+
+
+def test_flask_layered(dev: Dev) -> None:
+    """F2 to F10: made by whom, listed, changed, gone; twice is a conflict; nobody writes without signing in."""
+    body = {"name": "Postgre SQL", "url": "https://www.postgresql.org"}
+    assert ask(dev, "POST", "/flask-layered/foss", body).status == 401
+    user = as_user(dev, "7")
+    added = ask(dev, "POST", "/flask-layered/foss", body, **user)
+    assert added.status == 201, added.text
+    assert (added.json()["created_by"], added.json()["name"]) == ("7", "Postgre SQL")
+    assert added.json()["created_at"].endswith("Z")
+    address = f"/flask-layered/foss/{added.json()['id']}"
+    assert dev.get("/flask-layered/foss?search=POSTGRE&limit=1").json() == {"total": 1, "items": [added.json()]}
+    again = ask(dev, "POST", "/flask-layered/foss", body, **user)
+    assert (again.status, again.json()["path"]) == (409, "name")
+    changed = ask(dev, "PUT", address, {"url": "https://postgresql.org"}, **as_user(dev, "8"))
+    assert (changed.json()["created_by"], changed.json()["updated_by"]) == ("7", "8")
+    assert ask(dev, "DELETE", address, **user).json() == {"message": "Postgre SQL was removed."}
+    assert dev.get(address).status == 404
+    assert dev.get("/flask-layered/foss").json()["total"] == 0
+    assert dev.get("/flask-layered/foss?limit=x").status == 422
+    described = {"Content-Type": "application/json; charset=utf-8", **user}
+    other = json.dumps({**body, "name": "Other"}).encode()
+    assert dev.request("POST", "/flask-layered/foss", other, described).status == 201
+
+
+# -- worker ------------------------------------------------------------------------------------------------------------
+
+
+def test_worker(dev: Dev) -> None:
+    """L23: a task that was asked for is done, with what it returned; async ones are awaited; what gives up is dead."""
+    told = dev.howdah("task", "run", "greet", "name=Ann", "--wait", "--json")
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert "Hello Ann" in told.stdout
+    assert dev.howdah("task", "run", "pause", "seconds=[0.01]", "--wait").returncode == 0
+    assert dev.howdah("task", "run", "greet", "name= ", "--wait").returncode != 0
+
+
+# -- adopted, alone, and in the foreground -----------------------------------------------------------------------------
+
+
+def test_an_app_that_was_there_runs_unchanged(dev: Dev) -> None:
+    """H20: the seed's layout with its own settings of gunicorn; the gateway tells it who calls."""
+    assert dev.get("/legacy/whoami").json() == {"role": "anonymous", "user": None}
+    assert ask(dev, "GET", "/legacy/whoami", **as_user(dev, "7")).json() == {"role": "user", "user": "7"}
+    for name, text in SEED.items():
+        assert (dev.folder / name).read_text() == text
+
+
+def test_a_service_with_requirements_has_an_environment_of_its_own(dev: Dev) -> None:
+    """What it requires is there, in ``.howdah/venvs``, and not beside howdah."""
+    said = dev.get("/", Host=f"own.localhost:{dev.port}").text
+    assert said == f"hello {dev.folder / '.howdah' / 'venvs' / 'own'}"
+
+
+def test_a_service_in_the_foreground_takes_the_place_of_the_other_and_gives_it_back(dev: Dev) -> None:
+    """While ``howdah service run`` runs, the gateway asks it; afterwards the one of ``howdah dev`` again."""
+
+    def pid() -> int | None:
+        return next(one["pid"] for one in dev.status()["processes"] if one["name"] == "flask")
+
+    before = pid()
+    assert before is not None
+    words = [*HOWDAH, "--project", str(dev.folder), "service", "run", "flask"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as alone:
+        assert alone.stdout is not None
+        assert any("Ready" in line for line in alone.stdout)
+        eventually(lambda: pid() is None, what="howdah dev to give the service its place")
+        answer = ask(dev, "GET", "/flask/whoami", **as_user(dev, "7"))
+        assert answer.json() == {"role": "user", "user_id": "7"}
+        alone.send_signal(signal.SIGINT)
+        assert alone.wait(30) == 0
+    eventually(lambda: pid() is not None and dev.get("/flask/whoami").status == 200, what="the other one to be back")
+    assert pid() != before

@@ -188,9 +188,8 @@ def _say_added(console: Console, name: str, template: str, planned: Addition, do
         console.say("Nothing was changed.")
         return
     console.say()
-    console.say(
-        f"The service {name} is in {planned.folder}, {' and '.join(_shown(one, domain) for one in planned.routes)}."
-    )
+    places = [str(planned.folder), *(f"at {_shown(one, domain)}" for one in planned.routes)]
+    console.say(f"The service {name} is in {', '.join(places)}.")
     console.say("Next:")
     if missing:
         console.say(f'  pip install "howdah[{one.extra}]"    # it needs {", ".join(missing)}')

@@ -211,3 +211,15 @@ def test_a_session_stores_all_or_nothing_and_says_what_failed(shop: str) -> None
         raise ZeroDivisionError
     with session() as one:
         assert one.scalar(select(func.count()).select_from(Tag)) == 0
+
+
+def test_a_row_is_a_dict_of_the_columns_that_are_wanted() -> None:
+    """F10: all, only some, or all but some; never both, and no column that there is not."""
+    row = Tag(id=uuid7(0), word="a")
+    assert row.to_dict() == {"id": row.id, "word": "a"}
+    assert row.to_dict(only=["word"]) == {"word": "a"}
+    assert row.to_dict(exclude=["word"]) == {"id": row.id}
+    with pytest.raises(ValueError, match="not both"):
+        row.to_dict(only=["id"], exclude=["word"])
+    with pytest.raises(ValueError, match="words"):
+        row.to_dict(exclude=["words"])

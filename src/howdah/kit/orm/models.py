@@ -10,11 +10,12 @@ Each of these can be had alone: `Identified`, `Stamped`, `Deletable`, `Versioned
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, ClassVar, Final
 from uuid import UUID
 
-from sqlalchemy import DateTime, MetaData, Text, func, text
+from sqlalchemy import DateTime, MetaData, Text, func, inspect, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 
@@ -68,6 +69,19 @@ class Base(DeclarativeBase):
     def __tablename__(cls) -> str | None:  # noqa: N805 - a class, to SQLAlchemy
         """The table's name, made of the class's."""
         return None if cls.__dict__.get("__abstract__") else table_name(cls.__name__)
+
+    def to_dict(self, *, only: Iterable[str] = (), exclude: Iterable[str] = ()) -> dict[str, Any]:
+        """The values of the row by column: of all, ``only`` of these, or of all but those to ``exclude``.
+
+        Raises ValueError: both are said, or a name is no column's.
+        """
+        names = tuple(inspect(type(self)).column_attrs.keys())
+        if only and exclude:
+            raise ValueError("to_dict() takes only or exclude, not both")
+        if unknown := {*only, *exclude}.difference(names):
+            raise ValueError(f"{type(self).__name__} has no column {', '.join(sorted(unknown))}")
+        chosen = [name for name in names if name not in set(exclude)]
+        return {name: getattr(self, name) for name in (tuple(only) or chosen)}
 
     @declared_attr.directive
     def __mapper_args__(cls) -> dict[str, Any]:  # noqa: N805 - a class, to SQLAlchemy
