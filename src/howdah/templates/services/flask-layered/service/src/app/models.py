@@ -1,0 +1,3 @@
+"""The models of all features, which migrations compare with the database."""
+
+from app.foss.models import Foss as Foss
