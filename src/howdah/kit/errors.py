@@ -19,6 +19,8 @@
     ├── NotAllowed         not-allowed         403  the caller's role may not do this
     ├── BearerRequired     bearer-required     401  a call that needs a bearer, without the right one
     ├── UnknownAction      unknown-action      404  no action of this name
+    ├── UnprovenOrigin     csrf-failed         403  a cookie, and no proof that a page of ours sends it
+    ├── DuplicateOperation kit-duplicate-operation 500  two operations of an API with one id
     ├── WrongType          unsupported-media-type 415  a body that is no JSON, where nothing else is taken
     ├── UnreadableBody     unreadable-body     400  a body that is not the JSON that it should be
     ├── InvalidRequest     invalid-request     422  a request that was understood and is not valid
@@ -202,3 +204,17 @@ class WrongSettings(NotConfigured):
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
         super().__init__("The settings are wrong:\n" + "\n".join(f"  - {problem}" for problem in self.problems))
+
+
+class UnprovenOrigin(KitError):
+    """Nothing proves that a page of this service sent the request."""
+
+    code = "csrf-failed"
+    status = 403
+
+
+class DuplicateOperation(KitError):
+    """Two operations have one id, so that clients made of the API's description would lack one."""
+
+    code = "kit-duplicate-operation"
+    status = 500

@@ -11,12 +11,10 @@ import datetime as dt
 import decimal
 import inspect
 import json
-import logging
-import time
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import wraps
 from http import HTTPStatus
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import fastapi
 from fastapi import params
@@ -31,31 +29,16 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Match, Mount
 
 from howdah.errors import HowdahError
-from howdah.kit import access, content_types, context, json_values, service
+from howdah.kit import access, content_types, json_values, service
 from howdah.kit.actions import Actions, arguments
 from howdah.kit.answers import Answer, of_status
+from howdah.kit.asgi import HEAD, ROUTE, Around, Scope
 from howdah.kit.content_types import accepts as accepts
-from howdah.kit.context import Exchange, current
-from howdah.kit.events import RequestServed
+from howdah.kit.context import current
 from howdah.kit.findings import missing_body, no_json, of_pydantic
-from howdah.kit.health import HEALTH_PATH, LIVE_PATH, OWN_PATHS, READY_PATH
-from howdah.kit.prefix import prefix_of
-from howdah.kit.relay import relayed_of
 from howdah.kit.service import Options, Service
 from howdah.kit.validation import checker
-from howdah.observe.events import emit
-from howdah.session import ANONYMOUS, Session
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-_HEALTH: Final = frozenset({LIVE_PATH, READY_PATH, HEALTH_PATH})
-_REQUEST_ID: Final = context.REQUEST_ID_HEADER.lower().encode()
-
-_logger = logging.getLogger("howdah.kit")
+from howdah.session import Session
 
 
 async def caller() -> Session:
@@ -180,10 +163,11 @@ class Howdah:
         if running.options.actions is not None:
             _add_actions(app, running, running.options.actions)
         build = app.build_middleware_stack
+        resolve = _resolving(app.router.routes, json_only=self.options.json_only)
 
         def build_with_kit() -> Any:
             # Outside of all that was added, whenever it was: what they refuse is logged and has an id, too.
-            app.user_middleware.insert(0, Middleware(_Kit, running=running, routes=app.router.routes))
+            app.user_middleware.insert(0, Middleware(Around, running=running, resolve=resolve))
             return build()
 
         app.build_middleware_stack = build_with_kit  # type: ignore[method-assign]
@@ -202,6 +186,7 @@ def _add_actions(app: fastapi.FastAPI, running: Service, actions: Actions) -> No
                 proven=running.callers.proven,
                 authorization=request.headers.getlist("authorization"),
             )
+            request.scope[ROUTE] = f"/{module}/{path if path in actions.modules[module].actions else ''}"
             content = await request.body()
             given = arguments(action, {} if not path and not content else _json(content))
             called = action(**given) if inspect.iscoroutinefunction(action) else run_in_threadpool(action, **given)
@@ -214,76 +199,27 @@ def _add_actions(app: fastapi.FastAPI, running: Service, actions: Actions) -> No
             app.router.add_route(path, calling(name), methods=["POST"], include_in_schema=False)
 
 
-class _Kit:
-    """What happens around each request of one app."""
+def _resolving(routes: Sequence[BaseRoute], *, json_only: bool) -> Callable[[Scope], Scope]:
+    """Makes of a request the one that the app is given: its body is of a type that its route takes; HEAD is GET.
 
-    __slots__ = ("_app", "_json_only", "_routes", "_service")
+    The route is looked for only where the answer depends on it: neither for GET nor for a body of JSON.
+    """
 
-    def __init__(self, app: App, *, running: Service, routes: Sequence[BaseRoute]) -> None:
-        self._app = app
-        self._service = running
-        self._json_only = running.options.json_only
-        self._routes = routes
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The request is answered and logged, whatever happens."""
-        kind = scope["type"]
-        if kind == "lifespan":
-            service.prepare_stop()
-            await self._app(scope, receive, send)
-            return
-        started = time.perf_counter()
-        given, identity = _told(scope["headers"])
-        accepted = context.accept_request_id(given)
-        path: str = scope["path"]
-        if path.startswith(OWN_PATHS) and path in _HEALTH and kind == "http":  # asked by whoever started the service
-            health = await self._service.checks.ask_async(path)
-            await _send(
-                send, health.status, health.body, [(b"cache-control", b"no-store"), (_REQUEST_ID, accepted.encode())]
-            )
-            return
-        one = Exchange(ANONYMOUS, accepted, started)
-        tokens = context.enter(one)
-        answering = _Answering(one, scope, send)
-        try:
-            try:
-                one = Exchange(self._service.callers.read(identity), accepted, started, relayed_of(identity))
-                context.exchange.set(one)
-                answering.one = one
-                if kind == "http":
-                    scope = self._resolved(scope)
-            except HowdahError as error:
-                await answering.answer(self._service.failed(error))
-                return
-            await self._app(_below(scope), receive, answering.send if kind == "http" else send)
-        except Exception as error:
-            if kind != "http":
-                raise
-            _logger.error("%s %s failed", scope["method"], path, exc_info=error)
-            if answering.status:
-                raise  # it broke in the middle of the answer: only the server can break the connection off
-            await answering.answer(self._service.crashed(error))
-        finally:
-            answering.over()
-            context.leave(tokens)
-
-    def _resolved(self, scope: Scope) -> Scope:
-        """The request, whose body is of a type that its route takes; HEAD is GET without the body. Raises WrongType.
-
-        The route is looked for only where the answer depends on it: neither for GET nor for a body of JSON.
-        """
+    def resolve(scope: Scope) -> Scope:
         method = scope["method"]
-        if method == "HEAD":
-            return scope if _route(self._routes, scope) is not None else {**scope, "method": "GET"}
-        if method not in content_types.GUARDED or not self._json_only:
+        if method == "HEAD" and _route(routes, scope) is None:
+            return {**scope, "method": "GET", HEAD: True}
+        if method not in content_types.GUARDED or not json_only:
             return scope
         kind, length, chunked = _body_of(scope["headers"])
         if not content_types.has_body(length, chunked) or content_types.is_json(kind):
             return scope
-        route = _route(self._routes, scope)
+        route = _route(routes, scope)
         if route is not None:
             content_types.check(kind, _accepted(route))
         return scope
+
+    return resolve
 
 
 def _route(routes: Sequence[BaseRoute], scope: Scope) -> RouteContext | None:
@@ -312,82 +248,6 @@ def _body_of(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str | None, str | 
         None if length is None else length.decode("latin-1"),
         None if chunked is None else chunked.decode("latin-1"),
     )
-
-
-class _Answering:
-    """The answer to one request on its way: it is given its id, and logged with its last byte."""
-
-    __slots__ = ("_logged", "_scope", "_send", "one", "status")
-
-    def __init__(self, one: Exchange, scope: Scope, send: Send) -> None:
-        self.one = one
-        self.status = 0
-        self._scope = scope
-        self._send = send
-        self._logged = False
-
-    async def send(self, message: Message) -> None:
-        """The message is on its way."""
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
-            message["headers"] = [*message.get("headers", ()), (_REQUEST_ID, self.one.request_id.encode())]
-            await self._send(message)
-            return
-        await self._send(message)
-        if message["type"] == "http.response.body" and not message.get("more_body", False):
-            self.over()
-
-    async def answer(self, answer: Answer) -> None:
-        """The error is answered."""
-        answer.body["request_id"] = self.one.request_id
-        headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
-        await _send(self.send, answer.status, answer.body, headers)
-
-    def over(self) -> None:
-        """The request is in the log, once."""
-        if self._logged or not self.status:
-            return
-        self._logged = True
-        one = self.one
-        emit(
-            RequestServed(
-                one.request_id,
-                self._scope["method"],
-                self._scope["path"],
-                self.status,
-                round(time.perf_counter() - one.started, 6),
-                one.session.role,
-            )
-        )
-
-
-def _below(scope: Scope) -> Scope:
-    """The request as its app sees it: in ASGI ``root_path`` is what was cut off, and the path is the whole one."""
-    prefix = prefix_of(scope["headers"])
-    if not prefix or scope.get("root_path"):
-        return scope
-    raw = scope.get("raw_path")
-    whole = {"root_path": prefix, "path": prefix + scope["path"]}
-    return {**scope, **whole, **({} if raw is None else {"raw_path": prefix.encode() + raw})}
-
-
-def _told(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str | None, list[tuple[str, str]]]:
-    """The id that the request came with, and the headers that could say on whose behalf it is, and in which trace."""
-    given = None
-    identity = []
-    for name, value in headers:
-        if name.startswith(b"x-h") or name == b"traceparent":
-            identity.append((name.decode("latin-1"), value.decode("latin-1")))
-        elif name == _REQUEST_ID:
-            given = value.decode("latin-1")
-    return given, identity
-
-
-async def _send(send: Send, status: int, body: Any, headers: list[tuple[bytes, bytes]]) -> None:
-    content = json.dumps(body, ensure_ascii=False).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode()), *headers]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": content})
 
 
 async def _http_error(_request: Request, error: Exception) -> Response:

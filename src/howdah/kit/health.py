@@ -22,6 +22,7 @@ from howdah.kit import stopping
 LIVE_PATH: Final = "/-/live"
 READY_PATH: Final = "/-/ready"
 HEALTH_PATH: Final = "/-/health"
+METRICS_PATH: Final = "/-/metrics"
 OWN_PATHS: Final = "/-/"
 """What the kit answers itself is below this."""
 
