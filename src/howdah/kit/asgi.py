@@ -45,11 +45,18 @@ _logger = logging.getLogger("howdah.kit")
 
 
 class Around:
-    """The kit around an app. ``resolve`` says which request the app is given, or refuses it (WrongType)."""
+    """The kit around an app.
 
-    __slots__ = ("_app", "_compressing", "_resolve", "_service")
+    ``resolve`` says which request the app is given, or refuses it (WrongType); ``check`` raises where an app cannot be
+    served, so that it does not start.
+    """
 
-    def __init__(self, app: App, *, running: Service, resolve: Callable[[Scope], Scope]) -> None:
+    __slots__ = ("_app", "_check", "_compressing", "_resolve", "_service")
+
+    def __init__(
+        self, app: App, *, running: Service, resolve: Callable[[Scope], Scope], check: Callable[[], None]
+    ) -> None:
+        self._check = check
         self._app = app
         self._compressing = GZipMiddleware(app, COMPRESSED_FROM, _COMPRESSION) if running.options.compress else app
         self._service = running
@@ -65,8 +72,17 @@ class Around:
         elif kind == "websocket":
             await self._websocket(scope, receive, send)
         else:
-            service.prepare_stop()
-            await self._app(scope, receive, send)
+            await self._lifespan(scope, receive, send)
+
+    async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            self._check()
+        except HowdahError as error:
+            await receive()
+            await send({"type": "lifespan.startup.failed", "message": str(error)})  # raising would only be noted
+            return
+        service.prepare_stop()
+        await self._app(scope, receive, send)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         running = self._service

@@ -12,7 +12,7 @@ import decimal
 import inspect
 import json
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from functools import wraps
+from functools import partial, wraps
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -29,7 +29,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Match, Mount
 
 from howdah.errors import HowdahError
-from howdah.kit import access, content_types, json_values, service
+from howdah.kit import access, content_types, fastapi_docs, json_values, service
 from howdah.kit.actions import Actions, arguments
 from howdah.kit.answers import Answer, of_status
 from howdah.kit.asgi import HEAD, ROUTE, Around, Scope
@@ -162,12 +162,17 @@ class Howdah:
         ENCODERS_BY_TYPE.update({decimal.Decimal: str, dt.datetime: json_values.moment})
         if running.options.actions is not None:
             _add_actions(app, running, running.options.actions)
+        fastapi_docs.name_operations(app)
+        fastapi_docs.describe(app)
+        if self.options.docs:
+            fastapi_docs.replace_pages(app)
         build = app.build_middleware_stack
         resolve = _resolving(app.router.routes, json_only=self.options.json_only)
 
         def build_with_kit() -> Any:
             # Outside of all that was added, whenever it was: what they refuse is logged and has an id, too.
-            app.user_middleware.insert(0, Middleware(Around, running=running, resolve=resolve))
+            check = partial(fastapi_docs.check_operations, app)
+            app.user_middleware.insert(0, Middleware(Around, running=running, resolve=resolve, check=check))
             return build()
 
         app.build_middleware_stack = build_with_kit  # type: ignore[method-assign]

@@ -52,12 +52,22 @@ def with_errors(document: Document) -> Document:
         schemas.pop(name, None)
     schemas["Error"], schemas["Problem"] = dict(ERROR), dict(PROBLEM)
     answer = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}}
+    _tell_apart(document)
     for operation in operations(document):
         responses = operation.setdefault("responses", {})
         if "422" in responses:
             responses["422"] = {"description": "The request is not valid.", **answer}
         responses.setdefault("default", {"description": "An error.", **answer})
     return document
+
+
+def _tell_apart(document: Document) -> None:
+    """One function that answers several methods is an operation for each: their ids have the method behind them."""
+    for path in document.get("paths", {}).values():
+        ids = [operation.get("operationId") for operation in operations({"paths": {"": path}})]
+        for method, operation in path.items():
+            if method in _METHODS and ids.count(operation.get("operationId")) > 1:
+                operation["operationId"] += f"_{method}"
 
 
 def add_body(document: Document, operation: Document, schema: Mapping[str, Any], resolve: Callable[[str], Any]) -> None:
@@ -101,6 +111,17 @@ def embedded(schema: Any, place: str | None, resolve: Callable[[str], Any], seen
             }
         case list():
             return [embedded(value, place, resolve, seen) for value in schema]
+    return schema
+
+
+def pointed(schema: Any, reference: str) -> Any:
+    """What a reference within a schema leads to; nothing is said there, where it leads nowhere.
+
+    >>> pointed({"$defs": {"a": {"type": "integer"}}}, "#/$defs/a")
+    {'type': 'integer'}
+    """
+    for part in reference.removeprefix("#").strip("/").split("/"):
+        schema = schema.get(part.replace("~1", "/").replace("~0", "~"), {}) if isinstance(schema, dict) else {}
     return schema
 
 

@@ -86,11 +86,9 @@ class RotatingFile:
 
     def _free_name(self) -> Path:
         """A name for what is full, in the order of time."""
-        moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-        number = 0
-        while (name := self._path.with_name(f"{self._path.name}.{moment}-{number:03d}")).exists():
-            number += 1
-        return name
+        seconds, rest = divmod(time.time_ns(), 1_000_000_000)
+        moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime(seconds))
+        return self._path.with_name(f"{self._path.name}.{moment}.{rest:09d}Z")
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
