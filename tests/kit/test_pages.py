@@ -174,9 +174,8 @@ def test_links_lead_below_the_path_that_a_proxy_took_away(framework: str, tmp_pa
         for prefix, url in (("/shop/api", "/shop/api/long"), ("//evil.example", "/long"), ("javascript:", "/long")):
             assert json.loads(running.get("/url", headers={"X-Forwarded-Prefix": prefix})[2])["url"] == url
     with started(framework, tmp_path, TEST_ROOT_PATH="/fixed") as running:
-        for path in ("/url", "/fixed/url"):
-            body = json.loads(running.get(path, headers={"X-Forwarded-Prefix": "/other"})[2])
-            assert body["url"] == "/fixed/long"
+        body = json.loads(running.get("/url", headers={"X-Forwarded-Prefix": "/other"})[2])
+        assert body["url"] == "/fixed/long"
 
 
 def test_a_service_is_not_ready_before_it_stops(framework: str, tmp_path: Path) -> None:

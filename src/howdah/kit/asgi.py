@@ -16,6 +16,7 @@ from howdah.kit import context, cors, csrf, service
 from howdah.kit.answers import Answer
 from howdah.kit.context import Exchange
 from howdah.kit.health import HEALTH_PATH, LIVE_PATH, METRICS_PATH, OWN_PATHS, READY_PATH
+from howdah.kit.prefix import ASGI_NAME, accept_prefix
 from howdah.kit.relay import relayed_of
 from howdah.kit.service import COMPRESSED_FROM, Service
 from howdah.session import ANONYMOUS
@@ -164,13 +165,9 @@ class Around:
 
     def _rooted(self, scope: Scope, told: dict[bytes, bytes]) -> Scope:
         """The request as the client has it: below the path that a proxy took away."""
-        root = self._service.options.root_path
-        if root is None:
-            root = _text(told.get(b"x-forwarded-prefix"))
-            if root is None or not service.is_root_path(root):
-                return scope
-        if scope["path"].startswith(f"{root}/"):
-            return {**scope, "root_path": root}
+        root = self._service.options.root_path or accept_prefix(_text(told.get(ASGI_NAME)))
+        if not root or scope.get("root_path"):
+            return scope
         raw = scope.get("raw_path")
         path, raw_path = root + scope["path"], None if raw is None else root.encode() + raw
         return {**scope, "root_path": root, "path": path, "raw_path": raw_path}

@@ -30,8 +30,9 @@ from howdah.kit.content_types import accepts as accepts
 from howdah.kit.context import Exchange, current
 from howdah.kit.findings import missing_body, no_json
 from howdah.kit.health import HEALTH_PATH, LIVE_PATH, METRICS_PATH, OWN_PATHS, READY_PATH
+from howdah.kit.prefix import WSGI_NAME, accept_prefix
 from howdah.kit.relay import relayed_of
-from howdah.kit.service import COMPRESSED_FROM, Options, Service, is_root_path
+from howdah.kit.service import COMPRESSED_FROM, Options, Service
 from howdah.kit.validation import checker
 from howdah.session import ANONYMOUS, Session
 
@@ -312,11 +313,9 @@ def _below(wsgi_app: Any, root_path: str | None) -> Any:
     """The app below the path that a proxy took away: links it makes lead to where clients find it."""
 
     def below(environ: dict[str, Any], start_response: Any) -> Any:
-        root = root_path or environ.get("HTTP_X_FORWARDED_PREFIX")
-        if root is not None and is_root_path(root):
+        root = root_path or accept_prefix(environ.get(WSGI_NAME))
+        if root and not environ.get("SCRIPT_NAME"):
             environ["SCRIPT_NAME"] = root
-            if environ["PATH_INFO"].startswith(f"{root}/"):
-                environ["PATH_INFO"] = environ["PATH_INFO"][len(root) :]
         return wsgi_app(environ, start_response)
 
     return below

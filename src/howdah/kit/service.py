@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from howdah.kit.errors import NotConfigured
 from howdah.kit.events import RequestServed
 from howdah.kit.health import DEFAULT_TIMEOUT, Check, Checks
 from howdah.kit.identity import SERVICE_VARIABLE, Callers
+from howdah.kit.prefix import accept_prefix
 from howdah.observe.events import emit
 
 if TYPE_CHECKING:
@@ -76,21 +76,11 @@ class Options:
 
     def __post_init__(self) -> None:
         """Raises NotConfigured: the root path is none."""
-        if self.root_path is not None and not is_root_path(self.root_path):
+        if self.root_path is not None and not accept_prefix(self.root_path):
             raise NotConfigured(f"{self.root_path!r} is no path below which a service can be.", hint="/shop/api")
 
 
 COMPRESSED_FROM: Final = 1000
-_ROOT_PATH: Final = re.compile(r"(?:/[A-Za-z0-9._~-]+)+", re.ASCII)
-
-
-def is_root_path(path: str) -> bool:
-    """Whether a service can be below this path; what a header says has to be one, too.
-
-    >>> is_root_path("/shop/api"), is_root_path("//evil.example"), is_root_path("/shop/")
-    (True, False, False)
-    """
-    return _ROOT_PATH.fullmatch(path) is not None and ".." not in path.split("/")
 
 
 class Service:
