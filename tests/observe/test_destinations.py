@@ -135,16 +135,18 @@ class Fluentd:
         with connection:
             while piece := connection.recv(65536):
                 data += piece
-                try:
-                    message, rest = _unpack(memoryview(data))
-                except (IndexError, struct.error, KeyError):
-                    continue
-                data = bytes(rest)
-                self.messages.append(message)
-                if "chunk" in message[2] and self._confirm(len(self.messages)):
+                while data:
+                    try:
+                        message, rest = _unpack(memoryview(data))
+                    except (IndexError, struct.error):
+                        break
+                    data = bytes(rest)
+                    self.messages.append(message)
+                    if "chunk" not in message[2]:
+                        continue
+                    if not self._confirm(len(self.messages)):
+                        return
                     connection.sendall(pack({"ack": message[2]["chunk"]}))
-                elif "chunk" in message[2]:
-                    return
 
     def records(self) -> list[Any]:
         return [record for message in self.messages for _, record in message[1]]
