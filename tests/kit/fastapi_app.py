@@ -104,7 +104,7 @@ async def native(body: FossModel) -> dict[str, Any]:
 
 
 @app.get("/values")
-@app.get("/untyped-values", response_model=None)
+@app.get("/untyped-values", response_model=None, name="untyped_values")
 def some_values() -> dict[str, Any]:
     """What JSON does not know."""
     return values()
