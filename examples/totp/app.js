@@ -2,12 +2,14 @@
 
 import * as howdah from "./howdah.js";
 import * as store from "./store.js";
+import { textInPicture } from "./qr.js";
 import { accountFromText, codeAt, secondsLeft } from "./totp.js";
 
 const find = (id) => document.getElementById(id);
 let waiting = null; // The token of a sign-in that waits for a code.
 let setup = null; // The id of the account that is being set up.
 let session = false;
+const MOST_PIXELS = 2000; // A picture that is larger is made smaller before it is looked at.
 
 function say(text, bad = false) {
   find("said").className = bad ? "bad" : "good";
@@ -84,18 +86,36 @@ function add(text) {
   return list().then(() => account);
 }
 
-/** The first QR code in a picture becomes a key. The picture stays here: the browser itself reads it. */
-async function addPicture(picture) {
-  const found = await new BarcodeDetector({ formats: ["qr_code"] }).detect(await createImageBitmap(picture));
-  if (!found.length) throw new Error("There is no QR code in this picture.");
-  await add(found[0].rawValue);
+/** What the browser itself finds in a picture: that is also what a camera saw. Not every browser can. */
+async function seenByBrowser(image) {
+  if (!("BarcodeDetector" in window) || !(await BarcodeDetector.getSupportedFormats()).includes("qr_code")) return null;
+  return (await new BarcodeDetector({ formats: ["qr_code"] }).detect(image))[0]?.rawValue ?? null;
 }
 
-async function offerPictures() {
-  const able = "BarcodeDetector" in window && (await BarcodeDetector.getSupportedFormats()).includes("qr_code");
-  find("picture").hidden = !able;
-  find("no-picture").hidden = able;
-  if (!able) return;
+/** What `qr.js` finds there, which every browser can run. */
+function seenByUs(image) {
+  const scale = Math.min(1, MOST_PIXELS / Math.max(image.width, image.height));
+  const canvas = Object.assign(document.createElement("canvas"), {
+    width: Math.ceil(image.width * scale), height: Math.ceil(image.height * scale),
+  });
+  const drawn = canvas.getContext("2d", { willReadFrequently: true });
+  drawn.drawImage(image, 0, 0, canvas.width, canvas.height);
+  return textInPicture(drawn.getImageData(0, 0, canvas.width, canvas.height));
+}
+
+/** The first QR code in a picture becomes a key. The picture stays here. */
+async function addPicture(picture) {
+  const image = await createImageBitmap(picture).catch(() => null);
+  if (!image) throw new Error("This is no picture that the browser can show. Take a PNG or a JPEG.");
+  const text = (await seenByBrowser(image)) ?? seenByUs(image);
+  if (text === null) {
+    throw new Error("No QR code can be read in this picture. Take one of the screen, or type the key that is written beside the code.");
+  }
+  await add(text);
+}
+
+function offerPictures() {
+  find("picture").hidden = false;
   find("file").addEventListener("change", () => find("file").files[0] && attempt(() => addPicture(find("file").files[0])));
   document.addEventListener("paste", (event) => {
     const picture = [...event.clipboardData.files].find((file) => file.type.startsWith("image/"));
@@ -174,7 +194,7 @@ find("logout").addEventListener("click", () => attempt(async () => {
 
 setInterval(tick, 500);
 await list();
-await attempt(offerPictures);
+offerPictures();
 await attempt(look);
 if ("serviceWorker" in navigator) await attempt(() => navigator.serviceWorker.register("worker.js"));
 document.body.dataset.ready = "yes";

@@ -12,6 +12,7 @@ TYPES = {
     "app.js": "text/javascript; charset=utf-8",
     "totp.js": "text/javascript; charset=utf-8",
     "store.js": "text/javascript; charset=utf-8",
+    "qr.js": "text/javascript; charset=utf-8",
     "howdah.js": "text/javascript; charset=utf-8",
     "worker.js": "text/javascript; charset=utf-8",
     "style.css": "text/css; charset=utf-8",

@@ -1,7 +1,7 @@
 // Codes are shown without a network: the app's own files are kept, and nothing else ever is.
 
-const CACHE = "totp-1";
-const FILES = ["./", "app.js", "totp.js", "store.js", "howdah.js", "style.css", "manifest.webmanifest", "icon.svg"];
+const CACHE = "totp-2";
+const FILES = ["./", "app.js", "totp.js", "qr.js", "store.js", "howdah.js", "style.css", "manifest.webmanifest", "icon.svg"];
 
 self.addEventListener("install", (event) => {
   event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(FILES)).then(() => self.skipWaiting()));

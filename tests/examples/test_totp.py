@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import segno
 from tests.auth.support import PASSWORD, Platform, platform_on
 from tests.browser import Page, browser, needs_chromium
 from tests.e2e.product import eventually, free_port
@@ -199,3 +200,106 @@ def test_it_can_be_installed_and_runs_nothing_of_others(page: Page, platform: Pl
     assert "unsafe" not in policy
     assert platform.client().get("/totp/serve.py").status == 404
     assert platform.client().get("/totp").status == 308
+
+
+# -- pictures ----------------------------------------------------------------------------------------------------------
+
+URI = "otpauth://totp/Shop:ann%40example.com?secret=JBSWY3DPEHPK3PXP&issuer=Shop"
+FAKE = """window.BarcodeDetector = class {
+  static async getSupportedFormats() { return ["qr_code"]; }
+  async detect(image) { window.asked = image.width; return %s; }
+};"""
+
+
+def choose(page: Page, file: Path) -> None:
+    """Somebody chooses a file for the picture."""
+    root = page.ask("DOM.getDocument")["root"]["nodeId"]
+    node = page.ask("DOM.querySelector", nodeId=root, selector="#file")["nodeId"]
+    page.ask("DOM.setFileInputFiles", files=[str(file)], nodeId=node)
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    """A screen with a QR code on it."""
+    file = tmp_path / "code.png"
+    segno.make(URI, micro=False).save(str(file), scale=5, border=6, dark="#123456", light="#fffbe8")
+    return file
+
+
+@pytest.mark.parametrize(
+    ("able", "found"),
+    [
+        (False, "null"),
+        (True, f"[{{rawValue: '{URI}'}}]"),
+        (True, "[]"),
+    ],
+    ids=["no detector", "a detector", "a detector that finds nothing"],
+)
+def test_a_picture_becomes_a_key(platform: Platform, picture: Path, able: bool, found: str) -> None:
+    """By the browser where it can, by the app where it cannot: there is a code either way."""
+    with browser() as page:
+        page.ask("DOM.enable")
+        script = FAKE % found if able else "delete window.BarcodeDetector"
+        page.ask("Page.addScriptToEvaluateOnNewDocument", source=script)
+        open_app(page, platform)
+        assert page.run("'BarcodeDetector' in window") is able
+        choose(page, picture)
+        page.wait_text("The key of Shop: ann@example.com is kept in this browser.")
+        assert bool(page.run("window.asked ?? 0")) is able
+        assert page.complaints() == []
+
+
+def test_a_picture_without_a_code_is_said_to_have_none(page: Page, tmp_path: Path) -> None:
+    """So is what is no picture; nothing is kept."""
+    page.ask("DOM.enable")
+    blank = tmp_path / "blank.png"
+    segno.make("x", micro=True).save(str(blank), scale=1, border=40, dark="#fff")
+    choose(page, blank)
+    page.wait_text("No QR code can be read in this picture.")
+    (text := tmp_path / "text.png").write_text("no picture")
+    choose(page, text)
+    page.wait_text("This is no picture that the browser can show.")
+    assert page.run("localStorage.length") == 0
+
+
+def read(page: Page, rows: list[bytearray], scale: int = 3) -> str | None:
+    """What the app's own script reads in a code of these modules, drawn with a border of four."""
+    size = len(rows)
+    drawn = json.dumps(["".join(str(module & 1) for module in row) for row in rows])
+    found: str | None = page.run(
+        f"""import('./qr.js').then(({{ textInPicture }}) => {{
+          const rows = {drawn}, scale = {scale}, side = ({size} + 8) * scale;
+          const data = new Uint8ClampedArray(4 * side * side);
+          for (let y = 0; y < side; y++) for (let x = 0; x < side; x++) {{
+            const dark = rows[Math.floor(y / scale) - 4]?.[Math.floor(x / scale) - 4] === "1";
+            data.set(dark ? [20, 20, 60, 255] : [250, 250, 240, 255], 4 * (y * side + x));
+          }}
+          return textInPicture({{ width: side, height: side, data }});
+        }})"""
+    )
+    return found
+
+
+def test_codes_of_every_size_level_and_mask_are_read(page: Page) -> None:
+    """Versions 1 to 20 as another program draws them; digits, capitals and any other text."""
+    for version in range(1, 21):
+        for level, most in (("l", 17), ("m", 14), ("q", 11), ("h", 7)):
+            text = secrets.token_urlsafe(600)[: most if version == 1 else most * (version - 1)]
+            code = segno.make(text, version=version, error=level, boost_error=False, mask=version % 8, micro=False)
+            assert read(page, list(code.matrix)) == text, (version, level)
+    for text in ("0123456789012", "HELLO WORLD $%*+-./:", "naïve café", "ünï — ✓"):
+        assert read(page, list(segno.make(text, micro=False).matrix)) == text
+
+
+def test_damage_is_mended_or_nothing_is_read(page: Page) -> None:
+    """Reed and Solomon: a spot is put right at the highest level; a code that is half gone is none."""
+    code = segno.make(URI, error="h", boost_error=False, micro=False)
+    rows, size = [bytearray(row) for row in code.matrix], len(code.matrix)
+    for row in range(size // 2 - 3, size // 2 + 3):
+        for column in range(size // 2 - 3, size // 2 + 3):
+            rows[row][column] ^= 1
+    assert read(page, rows) == URI
+    for row in range(9, size - 9):
+        for column in range(9, size - 1):
+            rows[row][column] ^= (row * column) & 1
+    assert read(page, rows) is None

@@ -54,8 +54,8 @@ class Visit:
         wanted = self.form.get("redirect_url") or self.request.query_params.get("redirect_url")
         if not wanted:
             return None
-        allowed_redirect(self.auth, wanted)
-        return wanted
+        allowed = allowed_redirect(self.auth, wanted)
+        return wanted if wanted.startswith("/") else allowed  # as it was compared; a path is ours wherever we are
 
     def check(self) -> None:
         """Before anything is done: they may be where they want to be in the end. Raises RedirectNotAllowed."""
