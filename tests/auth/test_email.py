@@ -8,8 +8,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from tests.auth.factors import set_up_app, settled_clock
 from tests.auth.sending import an_email, code_in, subjects, token_in, wrong
-from tests.auth.support import COOKIE, PASSWORD, Client, Platform, Reply, platform_on
+from tests.auth.support import COOKIE, PASSWORD, PATIENT, Client, Platform, Reply, platform_on
 
 from howdah.project.sections import AuthSection, ServerSection
 
@@ -113,6 +114,50 @@ def test_links_lead_where_the_settings_say(database: str) -> None:
         text = platform.mail(email).text
         assert "https://shop.example/auth/ui/verify-email#token=" in text
         assert "evil" not in text
+
+
+def test_a_link_leads_on_to_where_somebody_wanted_to_be(database: str) -> None:
+    """R57: what is on the list goes into the links, before what is secret in them; what is not is refused at once."""
+    welcome = "https://app.example/welcome"
+    section = AuthSection(**PATIENT, providers=("email", "email-code"), redirect_urls=(welcome,))
+    with platform_on(database, auth=section) as platform:
+        client, email = platform.client(), an_email()
+        query = "?redirect_url=https%3A%2F%2Fapp.example%2Fwelcome#token="
+        for refused in ("https://evil.example/", "//evil.example", f"{welcome}/more", "javascript:alert(1)"):
+            assert sign_up(client, email, redirect_url=refused).code == "redirect-not-allowed"
+            for call in ("email/resend", "email/forgot-password", "email-code/send"):
+                body = {"email": email, "redirect_url": refused}
+                assert client.post(f"/auth/v1/providers/{call}", body).code == "redirect-not-allowed"
+        assert platform.rows("select 1 from howdah_auth.users") == [] and platform.mails(email) == []
+        assert sign_up(client, email, redirect_url=welcome).status == 200
+        assert f"/auth/ui/verify-email{query}" in platform.mail(email).text
+        sends = {"email/resend": "verify-email", "email/forgot-password": "reset-password", "email-code/send": "login"}
+        for sent, (call, page) in enumerate(sends.items(), 1):
+            body = {"email": email, "redirect_url": welcome, **({"by": "link"} if page == "login" else {})}
+            assert client.post(f"/auth/v1/providers/{call}", body).status == 200
+            assert f"/auth/ui/{page}{query}" in platform.mail(email, beyond=sent).text
+
+
+def test_beside_a_second_factor_a_reset_takes_a_shorter_password(platform: Platform) -> None:
+    """R3, R17: eight characters by link where there is a factor, and the fifteen of everybody where there is none."""
+    short, owner, other = "vbq8 knot", an_email(), an_email()
+    client = confirmed(platform, owner)
+    confirmed(platform, other)
+    app, _ = set_up_app(client)
+    settled_clock()
+    assert client.post("/auth/v1/user/totp/confirm", {"code": app.code()}).status == 200
+    for email, status, beyond in ((other, 400, 1), (owner, 200, 2)):
+        assert client.post(f"{EMAIL}/forgot-password", {"email": email}).status == 200
+        token = token_in(platform.mail(email, beyond=beyond))
+        for password, answered in (("vbq8 kn", 400), (short, status)):
+            reply = platform.client().post(f"{EMAIL}/reset-password", {"token": token, "password": password})
+            assert reply.status == answered, reply.body
+    admin = platform.admin()
+    for email, status in ((other, 400), (owner, 200)):
+        (found,) = platform.rows("select user_id from howdah_auth.identities where subject = %s", email)
+        link = admin.post("/auth/v1/admin/user/password-link", {"hasura_id": found["user_id"]}).json["link"]
+        body = {"token": link.partition("#token=")[2], "password": "qzt4 reed"}
+        assert platform.client().post("/auth/v1/user/set-password", body).status == status
 
 
 def test_signing_up_twice_looks_the_same_and_its_owner_is_told(platform: Platform) -> None:

@@ -251,6 +251,7 @@ def test_without_scripts_or_without_passkeys_there_is_no_button(page: Page, here
     page.go(here.ui("login"))
     page.wait("document.readyState === 'complete'")
     assert page.run("document.querySelector('form[data-passkey]').hidden")
+    assert page.run("document.querySelector('.or').checkVisibility()") is False, "there is nothing else to choose"
     name = sign_up(page, here)
     page.wait_text("Adding one needs scripts, https, and a browser that has passkeys.")
     log_out(page, here)

@@ -10,6 +10,7 @@ from howdah.auth import users
 from howdah.auth.errors import InvalidBody
 from howdah.auth.identifiers import Identifier, parse_email, parse_mobile
 from howdah.auth.pages.entering import signed_in, ways_in
+from howdah.auth.pages.problems import span
 from howdah.auth.pages.visit import Visit
 from howdah.auth.proof_errors import InvalidCode, InvalidUser
 from howdah.auth.routes import account, codes
@@ -19,8 +20,13 @@ async def show_code(visit: Visit) -> Response:
     """The form for an address or a number; once something was sent there, the form for the code."""
     name = visit.form.get("to")
     if name is not None:
-        return visit.show("type-code", "Enter the code", to=name)
+        return _ask_for_code(visit, name)
     return visit.show("send-code", "Log in with a code", ways=ways_in(visit.auth))
+
+
+def _ask_for_code(visit: Visit, to: str, cookies: tuple[str, ...] = ()) -> Response:
+    good_for = span(int(visit.auth.section.code_lifetime))
+    return visit.show("type-code", "Enter the code", cookies=cookies, to=to, good_for=good_for)
 
 
 async def send_or_use(visit: Visit) -> Response:
@@ -36,7 +42,7 @@ async def send_or_use(visit: Visit) -> Response:
         answer = await codes.send_email_code(visit.auth, visit.asked(body))
         if by == "link":
             return visit.show("link-sent", "Look into your mailbox", cookies=answer.cookies, name=visit.text("name"))
-    return visit.show("type-code", "Enter the code", cookies=answer.cookies, to=visit.text("name"))
+    return _ask_for_code(visit, visit.text("name"), answer.cookies)
 
 
 async def _use(visit: Visit) -> Response:

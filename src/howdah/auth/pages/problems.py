@@ -107,16 +107,16 @@ def refusal_of(code: str) -> Problem | None:
 
 def _words(error: AuthError, field: str | None) -> str:
     if isinstance(error, TooManyAttempts):
-        return f"There were too many attempts. Try again in {_span(error.retry_after)}."
+        return f"There were too many attempts. Try again in {span(error.retry_after)}."
     if isinstance(error, UnacceptablePassword):
         return f"{error.message} {error.hint}" if error.hint else error.message
     return _AT.get(error.code, {}).get(field or "") or _WORDS.get(error.code) or error.message
 
 
-def _span(seconds: int) -> str:
+def span(seconds: int) -> str:
     """So long, in words: rounded up.
 
-    >>> _span(1), _span(90), _span(7200)
+    >>> span(1), span(90), span(7200)
     ('1 second', '2 minutes', '2 hours')
     """
     for unit, name in ((_HOUR, "hour"), (_MINUTE, "minute"), (1, "second")):

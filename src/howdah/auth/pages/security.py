@@ -97,9 +97,7 @@ async def show_remove_factor(visit: Visit) -> Response:
     owned = await find_factors(visit.auth.store.pool, visit.asked().user_id)
     text = "You cannot log in with it any more, and every other session is over."
     if len(owned.totp) + len(owned.passkeys) == 1:
-        text += (
-            " It is your last second factor: your recovery codes go with it, and a password alone opens the account."
-        )
+        text += " It is your last second factor: your recovery codes go with it, and logging in is one step again."
     return visit.show(
         "sure",
         f"Remove {factor.name}?",

@@ -55,10 +55,10 @@ class PasswordProvider:
         """
         sent = read_data(data, self.data)
         identifier = sent.read(auth)
+        flow = begin_flow(auth, origin, sent.flow, sent.redirect_url)
         await count_message(auth, "verify", identifier, origin)
         hashed = await hash_new_password(auth, sent.password, context=(identifier.canonical,))
         remembered = await hash_sign_up(auth, identifier, sent.password, hashed)
-        flow = begin_flow(auth, origin, sent.flow, sent.redirect_url)
 
         async def write(connection: Connection) -> Registered:
             await users.lock_identity(connection, identifier.kind, identifier.canonical)

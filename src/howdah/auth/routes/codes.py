@@ -188,8 +188,8 @@ async def _send(
 async def _resend(auth: Auth, provider: str, asked: Asked[ToEmail] | Asked[ToMobile]) -> Answer:
     check_on(auth, provider)
     identifier = asked.body.read(auth)
-    await count_message(auth, "verify", identifier, asked.origin)
     flow = begin_flow(auth, asked.origin, asked.body.flow, asked.body.redirect_url)
+    await count_message(auth, "verify", identifier, asked.origin)
     async with auth.store.transaction() as connection:
         user = await users.find_user_by(connection, identifier.kind, identifier.canonical)
         await ask_to_confirm(auth, connection, identifier, flow, user=user)
