@@ -168,6 +168,9 @@ def test_a_password_beside_a_second_factor_may_be_shorter(page: Page, here: Plac
     page.fill("#code", code_of(secret, steps=1))
     page.leave_by("main form button")
     is_at(page, "account")
+    page.leave_by("a[href*='remove-factor']")
+    page.leave_by("button.danger")
+    assert "too short to be all that is asked for" in page.text("#problem"), "the factor stays while it is needed"
 
 
 def test_a_link_signs_in_the_browser_that_asked_for_it(page: Page, here: Place) -> None:

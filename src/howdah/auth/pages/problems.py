@@ -28,6 +28,10 @@ _WORDS: Final = {
     "invalid-user": "The name or the password is not right.",
     "not_verified": "Confirm your address first: open the link in the mail that we sent you.",
     "passkey-exists": "This passkey belongs to an account already.",
+    "password-too-short-alone": (
+        "Your password is too short to be all that is asked for. Change it to a longer one on the page of your account "
+        "first."
+    ),
     "redirect-not-allowed": "The link that brought you here leads to a place that is not allowed.",
     "sign-in-expired": "That took too long. Log in again.",
     "signup-closed": "Nobody can sign up here at the moment.",
