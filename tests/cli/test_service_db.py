@@ -24,7 +24,10 @@ def billing(here: Here) -> Here:
     toml = here.root / "howdah.toml"
     toml.write_text(toml.read_text() + '\n[services.billing]\ncommand = "true"\n')
     here.write("services/billing/src/billing/models.py", MODELS)
-    here.write("services/billing/src/billing/__init__.py", "")
+    here.write(
+        "services/billing/src/billing/__init__.py",
+        "import logging, sys\nlogging.basicConfig(stream=sys.stdout, level='DEBUG')\nprint('imported')\n",
+    )
     return here
 
 
@@ -43,6 +46,10 @@ def test_a_service_gets_its_tables_and_the_project_keeps_its_own(billing: Here) 
         one["applied"] for one in billing.howdah("service", "db", "history", "billing", "--json").json["revisions"]
     ] == [True]
     assert billing.tables() == ["article", "author"]
+    checked = billing.howdah("migration", "check")  # what is the service's own is no drift
+    assert checked.code == 0, checked.err
+    billing.cluster.execute("create table billing_by_hand ()", database=billing.name)
+    assert billing.howdah("migration", "check").code == 3
     refused = billing.howdah("service", "db", "downgrade", "billing")
     assert (refused.code, "E210" in refused.err) == (5, True)
     assert billing.howdah("service", "db", "downgrade", "billing", "base", "--yes").out == f"reverted  {file.name}\n"

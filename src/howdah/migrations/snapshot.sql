@@ -13,10 +13,14 @@ set local bytea_output = 'hex'
 -- Everything in the database that migrations can make, as [kind, name, name of the relation it belongs to, facets].
 -- Left out: Postgres's own, howdah's own and Hasura's own schemas, what belongs to an extension, what the API's role was
 -- granted, and what Postgres makes by itself for something that is listed (indexes of keys, triggers of constraints, …).
+-- And the schema of a service that changes it with Alembic, as its own table of versions says (howdah.kit.orm).
 with namespaces as (
   select oid, nspname, nspowner, nspacl
   from pg_namespace
   where nspname not like 'pg\_%' and nspname not in ('information_schema', 'howdah', 'howdah_auth', 'howdah_tasks', 'hdb_catalog', 'hdb_views')
+    and (nspname = 'public' or not exists (
+      select from pg_class v where v.relnamespace = pg_namespace.oid and v.relname like 'alembic\_version\_%'
+    ))
 ),
 -- Who migrates owns what migrations make: on another server that is another user, and no difference.
 migrator as (

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,8 +28,10 @@ MODELS_VARIABLE: Final = "HOWDAH_MODELS"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Carry out a command line; the exit code."""
     given = _parser().parse_args(arguments)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
-        told, shown = _run(given)
+        with redirect_stdout(sys.stderr):  # the service's modules may set up logging, and say something
+            told, shown = _run(given)
     except HowdahError as error:
         if given.json:
             sys.stdout.write(json.dumps({"error": error.to_json()}) + "\n")
