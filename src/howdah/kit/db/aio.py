@@ -392,7 +392,7 @@ async def _ask(
     try:
         async with connection.cursor(row_factory=row) as cursor:
             await cursor.execute(text.encode(), statement.params, prepare=prepare)
-            if cursor.description is None or statement.keep == "none":
+            if statement.keep == "none" or not rows.has_rows(cursor):
                 return Answer([], cursor.rowcount)
             if statement.keep == "all":
                 return Answer(await cursor.fetchall(), cursor.rowcount)

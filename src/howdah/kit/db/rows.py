@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from psycopg import pq
 from psycopg.rows import RowMaker, no_result
 
 from howdah.kit.db.errors import Mistake
@@ -27,10 +28,16 @@ def instances(kind: Callable[..., T]) -> Callable[[Any], RowMaker[T]]:
     return factory
 
 
+def has_rows(cursor: Any) -> bool:
+    """Whether what was executed answers with rows, however few."""
+    return cursor.pgresult is not None and cursor.pgresult.status == pq.ExecStatus.TUPLES_OK
+
+
 def _maker(cursor: Any, make: Callable[[list[str]], RowMaker[T]]) -> RowMaker[T]:
-    if cursor.description is None:
+    result = cursor.pgresult
+    if not has_rows(cursor):
         return no_result
-    names = [column.name for column in cursor.description]
+    names = [result.fname(number).decode() for number in range(result.nfields)]  # quicker than cursor.description
     if len(set(names)) < len(names):
         twice = [one for one, count in Counter(names).items() if count > 1]
         raise Mistake(f"Several columns are called {', '.join(twice)}.", hint="Give each a name of its own with AS.")

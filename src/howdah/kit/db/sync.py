@@ -384,7 +384,7 @@ def _ask(
     try:
         with connection.cursor(row_factory=row) as cursor:
             cursor.execute(text.encode(), statement.params, prepare=prepare)
-            if cursor.description is None or statement.keep == "none":
+            if statement.keep == "none" or not rows.has_rows(cursor):
                 return Answer([], cursor.rowcount)
             if statement.keep == "all":
                 return Answer(cursor.fetchall(), cursor.rowcount)
