@@ -30,13 +30,16 @@ async def connect(settings: DatabaseSettings, patience: float, *, autocommit: bo
     waits = connecting.delays(time.monotonic() + patience)
     while True:
         try:
-            return await psycopg.AsyncConnection.connect(
+            connection = await psycopg.AsyncConnection.connect(
                 connecting.parameters(settings),
                 autocommit=autocommit,
                 connect_timeout=connecting.attempt(settings),
             )
         except (psycopg.Error, OSError) as error:
             explained = connecting.explain(error, settings)
+        else:
+            connecting.prepare(connection, settings)
+            return connection
         if not connecting.may_pass(explained):
             raise explained
         wait = next(waits, None)
@@ -131,7 +134,6 @@ class AsyncPool:
         """A new connection, for which the first waits longer. Raises DatabaseAway, CannotConnect."""
         patience = self._settings.pool_timeout if self._reached else self._settings.startup_timeout
         connection = await connect(self._settings, patience)
-        connecting.prepare(connection, self._settings)
         here.lent[connection] = Lent()
         self._reached = True
         return connection

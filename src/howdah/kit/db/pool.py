@@ -31,13 +31,16 @@ def connect(settings: DatabaseSettings, patience: float, *, autocommit: bool = T
     waits = connecting.delays(time.monotonic() + patience)
     while True:
         try:
-            return psycopg.connect(
+            connection = psycopg.connect(
                 connecting.parameters(settings),
                 autocommit=autocommit,
                 connect_timeout=connecting.attempt(settings),
             )
         except (psycopg.Error, OSError) as error:
             explained = connecting.explain(error, settings)
+        else:
+            connecting.prepare(connection, settings)
+            return connection
         if not connecting.may_pass(explained):
             raise explained
         wait = next(waits, None)
@@ -125,7 +128,6 @@ class Pool:
         """A new connection, for which the first waits longer. Raises DatabaseAway, CannotConnect."""
         patience = self._settings.pool_timeout if self._reached else self._settings.startup_timeout
         connection = connect(self._settings, patience)
-        connecting.prepare(connection, self._settings)
         with self._lock:
             self._lent[connection] = Lent()
             self._reached = True

@@ -71,4 +71,11 @@ def _settings(name: str) -> DatabaseSettings:
     return _configured.get(name) or read_settings(os.environ, name)
 
 
+def _after_fork() -> None:
+    """The lock may have been held by a thread that this process does not have."""
+    global _lock
+    _lock = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 atexit.register(close_all)
