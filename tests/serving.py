@@ -67,7 +67,13 @@ def served(project: Project, *, port: int = 0) -> Iterator[Served]:
     """The project's platform, on a port of its own: this one, where one is given."""
     application = build(project)
     config = server_config(
-        application.gateway, EdgeLimits(), events.emit, lifespan=False, hot=application.hot, direct=application.direct
+        application.gateway,
+        EdgeLimits(),
+        events.emit,
+        lifespan=False,
+        hot=application.hot,
+        direct=application.direct,
+        check=application.check,
     )
     server, listener = Quiet(config), bind("127.0.0.1", port)
     loop = uvloop.new_event_loop()

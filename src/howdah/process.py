@@ -103,6 +103,7 @@ async def _serve(project: Project, listener: socket.socket, run_folder: Path | N
             hot=application.hot,
             trusted_proxies=project.gateway.trusted_proxies,
             direct=application.direct,
+            check=application.check,
         )
     )
     followers = [asyncio.ensure_future(_follow(application.registry, run_folder))] if run_folder is not None else []

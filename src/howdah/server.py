@@ -22,6 +22,7 @@ from howdah.gateway import site as gateway_site
 from howdah.gateway.app import Gateway
 from howdah.gateway.assertions import Assertions, KnownService
 from howdah.gateway.breaker import BreakerLimits, Breakers
+from howdah.gateway.checked import CheckRoute
 from howdah.gateway.csrf import Tokens
 from howdah.gateway.direct import DirectRoute
 from howdah.gateway.hot import HotRoute
@@ -63,6 +64,7 @@ class Application:
     proxy: Proxy
     hot: HotRoute
     direct: DirectRoute
+    check: CheckRoute
     auth: Auth | None
     mail: MailPart | None
     tasks: TasksPart
@@ -168,7 +170,8 @@ def build(project: Project, *, development: bool = False) -> Application:
         max_body=section.max_body,
         server_timing=section.server_timing,
     )
-    application.append(Application(gateway, engine, registry, proxy, hot, direct, auth, mail, tasks))
+    check = CheckRoute(table, resolver, site, events.emit)
+    application.append(Application(gateway, engine, registry, proxy, hot, direct, check, auth, mail, tasks))
     return application[0]
 
 

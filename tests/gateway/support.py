@@ -16,6 +16,7 @@ import uvicorn
 
 from howdah.gateway.app import Gateway
 from howdah.gateway.breaker import BreakerLimits, Breakers
+from howdah.gateway.checked import CheckRoute
 from howdah.gateway.direct import DirectRoute
 from howdah.gateway.hot import HotRoute
 from howdah.gateway.limits import EdgeLimits
@@ -451,6 +452,7 @@ def gateway(
         trusted_proxies=site.trusted_proxies,
         hot=short,
         direct=straight if WAYS.direct else None,
+        check=CheckRoute(table, resolver, site, events.append) if WAYS.direct else None,
     )
     config.loop = loop  # type: ignore[assignment]
     if http is not None:

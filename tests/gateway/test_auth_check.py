@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -9,24 +10,29 @@ from tests.gateway import fronts
 from tests.gateway.support import (
     COOKIE,
     SECRET,
-    Accounts,
+    WAYS,
     Answer,
     RunningGateway,
     Upstream,
     gateway,
+    parse_answers,
     upstream,
 )
+from tests.gateway.test_direct import receive
 from tests.gateway.test_websocket import People
 from tests.gateway.websocket import accepting, echo, websocket
 
-from howdah.gateway.auth_check import _check_peer
+from howdah.gateway.auth_check import check_peer
+from howdah.gateway.checked import REMEMBERED_HEADS
 from howdah.gateway.errors import NotAProxy, VariableUnfit
+from howdah.gateway.events import RequestServed
+from howdah.gateway.internal import InternalTokens
 from howdah.gateway.match import Route
 from howdah.gateway.nginx import Site as NginxSite
 from howdah.gateway.nginx import render_site
 from howdah.gateway.site import Site
+from howdah.kit.internal_token import verify_internal_token
 from howdah.project.sections import Cors, Policy
-from howdah.session import Identity
 from howdah.supervisor.ports import free_port
 
 PEOPLE = People()
@@ -41,7 +47,8 @@ ROUTES = (
     Route(None, "/admins", "service", "web", policy=ADMINS),
     Route(None, "/quiet", "service", "web", policy=Policy(websockets=False)),
 )
-SITE = Site(session_cookie=COOKIE.encode())
+KEY = b"k" * 32
+SITE = Site(session_cookie=COOKIE.encode(), internal=InternalTokens({"web": KEY}))
 
 
 @pytest.fixture(scope="module")
@@ -51,11 +58,15 @@ def up() -> Iterator[Upstream]:
         yield server
 
 
-@pytest.fixture(scope="module")
-def asked(up: Upstream) -> Iterator[RunningGateway]:
-    """A gateway to ask."""
-    with gateway(service=up.port, routes=ROUTES, accounts=PEOPLE, site=SITE) as running:
-        yield running
+@pytest.fixture(scope="module", params=["short", "long"])
+def asked(up: Upstream, request: pytest.FixtureRequest) -> Iterator[RunningGateway]:
+    """A gateway to ask, with the short way and without: both say the same."""
+    WAYS.direct = request.param == "short"
+    try:
+        with gateway(service=up.port, routes=ROUTES, accounts=PEOPLE, site=SITE) as running:
+            yield running
+    finally:
+        WAYS.direct = True
 
 
 def ask(running: RunningGateway, uri: str, *fields: str, method: str = "GET", host: str = "localhost") -> Answer:
@@ -74,28 +85,88 @@ ALLOWED = {
 
 @pytest.mark.parametrize("name", ALLOWED)
 def test_who_may_pass_is_told_with_the_identity(asked: RunningGateway, name: str) -> None:
-    """R41, R45: 200, and the identity headers that a service behind us would be sent."""
-    arguments, role, user = ALLOWED[name]
-    answer = ask(asked, *arguments)
-    assert (answer.status, answer.body) == (200, b"")
-    assert answer.values("x-hasura-role") == [role] and answer.values("x-hasura-user-id") == user
-    assert "no-store" in answer.header("cache-control")
+    """R36, R41, R45: 200, and the identity headers and token that a service behind us would be sent; each time."""
+    (uri, *fields), role, user = ALLOWED[name]
+    answers = [ask(asked, uri, *fields, f"X-Request-Id: question-{number}") for number in range(3)]
+    for number, answer in enumerate(answers):
+        assert (answer.status, answer.body) == (200, b"")
+        assert answer.values("x-hasura-role") == [role] and answer.values("x-hasura-user-id") == user
+        assert "no-store" in answer.header("cache-control")
+        assert answer.values("x-request-id") == [f"question-{number}"]
+        said = verify_internal_token(answer.header("x-howdah-internal-token"), [KEY], audience="web")
+        assert (said.role, said.variables.get("x-hasura-user-id")) == (role, user[0] if user else None)
+    assert {name for name, _ in answers[0].headers} == {name for name, _ in answers[2].headers}
 
 
-def test_a_service_token_is_held_to_its_scopes(up: Upstream) -> None:
-    """R45: it passes where it is meant for and nowhere else, asked about as sent to us, at first and again."""
-    scoped = Identity("service", ("editor",), {}, scopes=("service:web:read",))
-    data = Identity("service", ("editor",), {}, scopes=("data",))
-    accounts = Accounts(tokens={"reads-the-service": scoped, "for-data-alone": data})
-    cases = (("GET", "reads-the-service", 200), ("POST", "reads-the-service", 403), ("GET", "for-data-alone", 403))
-    with gateway(service=up.port, routes=ROUTES, accounts=accounts, site=SITE) as running:
-        for method, token, status in cases * 2:
-            shown = f"Authorization: Bearer {token}"
-            asked, sent = ask(running, "/x", shown, method=method), running.request(method, "/x", shown)
-            assert (asked.status, sent.status) == (status, status), (method, token)
-            if status != 200:
-                assert asked.json()["code"] == sent.json()["code"] == "scope-missing"
-                assert not asked.values("x-hasura-role")
+def ask_on(connection: socket.socket, uri: str, *fields: str) -> Answer:
+    """The same on a connection that is kept, as nginx keeps its own."""
+    lines = [
+        "GET /-/auth-check HTTP/1.1",
+        f"X-Original-URI: {uri}",
+        "X-Original-Method: GET",
+        "Host: localhost",
+        *fields,
+    ]
+    connection.sendall("\r\n".join([*lines, "", ""]).encode())
+    return parse_answers(receive(connection))[0]
+
+
+def test_what_was_asked_before_is_not_read_again(up: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R37: but for whom it is known, each time; ids of requests make no difference, and strange ones are looked at."""
+    monkeypatch.setattr(WAYS, "direct", True)
+    people = People()
+    token = people.sign_in("b", "8", roles=("user", "editor"))
+    shown = f"Authorization: Bearer {token}"
+    with (
+        gateway(service=up.port, routes=ROUTES, accounts=people, site=SITE) as running,
+        running.connect() as connection,
+    ):
+        known = running.server.config.http.check.known
+        assert ask_on(connection, "/x", shown, "X-Request-Id: a").status == 200  # nobody is known yet: the long way
+        for number in range(5):
+            answer = ask_on(connection, "/x", shown, f"X-Request-Id: a-{number}")
+            assert (answer.status, answer.values("x-request-id")) == (200, [f"a-{number}"])
+        assert len(known) == 1
+        for number in range(5):
+            assert ask_on(connection, f"/members/{number}?x={number}", shown, "X-Request-Id: b").status == 200
+            assert ask_on(connection, f"/admins/{number}", shown, "X-Request-Id: b").status == 403
+            assert ask_on(connection, f"/x/..%2fmembers/{number}", shown, "X-Request-Id: b").status == 403
+        assert len(known) == 1
+        served = [event for event in running.events if isinstance(event, RequestServed)]
+        assert [(one.target, one.role, one.status) for one in served[:6]] == [("auth-check", "user", 200)] * 6
+        assert ask_on(connection, "/x", shown, "X-Request-Id: a b").values("x-request-id") != ["a b"]
+        assert ask_on(connection, "/x", shown, "X-Request-Id: a", "X-Request-Id: b").status == 200
+        assert ask_on(connection, "/members", shown).status == 200
+        assert ask_on(connection, "/admins", shown).status == 403
+        people.known.clear()
+        running.resolver.forget(user_id="8")
+        for uri in ("/x", "/members"):
+            assert ask_on(connection, uri, shown, "X-Request-Id: z").status == 401
+
+
+@pytest.mark.parametrize("line", ["a\nX-Hasura-Role: admin", "a\0", "a\rb"])
+def test_bytes_that_nobody_has_looked_at_are(asked: RunningGateway, line: str) -> None:
+    """R43: also where everything else of a head was read before."""
+    with asked.connect() as connection:
+        for _ in range(3):
+            assert ask_on(connection, "/x", BEARER, "X-Request-Id: a").status == 200
+        assert ask_on(connection, "/x", BEARER, f"X-Request-Id: {line}").status == 400
+    with asked.connect() as connection:
+        for _ in range(3):
+            assert ask_on(connection, "/x", BEARER, "X-Request-Id: a").status == 200
+        assert ask_on(connection, f"/{line}", BEARER, "X-Request-Id: a").status == 400
+
+
+def test_what_is_known_is_bounded(up: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R50: whoever asks about one address after the other takes no more memory than so much."""
+    monkeypatch.setattr(WAYS, "direct", True)
+    with (
+        gateway(service=up.port, routes=ROUTES, accounts=PEOPLE, site=SITE) as running,
+        running.connect() as connection,
+    ):
+        for number in range(REMEMBERED_HEADS + 50):
+            assert ask_on(connection, "/x", f"X-Number: {number}").status == 200
+        assert 0 < len(running.server.config.http.check.known) <= REMEMBERED_HEADS
 
 
 REFUSED = {
@@ -110,6 +181,7 @@ REFUSED = {
     "another service's address": (403, "other-service", ("/x", "X-Auth-Service: other"), "GET"),
     "an identity that nobody overwrites": (403, "identity-claimed", ("/x", "X-Hasura-Org-Id: 9"), "GET"),
     "a proxy's word": (403, "identity-claimed", ("/x", "Remote-User: root"), "GET"),
+    "a token of ours": (403, "identity-claimed", ("/x", BEARER, "X-Howdah-Internal-Token: forged"), "GET"),
     "an upgrade": (403, "cannot-pass", ("/x", "X-Original-Upgrade: h2c"), "GET"),
     "a WebSocket where none is": (403, "cannot-pass", ("/quiet", "X-Original-Upgrade: websocket"), "GET"),
     "a WebSocket of another site": (
@@ -152,10 +224,10 @@ def test_only_a_proxy_may_ask() -> None:
 
     networks = (ipaddress.ip_network("10.0.0.0/8"),)
     for peer, trusted in (("127.0.0.1", 0), ("::1", ()), ("10.1.2.3", networks), ("192.0.2.1", 1), ("", 0)):
-        _check_peer(peer, trusted)  # type: ignore[arg-type]
+        check_peer(peer, trusted)  # type: ignore[arg-type]
     for peer, trusted in (("192.0.2.1", 0), ("192.0.2.1", networks), ("nonsense", 0)):
         with pytest.raises(NotAProxy):
-            _check_peer(peer, trusted)  # type: ignore[arg-type]
+            check_peer(peer, trusted)  # type: ignore[arg-type]
 
 
 # The site
@@ -196,6 +268,8 @@ def test_a_service_sees_the_same_caller_through_both(
     assert seen["x-forwarded-for"] == ["127.0.0.1"]
     assert "authorization" not in seen and "x-hasura-admin-secret" not in seen
     assert TOKEN not in str(seen) and "6.6.6.6" not in str(seen)
+    (word,) = seen["x-howdah-internal-token"]
+    assert verify_internal_token(word, [KEY], audience="web").role == role
     if "Cookie" in str(fields):
         assert [value.rstrip("; ") for value in seen["cookie"]] == ["theme=dark"]
 

@@ -32,7 +32,7 @@ from howdah.gateway.headers import claims_identity, identity_headers
 from howdah.gateway.match import RequestHead
 from howdah.gateway.origins import Pages
 from howdah.gateway.request import Request
-from howdah.gateway.scopes import check_scope
+from howdah.gateway.scopes import check_scope, scopes_of
 from howdah.gateway.target import parse_target
 from howdah.project.sections import Cors
 from howdah.session import ANONYMOUS, Caller
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from howdah.gateway.client import Network
-    from howdah.gateway.match import RouteTable
+    from howdah.gateway.match import RouteTable, Target
     from howdah.gateway.reply import Reply
     from howdah.gateway.session import Resolver
     from howdah.gateway.site import Site
@@ -98,7 +98,7 @@ class AuthCheck:
     async def answer(self, scope: Scope, asking: Request, reply: Reply) -> None:
         """Say whether the original request may pass. Raises what keeps it from passing, as 401, 403 or 503."""
         peer = scope.get("howdah.peer", scope.get("client"))
-        _check_peer(peer[0] if peer else "", self._site.trusted_proxies)
+        check_peer(peer[0] if peer else "", self._site.trusted_proxies)
         asking.target = "auth-check"
         try:
             original = read_original(scope["headers"], asking.host)
@@ -112,37 +112,24 @@ class AuthCheck:
         head = original.head
         request = Request({"method": head.method, "headers": head.headers})
         target = self._routes.match(head)
-        if original.service and original.service != target.name:
-            raise OtherService
-        policy = target.policy
-        scheme = original.scheme if original.scheme in ("http", "https") else scope["scheme"]
-        pages = Pages(policy.cors or _NO_CORS, scheme, head.host, self._routes.serves)
+        check_service(original, target)
+        pages = pages_of(original, target, scope["scheme"], self._routes)
         caller = _NOBODY
-        if request.origin is None or not request.is_preflight(head.method):
+        if request.origin is not None and request.is_preflight(head.method):
+            _check_claims(head.headers)
+        else:
             caller = self._resolver.known(head) or await self._resolver.resolve(head)
             asking.role = caller.session.role
             if caller.stale_cookie:
                 reply.expire_cookie(self._expired_cookie)
             try:
-                check_access(policy, caller)
-                check_scope(target, head.method, caller)
+                may_pass(original, request, caller, target, pages, self._site)
             except AccessRestricted as error:
-                await self._send_elsewhere(original, request, scheme, error, reply)
+                await self._send_elsewhere(original, request, pages.scheme, error, reply)
                 return
-            if original.upgrade == b"websocket":
-                if not policy.websockets:
-                    raise CannotPass("No WebSocket is spoken at this address.")
-                check_origin(request.evidence.origins, pages, caller)
-            elif original.upgrade:
-                raise CannotPass("The connection cannot be upgraded to another protocol.")
-            if head.method not in SAFE_METHODS:
-                signing_in = target.kind == "part" and target.name in self._site.signing_in
-                check_page(request.evidence, caller, pages, self._site.tokens, signing_in=signing_in)
-        if caller.credential != "secret":  # whose claims are what it is
-            _check_claims(head.headers)
-        domain = self._routes.domain_of(head.host)
         reply.keep_private()
-        await reply.whole(200, b"", (*identity_headers(caller.session, caller.roles, domain), answer.NO_STORE))
+        told = told_fields(original, caller, target, self._routes, self._site)
+        await reply.whole(200, b"", (*told, answer.NO_STORE))
 
     async def _send_elsewhere(
         self, original: Original, request: Request, scheme: str, error: AccessRestricted, reply: Reply
@@ -157,6 +144,45 @@ class AuthCheck:
         else:
             fields = ((b"x-auth-redirect", where.encode("ascii")), answer.NO_STORE, *error.headers)
             await reply.whole(error.status, b"", fields)
+
+
+def pages_of(original: Original, target: Target, scheme: str, routes: RouteTable) -> Pages:
+    """Whose pages may do what is asked about; ``scheme`` is that of the question, where it does not say another."""
+    scheme = original.scheme if original.scheme in ("http", "https") else scheme
+    return Pages(target.policy.cors or _NO_CORS, scheme, original.head.host, routes.serves)
+
+
+def may_pass(original: Original, request: Request, caller: Caller, target: Target, pages: Pages, site: Site) -> None:
+    """Return if the caller may make the request, which is no preflight. Raises whatever a request to us would."""
+    check_access(target.policy, caller)
+    check_scope(target, original.head.method, caller)
+    if original.upgrade == b"websocket":
+        if not target.policy.websockets:
+            raise CannotPass("No WebSocket is spoken at this address.")
+        check_origin(request.evidence.origins, pages, caller)
+    elif original.upgrade:
+        raise CannotPass("The connection cannot be upgraded to another protocol.")
+    if original.head.method not in SAFE_METHODS:
+        signing_in = target.kind == "part" and target.name in site.signing_in
+        check_page(request.evidence, caller, pages, site.tokens, signing_in=signing_in)
+    if caller.credential != "secret":  # whose claims are what it is
+        _check_claims(original.head.headers)
+
+
+def told_fields(
+    original: Original, caller: Caller, target: Target, routes: RouteTable, site: Site
+) -> tuple[tuple[bytes, bytes], ...]:
+    """What the service is to be told of the caller: the identity headers, and the word that they are ours (R36)."""
+    identity = identity_headers(caller.session, caller.roles, routes.domain_of(original.head.host))
+    if site.internal is None or target.kind != "service":
+        return identity
+    return (*identity, *site.internal.fields(target.name, identity, scopes_of(caller)))
+
+
+def check_service(original: Original, target: Target) -> None:
+    """Return if the address is of the service to which the proxy would send the request. Raises OtherService."""
+    if original.service and original.service != target.name:
+        raise OtherService
 
 
 def read_original(headers: Iterable[tuple[bytes, bytes]], host: bytes) -> Original:
@@ -193,7 +219,7 @@ def read_original(headers: Iterable[tuple[bytes, bytes]], host: bytes) -> Origin
     )
 
 
-def _check_peer(peer: str, trusted: int | tuple[Network, ...]) -> None:
+def check_peer(peer: str, trusted: int | tuple[Network, ...]) -> None:
     """Raise NotAProxy for whoever connects from elsewhere than this machine or a proxy of ours."""
     try:
         address = ip_address(peer)

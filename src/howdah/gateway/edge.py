@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from howdah.gateway.auth_check import PATH
+from howdah.gateway.checked import QUESTION
 from howdah.gateway.direct_request import DirectRequest
 from howdah.gateway.hot import HotRequest
+from howdah.gateway.request import Request
 from howdah.gateway.strict import StrictProtocol
 
 if TYPE_CHECKING:
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from uvicorn.config import Config
     from uvicorn.server import ServerState
 
+    from howdah.gateway.checked import CheckRequest, CheckRoute
     from howdah.gateway.direct import DirectRoute
     from howdah.gateway.errors import GatewayError
     from howdah.gateway.hot import HotRoute
@@ -31,6 +35,7 @@ class EdgeProtocol(StrictProtocol):
 
     hot: ClassVar[HotRoute | None] = None
     direct: ClassVar[DirectRoute | None] = None
+    check: ClassVar[CheckRoute | None] = None
 
     def __init__(
         self,
@@ -40,7 +45,9 @@ class EdgeProtocol(StrictProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self._short: HotRequest | DirectRequest | None = None  # the running one, while its body arrives on a short way
+        self._short: HotRequest | DirectRequest | CheckRequest | None = (
+            None  # the running one, while its body arrives on a short way
+        )
 
     # Which way
 
@@ -54,8 +61,11 @@ class EdgeProtocol(StrictProtocol):
         hot, direct = self.hot, self.direct
         end = data.find(b"\r\n\r\n") + 4
         head = data[:end]
-        request: HotRequest | DirectRequest | None = None
-        if hot is not None and (recognised := hot.known.get(head)) is not None:
+        request: HotRequest | DirectRequest | CheckRequest | None = None
+        if self.check is not None and data.startswith(QUESTION):
+            if len(data) == end:
+                request = self.check.find(head, self)
+        elif hot is not None and (recognised := hot.known.get(head)) is not None:
             if len(data) == end + recognised.length:
                 request = hot.begin(recognised, self, keep_alive=True)
         elif direct is not None:
@@ -78,7 +88,7 @@ class EdgeProtocol(StrictProtocol):
             return False
         scope = cast("dict[str, Any]", self.scope)
         keep_alive = self.parser.should_keep_alive()
-        request: HotRequest | DirectRequest | None = None
+        request: HotRequest | DirectRequest | CheckRequest | None = None
         hot, direct = self.hot, self.direct
         recognised = None
         if hot is not None and scope["method"] == "POST":
@@ -87,6 +97,8 @@ class EdgeProtocol(StrictProtocol):
             request = hot.begin(recognised, self, keep_alive=keep_alive)
             if request is not None and keep_alive and (raw := self._raw_head("POST")):
                 hot.remember(raw, recognised)
+        elif scope["path"] == PATH:
+            request = self._begin_check(scope, keep_alive=keep_alive)
         elif direct is not None:
             hosts = self._decisive.get(b"host")
             passage = direct.recognise(scope, hosts[0] if hosts else b"")
@@ -101,6 +113,17 @@ class EdgeProtocol(StrictProtocol):
         self._short = request
         self.cycle = self._running = cast("RequestResponseCycle", request)  # as far as anybody here looks at it
         return True
+
+    def _begin_check(self, scope: dict[str, Any], *, keep_alive: bool) -> CheckRequest | None:
+        hosts = self._decisive.get(b"host")
+        question = None if self.check is None else self.check.recognise(scope, hosts[0] if hosts else b"")
+        if self.check is None or question is None:
+            return None
+        path, request_id = question.original.head.path, Request(scope).request_id
+        request = self.check.begin(question, path, self, request_id, keep_alive=keep_alive)
+        if request is not None and keep_alive and (raw := self._raw_head("GET")):
+            self.check.remember(raw, question)
+        return request
 
     def _raw_head(self, method: str) -> bytes:
         """The bytes of the head that was just read, where all of them are at hand and nothing came before them."""

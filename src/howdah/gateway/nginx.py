@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from howdah.gateway.auth_check import PATH
 from howdah.gateway.errors import VariableUnfit
+from howdah.kit.internal_token import INTERNAL_TOKEN_HEADER
 from howdah.session import ALLOWED_ROLES_HEADER, BASE_DOMAIN_HEADER, ROLE_HEADER, USER_ID_HEADER, is_identity_header
 
 if TYPE_CHECKING:
@@ -20,7 +21,13 @@ if TYPE_CHECKING:
 
     from howdah.gateway.match import Route
 
-_TOLD: Final = (ROLE_HEADER, USER_ID_HEADER, ALLOWED_ROLES_HEADER, BASE_DOMAIN_HEADER)
+_TOLD: Final = (
+    ROLE_HEADER,
+    USER_ID_HEADER,
+    ALLOWED_ROLES_HEADER,
+    BASE_DOMAIN_HEADER,
+    INTERNAL_TOKEN_HEADER.lower(),
+)
 _VARIABLE: Final = re.compile(r"x-[a-z0-9-]{1,60}")
 _COOKIE: Final = re.compile(r"[A-Za-z0-9_-]{1,60}")
 
