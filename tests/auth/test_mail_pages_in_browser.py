@@ -117,9 +117,9 @@ def test_a_forgotten_password_is_replaced(page: Page, here: Place) -> None:
     email = confirmed(here)
     page.go(here.ui("login"))
     page.leave_by("a[href*='/reset-password']")
-    page.wait("document.activeElement.id === 'email'")
-    page.fill("#email", email)
-    page.leave_by("form:has(#email) button")
+    page.wait("document.activeElement.id === 'name'")
+    page.fill("#name", email)
+    page.leave_by("form:has(#name) button")
     page.wait_text("there is a mail in it now")
     keep(page, "reset-sent")
     link = here.link(email, "reset-password", beyond=1)
@@ -152,8 +152,8 @@ def test_a_password_beside_a_second_factor_may_be_shorter(page: Page, here: Plac
     secret, _ = set_up_app(page)
     log_out(page, here)
     page.go(here.ui("reset-password"))
-    page.fill("#email", email)
-    page.leave_by("form:has(#email) button")
+    page.fill("#name", email)
+    page.leave_by("form:has(#name) button")
     page.go(here.link(email, "reset-password", beyond=2))
     page.wait("!!document.querySelector('#password')")
     assert page.run("document.querySelector('#password').minLength") == 8
@@ -280,6 +280,23 @@ def test_a_number_and_a_password(page: Page, here: Place) -> None:
     page.fill("#password", PASSWORD)
     page.leave_by(LOG_IN)
     is_at(page, "account")
+    log_out(page, here)
+    page.leave_by("a[href*='/reset-password']")
+    page.fill("#name", number)
+    page.leave_by("form:has(#name) button")
+    page.wait_text("a code is on its way there")
+    keep(page, "reset-by-code")
+    code = code_in(here.platform.mail(number, beyond=1))
+    page.fill("#code", f"{(int(code) + 1) % 1_000_000:06d}")
+    page.fill("#password", NEW)
+    page.leave_by("form:has(#code) button:not([aria-label])")
+    assert page.text("#code-wrong") != ""
+    page.fill("#code", code)
+    page.fill("#password", NEW)
+    page.leave_by("form:has(#code) button:not([aria-label])")
+    page.wait_text("Your password is set.")
+    log_in(page, here, number, NEW)
+    is_at(page, "account")
 
 
 def test_an_administrators_link_and_a_browser_without_scripts(page: Page, here: Place) -> None:
@@ -328,3 +345,23 @@ def test_where_they_wanted_to_be_is_kept_from_the_sign_up_on(page: Page, here: P
         page.go(here.ui("signup") + f"?redirect_url={refused}")
         assert "not allowed" in page.text("#problem")
         assert page.run("document.querySelectorAll('form').length") == 0
+
+
+def test_without_scripts_links_are_pasted(page: Page, here: Place) -> None:
+    """R18, R27: what stands behind the ``#`` reaches no server by itself, so whoever runs no script hands it over."""
+    email = confirmed(here)
+    log_in(page, here, email)
+    secret, _ = set_up_app(page)
+    log_out(page, here)
+    data = {"provider": "email", "data": {"email": email, "password": PASSWORD}, "session": "cookie"}
+    token = here.platform.client().post("/auth/v1/login", data).json["second_factor"]["token"]
+    link = here.ui(f"second-factor#token={token}")
+    page.scripts(on=False)
+    page.go(link)
+    page.fill("#link", link)
+    page.fill("#code", code_of(secret, steps=1))
+    page.run("document.querySelector('form:has(#code) button').click()")
+    is_at(page, "account")
+    page.run("document.querySelector(\"form[action$='/logout'] button\").click()")
+    is_at(page, "login")
+    page.wait("!!document.querySelector('#link')")

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 import pytest
 from tests.auth.support import COOKIE, PASSWORD, Client, Platform, Reply, platform_on
 
+from howdah.auth.pages.browsers import browser_name
 from howdah.auth.totp import hotp
 from howdah.project.sections import AuthSection, ServerSection
 
@@ -251,7 +252,7 @@ def test_an_address_is_confirmed_and_a_password_forgotten(platform: Platform) ->
     assert submit(client, "login", name=address, password=PASSWORD).status == 303
 
     known, unknown = (
-        submit(platform.client(), "reset-password", email=email) for email in (address, f"{a_name()}@example.com")
+        submit(platform.client(), "reset-password", name=email) for email in (address, f"{a_name()}@example.com")
     )
     assert known.status == unknown.status == 200
     assert without_addresses(known) == without_addresses(unknown)
@@ -287,3 +288,40 @@ def test_pages_wear_the_colours_of_the_settings_or_are_not_there(database: str) 
         assert b">Username<" in page
     with platform_on(database, auth=AuthSection(ui=False)) as platform:
         assert platform.client().get("/auth/ui/login").status == 404
+
+
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        (
+            "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/156.0 Safari/537.36 Edg/156.0",
+            "Edge on Windows",
+        ),
+        (
+            "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Chrome/156.0 Safari/537.36",
+            "Chrome on macOS",
+        ),
+        (
+            "Mozilla/5.0 (Linux; Android 16; SM-S931B) SamsungBrowser/29.0 Chrome/150.0 Mobile Safari/537.36",
+            "Samsung Internet on Android",
+        ),
+        (
+            "Mozilla/5.0 (iPad; CPU OS 19_0 like Mac OS X) CriOS/156.0 Mobile/15E148 Safari/604.1",
+            "Chrome on iPad",
+        ),
+        ("Mozilla/5.0 (Android 16; Mobile; rv:145.0) Gecko/145.0 Firefox/145.0", "Firefox on Android"),
+        (
+            "Mozilla/5.0 (X11; CrOS x86_64) Chrome/156.0 Safari/537.36",
+            "Chrome on ChromeOS",
+        ),
+        ("Mozilla/5.0 (X11; Linux x86_64) SomethingNew/1.0", "A browser on Linux"),
+        ("Mozilla/5.0", "Unknown device"),
+        ("python-requests/2.34", "python-requests"),
+        ("My App/3 (build 5)", "My App"),
+        ("<script>alert(1)</script>", "Unknown device"),
+        ("", "Unknown device"),
+    ],
+)
+def test_browsers_have_names_that_people_know(said: str, name: str) -> None:
+    """Of what they say, the part that tells one's own devices apart."""
+    assert browser_name(said) == name

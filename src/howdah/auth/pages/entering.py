@@ -45,8 +45,7 @@ def ways_in(auth: Auth) -> dict[str, Any]:
         "label": " or ".join(filter(None, (", ".join(others), last))).capitalize(),
         "is_email": providers_of_names(auth) == ("email",),
         "issuers": issuers,
-        "reset": "email" in providers,
-        "reset_mobile": "mobile-password" in providers,
+        "reset": [kind for kind, name in (("email", "email"), ("mobile", "mobile-password")) if name in providers],
         "by_code": by_code,
         "passkey": "passkey" in providers,
         "signup": auth.section.signup and bool(labels or by_code or issuers),
@@ -106,8 +105,8 @@ async def show_login(visit: Visit) -> Response:
 async def log_in(visit: Visit) -> Response:
     """Signed in, or asked for a second factor."""
     data: dict[str, Any]
-    if visit.form.get("token"):
-        kind, data = "email-code", {"token": visit.form["token"]}
+    if visit.link_token:
+        kind, data = "email-code", {"token": visit.link_token}
     elif "passkey" in visit.form:
         kind, data = "passkey", {"credential": credential_in(visit.form["passkey"])}
     else:
@@ -133,7 +132,7 @@ def _ask_for_factor(visit: Visit, token: str, ways: list[str]) -> Response:
 
 async def show_second_factor(visit: Visit) -> Response:
     """The ways to show one: those of whoever has begun to sign in; all, where only their browser knows who that is."""
-    token = visit.form.get("token", "")
+    token = visit.link_token
     begun = await find_challenge(visit.auth.store.pool, token, PENDING) if token else None
     if begun is None or begun.user_id is None:
         return _ask_for_factor(visit, "", ["totp", "passkey", "recovery"])
@@ -143,7 +142,7 @@ async def show_second_factor(visit: Visit) -> Response:
 
 async def finish(visit: Visit) -> Response:
     """Signed in, with a second factor; or back at the beginning, where that took too long."""
-    body = second_factor.SecondFactor(token=visit.text("token"), **shown_factor(visit))
+    body = second_factor.SecondFactor(token=visit.link_token, **shown_factor(visit))
     try:
         answer = await second_factor.finish_log_in(visit.auth, visit.asked(body))
     except SignInExpired as error:

@@ -11,17 +11,12 @@ from starlette.responses import Response
 from howdah.auth import links, users
 from howdah.auth.errors import InvalidBody
 from howdah.auth.factors.owned import find_factors
+from howdah.auth.pages.entering import credentials, ways_in
 from howdah.auth.pages.visit import Visit
 from howdah.auth.password_reset import find_owner
 from howdah.auth.proof_errors import InvalidCode, InvalidLink
 from howdah.auth.routes import admin, codes
 from howdah.auth.users import User
-
-
-def _token(visit: Visit) -> str:
-    """What the link has in it: as the script found it, or all of the link as somebody pasted it."""
-    return (visit.text("token") or visit.text("link")).rpartition("token=")[2]
-
 
 # -- an address --------------------------------------------------------------------------------------------------------
 
@@ -33,7 +28,7 @@ async def show_verify_email(visit: Visit) -> Response:
 
 async def verify_email(visit: Visit) -> Response:
     """The address is theirs, by the link or by the code of the mail."""
-    token = _token(visit)
+    token = visit.link_token
     if token:
         body = codes.Confirmation(token=token)
     else:
@@ -72,35 +67,62 @@ async def resend(visit: Visit) -> Response:
 async def show_reset_password(visit: Visit) -> Response:
     """The form to ask for a link; for whoever comes by one, the way on to the form for a password."""
     if "password" in visit.form and not isinstance(visit.error, InvalidCode):
-        token = _token(visit)
+        token = visit.link_token
         return await _choose(visit, await find_owner(visit.auth, token), token, "reset-password")
-    return visit.show("reset-password", "Forgot your password?")
+    if "mobile" in visit.form:
+        return _ask_for_code(visit, visit.text("mobile"))
+    return visit.show("reset-password", "Forgot your password?", ways=ways_in(visit.auth))
 
 
 async def reset_password(visit: Visit) -> Response:
     """A mail is on its way, whoever asks for it (R8); or a link is looked at; or the password is chosen."""
-    token = _token(visit)
+    token = visit.link_token
+    if "mobile" in visit.form:
+        return await _reset_by_code(visit)
     if not token:
-        body = codes.ToEmail(email=visit.text("email"), redirect_url=visit.wanted)
-        answer = await codes.forgot_by_email(visit.auth, visit.asked(body))
-        return visit.show("reset-sent", "Look into your mailbox", cookies=answer.cookies, name=visit.text("email"))
+        return await _send_reset(visit, visit.text("name"))
     if "password" not in visit.form:
         return await _choose(visit, await find_owner(visit.auth, token), token, "reset-password")
     answer = await codes.reset_by_link(visit.auth, visit.asked(codes.NewPassword(token, visit.form["password"])))
     return visit.go_on("login", answer.cookies, done="password")
 
 
+async def _send_reset(visit: Visit, name: str) -> Response:
+    """A link by mail, or a code by text message."""
+    kind, data = credentials(visit.auth, {"name": name})
+    if kind == "mobile-password":
+        answer = await codes.forgot_by_mobile(visit.auth, visit.asked(codes.ToMobile(mobile=data["mobile"])))
+        return _ask_for_code(visit, name, answer.cookies)
+    body = codes.ToEmail(email=name, redirect_url=visit.wanted)
+    answer = await codes.forgot_by_email(visit.auth, visit.asked(body))
+    return visit.show("reset-sent", "Look into your mailbox", cookies=answer.cookies, name=name)
+
+
+def _ask_for_code(visit: Visit, mobile: str, cookies: tuple[str, ...] = ()) -> Response:
+    section = visit.auth.section  # whether there is a second factor nobody is told before they have shown the code
+    least, alone = section.password_min_length_with_factor, section.password_min_length
+    return visit.show("reset-by-code", "Choose a password", cookies=cookies, mobile=mobile, least=least, alone=alone)
+
+
+async def _reset_by_code(visit: Visit) -> Response:
+    body = codes.NewMobilePassword(
+        mobile=visit.text("mobile"), otp=visit.text("code").replace(" ", ""), password=visit.form.get("password", "")
+    )
+    answer = await codes.reset_by_code(visit.auth, visit.asked(body))
+    return visit.go_on("login", answer.cookies, done="password")
+
+
 async def show_set_password(visit: Visit) -> Response:
     """The way on for whoever comes by a link that an administrator made."""
     if "password" in visit.form and not isinstance(visit.error, InvalidLink):
-        token = _token(visit)
+        token = visit.link_token
         return await _choose(visit, await _invited(visit, token), token, "set-password")
     return visit.show("set-password", "Choose a password")
 
 
 async def set_password(visit: Visit) -> Response:
     """The link is looked at; or the password is chosen, and they can sign in with it."""
-    token = _token(visit)
+    token = visit.link_token
     if not token:
         raise InvalidBody("The link is incomplete. Open it again, from where you have it.")
     if "password" not in visit.form:

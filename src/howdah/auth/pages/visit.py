@@ -76,6 +76,11 @@ class Visit:
         """What stands in a field, without the spaces around it."""
         return self.form.get(name, "").strip()
 
+    @property
+    def link_token(self) -> str:
+        """What a link has in it: as the script found it, or all of the link as somebody pasted it."""
+        return (self.text("token") or self.text("link")).rpartition("token=")[2]
+
     def show(
         self, template: str, title: str, /, *, status: int = 200, cookies: tuple[str, ...] = (), **values: Any
     ) -> Response:
