@@ -269,6 +269,8 @@ def test_settings_come_from_the_environment() -> None:
     default, reports = read_settings(environment), read_settings(environment, "sales-reports")
     assert (default.url.reveal(), default.statement_timeout, default.comments) == ("postgresql://a", 1.5, True)
     assert (default.pool_size, default.application_name) == (10, "shop")
+    for url in ("postgresql+psycopg://me@x/y", "postgres+asyncpg://me@x/y"):
+        assert read_settings({"DATABASE_URL": url}).url.reveal() == "postgresql://me@x/y"
     assert (reports.url.reveal(), reports.pool_size, reports.statement_timeout) == ("postgresql://b", 3, 30)
     for key, value in (("POOL_SIZE", "0"), ("POOL_SIZE", "x"), ("COMMENTS", "maybe"), ("LOCK_TIMEOUT", "nan")):
         with pytest.raises(e.Mistake, match=f"DATABASE_{key}"):

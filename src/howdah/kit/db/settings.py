@@ -16,6 +16,7 @@ from howdah.kit.identity import SERVICE_VARIABLE
 from howdah.observe.secret import Secret
 
 DEFAULT: Final = "default"
+_DRIVER: Final = re.compile(r"^postgres(?:ql)?\+\w+://")  # as SQLAlchemy's URLs name one
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
@@ -80,7 +81,7 @@ def read_settings(environment: Mapping[str, str], name: str = DEFAULT) -> Databa
         key = variable(name, field.name)
         if text := environment.get(key):
             given[field.name] = _read(key, text, type(field.default))
-    return DatabaseSettings(Secret(url), name, **given)
+    return DatabaseSettings(Secret(_DRIVER.sub("postgresql://", url)), name, **given)
 
 
 def _named(environment: Mapping[str, str]) -> set[str]:

@@ -368,7 +368,7 @@ class Transaction(Queries[dict[str, Any]]):
         try:
             self._control(text)
         except DbError:
-            self._connection.close()
+            self._connection.pgconn.finish()
 
 
 def _ask(
