@@ -88,7 +88,8 @@ def _database(_root: Path, project: Project) -> tuple[Result, ...]:
 
 def _services(root: Path, project: Project) -> tuple[Result, ...]:
     """The result of pytest in the folder of each service that has tests. Raises HowdahError."""
-    tested = tuple(service for service in project.services if _has_tests(service))
+    # Two processes of one folder have the same tests.
+    tested = tuple({one.folder: one for one in reversed(project.services) if _has_tests(one)}.values())[::-1]
     if not tested:
         return ()
     described = read_files(root)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -369,3 +370,18 @@ def test_texts_and_keys_are_merged_three_ways() -> None:
         {"a": 2, "c": None, "d": 4},
         ("b",),
     )
+
+
+def test_the_page_knows_every_template_and_every_test() -> None:
+    """docs/templates.md: a row for each template; what it says rows are shown by is there."""
+    root = Path(__file__).parents[2]
+    page = (root / "docs" / "templates.md").read_text()
+    listed = re.findall(r"^\| `([a-z-]+)` \| ", page.partition("## The templates")[2].partition("## ")[0], re.MULTILINE)
+    assert sorted(listed) == [one.name for one in service_template.templates()]
+    source = "".join(path.read_text() for path in (root / "tests").rglob("test_*.py"))
+    source += "".join(path.read_text() for path in service_template.SERVICES.rglob("test_*.py"))
+    rows = page.partition("## Where the seeds are")[2]
+    for name in re.findall(r"`(test_\w+)`", rows):
+        assert f"def {name}(" in source, name
+    for name in re.findall(r"`(test_\w+\.py)`", rows):
+        assert [*(root / "tests").rglob(name)], name
