@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import zipfile
@@ -260,6 +261,40 @@ def test_flask_layered(dev: Dev) -> None:
     described = {"Content-Type": "application/json; charset=utf-8", **user}
     other = json.dumps({**body, "name": "Other"}).encode()
     assert dev.request("POST", "/flask-layered/foss", other, described).status == 201
+
+
+# -- fastapi -----------------------------------------------------------------------------------------------------------
+
+
+def test_fastapi(dev: Dev) -> None:
+    """L2, L3, L4, L17, L28: its page below the path it is at, echoes, and notes that know who wrote them."""
+    assert dev.get("/fastapi/docs").status == 200
+    document = dev.get("/fastapi/openapi.json").json()
+    assert document["info"]["contact"]["name"] == "The team"
+    assert document["servers"][0]["url"] == "/fastapi"
+    assert document["paths"]["/notes"]["post"]["operationId"] == "add_note"
+    assert dev.get("/fastapi/ext/echo?text=hi").json() == {"text": "hi", "askedBy": "anonymous"}
+    assert ask(dev, "POST", "/fastapi/notes", {"title": "Milk"}).status == 401
+    added = ask(dev, "POST", "/fastapi/notes", {"title": "Milk"}, **as_user(dev, "7"))
+    assert added.status == 201, added.text
+    note = added.json()
+    assert (note["createdBy"], note["title"]) == ("7", "Milk")
+    assert dev.get("/fastapi/notes?search=mi").json() == {"total": 1, "items": [note]}
+    changed = ask(dev, "PATCH", f"/fastapi/notes/{note['id']}", {"body": "two"}, **as_user(dev, "8"))
+    assert (changed.json()["title"], changed.json()["body"]) == ("Milk", "two")
+    assert ask(dev, "DELETE", f"/fastapi/notes/{note['id']}", **as_user(dev, "7")).status == 403
+    assert ask(dev, "DELETE", f"/fastapi/notes/{note['id']}", **dev.admin).status == 204
+    assert dev.get("/fastapi/notes").json() == {"total": 0, "items": []}
+    assert dev.get("/fastapi/notes?limit=101").json()["code"] == "invalid-request"
+    with socket.create_connection(("127.0.0.1", dev.port), timeout=20) as connection:
+        connection.sendall(
+            b"GET /fastapi/ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+        )
+        received = connection.recv(4096)
+        assert received.startswith(b"HTTP/1.1 101"), received
+        connection.sendall(b"\x81\x82\0\0\0\0hi")  # a text frame, masked with zeros
+        assert connection.recv(4096).endswith(b"\x81\x02hi")
 
 
 # -- worker ------------------------------------------------------------------------------------------------------------

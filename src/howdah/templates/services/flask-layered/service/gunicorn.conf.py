@@ -1,14 +1,8 @@
-"""How gunicorn serves the app, here and in a container. Its documentation lists every setting."""
+"""How gunicorn serves the app, here and in a container: as the kit says (HOST, PORT, WEB_CONCURRENCY), and as below."""
 
-import os
+from howdah.kit.gunicorn import *  # noqa: F403
 
-bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 pythonpath = "src"
-workers = int(os.environ.get("WEB_CONCURRENCY", "1"))  # twice the cores and one more is a good beginning on a server
-threads = 8
-graceful_timeout = 5
-loglevel = "warning"  # the kit logs the requests
-control_socket_disable = True
 
 
 def on_starting(_server):
