@@ -34,7 +34,7 @@ from howdah.observe.secret import Secret
 from howdah.process import DRAIN_SECONDS
 from howdah.project.load import PROJECT_FILE
 from howdah.project.secret_file import STATE_FOLDER, ensure_secrets
-from howdah.project.sections import Project, Ready, ServiceSection
+from howdah.project.sections import Project, ServiceSection
 from howdah.provision import METADATA, MIGRATIONS, count_rows, provision, provision_metadata, read_files
 from howdah.server import secret_keys
 from howdah.supervisor.control import ControlServer
@@ -62,6 +62,7 @@ _POSTGRES_SECONDS = 60.0  # recovery after a crash may take a while
 _REDIS_SECONDS = 30.0
 _PLATFORM_SECONDS = 30.0
 _POLL = 0.05
+_GRPC_READY = ("python", "-m", "howdah.kit.grpc.ready")
 
 Result = TypeVar("Result")
 
@@ -357,6 +358,7 @@ def service_environment(project: Project, service: ServiceSection, addresses: Ad
         **({} if addresses.dsn is None else {"DATABASE_URL": addresses.dsn.reveal()}),
         **({} if addresses.broker is None else _broker_variables(addresses.broker)),
         **({"HOWDAH_TASKS_LEASE": f"{project.tasks.lease:g}"} if service.kind == "worker" else {}),
+        **({"HOWDAH_GRPC_ADDRESS": grpc_address(project, service)} if service.kind == "grpc" else {}),
         **_internal_key(project, service.name),
         **project.environment,
         **service.environment,
@@ -365,8 +367,18 @@ def service_environment(project: Project, service: ServiceSection, addresses: Ad
 
 def services_variable(project: Project) -> str:
     """``HOWDAH_SERVICES``: which services there are to call, of the project's own and foreign ones."""
-    own = [service.name for service in project.services if service.kind != "worker"]
-    return json.dumps({"own": own, "foreign": project.clients}, separators=(",", ":"))
+    own = [service.name for service in project.services if service.kind == "http"]
+    grpc = {service.name: service.url or grpc_address(project, service) for service in _of_grpc(project)}
+    return json.dumps({"own": own, "foreign": project.clients, "grpc": grpc}, separators=(",", ":"))
+
+
+def grpc_address(project: Project, service: ServiceSection) -> str:
+    """The unix socket of a gRPC service, in a folder that is nobody else's; the same at every start."""
+    return f"unix:{private.folder_for(str(_root(project)), account.own(), os.environ) / service.name[:16]}"
+
+
+def _of_grpc(project: Project) -> list[ServiceSection]:
+    return [service for service in project.services if service.kind == "grpc"]
 
 
 def virtual_environment(project: Project, service: ServiceSection) -> Path:
@@ -413,10 +425,10 @@ def service_process(
         environment=service_environment(project, service, addresses),
         depends_on=after,
         before_start=_provider(own, service),
-        ready=_readiness(service.ready),
+        ready=_readiness(project, service),
         stop=(StopStep(timeout=service.stop_timeout),),
         watch=tuple(service.folder / path for path in service.watch),
-        port=True,
+        port=service.kind != "grpc",
     )
 
 
@@ -427,7 +439,10 @@ def _provider(environment: Path, service: ServiceSection) -> Callable[[], Awaita
     return partial(provide, environment, service.folder, service.requirements, service.command[0])
 
 
-def _readiness(ready: Ready) -> ProcessReady:
+def _readiness(project: Project, service: ServiceSection) -> ProcessReady:
+    ready = service.ready
+    if service.kind == "grpc" and ready.kind == "tcp":  # it has no port, and says itself how it fares
+        return ExecReady((*_GRPC_READY, grpc_address(project, service)), timeout=ready.timeout)
     match ready.kind:
         case "http":
             return HttpReady(ready.path, timeout=ready.timeout)

@@ -97,7 +97,7 @@ def build(project: Project, *, development: bool = False) -> Application:
     engine = Engine(database_url(project).reveal(), database=project.database, data=project.data)
     registry = Registry(
         fixed_endpoint(service.name, service.url)
-        if service.url is not None
+        if service.url is not None and service.kind != "grpc"
         else Endpoint(service.name, "127.0.0.1", 0, "starting" if development else "stopped")
         for service in project.services
     )

@@ -5,11 +5,13 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import shutil
 import signal
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tests.e2e.conftest import open_folder, quickstart
@@ -17,14 +19,27 @@ from tests.e2e.product import Dev, Reply, eventually
 
 pytestmark = pytest.mark.e2e
 
+RATES = Path(__file__).parents[1] / "kit" / "grpc_service"
+
 SHOP = """
+import json
+
 import flask
 from howdah.kit import current
+from howdah.kit.grpc import Client
 from howdah.kit.data import data
 from howdah.kit.flask import Howdah
 from howdah.kit.services import services
 
+from rates import rates_pb2, rates_pb2_grpc
+
 app = flask.Flask("shop")
+
+
+class RatesClient(Client):
+    service, stub, safe = "rates", rates_pb2_grpc.RatesStub, frozenset({"GetRate"})
+
+
 Howdah(app, checks={"bills": lambda: services.get("bills").ping()})
 
 QUERY = {"type": "select", "args": {"table": "article", "columns": ["id"], "order_by": "id"}}
@@ -56,6 +71,11 @@ def due():
 @app.get("/due/itself")
 def itself():
     return services.get("bills").as_service().ask("GET", "/due")
+
+
+@app.get("/rate")
+def rate():
+    return json.loads(RatesClient().call("GetRate", rates_pb2.RateRequest(currency="EUR"), timeout=5).told)
 
 
 @app.get("/around")
@@ -103,6 +123,11 @@ command = "uvicorn --host $HOST --port $PORT app:app"
 ready = { path = "/-/live" }
 routes = []
 
+[services.rates]
+kind = "grpc"
+command = "python -m rates.server"
+folder = "services/rates/src"
+
 [clients.weather]
 base_url = "http://127.0.0.1:9"
 headers = { X-Key = "${WEATHER_KEY}" }
@@ -125,8 +150,10 @@ def dev() -> Iterator[Dev]:
         for name, text in (("shop", SHOP), ("bills", BILLS)):
             (project / "services" / name).mkdir()
             (project / "services" / name / "app.py").write_text(text)
+        shutil.copytree(RATES, project / "services" / "rates", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(RATES / "src" / "rates", project / "services" / "shop" / "rates")
         with Dev(project, environment={"WEATHER_KEY": "k"}) as running:
-            for name in ("shop", "bills"):
+            for name in ("shop", "bills", "rates"):
                 eventually(lambda name=name: state(running, name) == "ready", what=f"{name} to run\n{running.said}")
             yield running
 
@@ -215,6 +242,32 @@ def test_a_service_is_killed_under_load_and_comes_back(dev: Dev) -> None:
     assert seen[200] > 20, seen
     assert slowest < 12
     assert shop(dev, "/due", "user", user_id="7").json()["user"] == "7"
+
+
+def test_a_grpc_service_is_called_by_its_name(dev: Dev) -> None:
+    """R73: on a unix socket that is nobody else's; who calls is known there too; it is started anew after a kill."""
+    answer = shop(dev, "/rate", "user", user_id="7")
+    assert answer.status == 200, answer.text
+    assert {"role": "user", "user": "7", "request_id": "trip-1"}.items() <= answer.json().items()
+    assert shop(dev, "/rate").json()["role"] == "anonymous"
+    pid = answer.json()["pid"]
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: shop(dev, "/rate", "user").json().get("pid") not in (None, pid), what="the rates to be back")
+    eventually(lambda: state(dev, "rates") == "ready", what="the rates to be ready")
+
+
+def test_code_of_proto_files_is_made_by_a_command(dev: Dev) -> None:
+    """It is current, and a check says when it is not."""
+    project = dev.folder / "services" / "rates" / "src" / "rates"
+    assert dev.howdah("service", "proto", "rates", "--check").returncode == 0
+    with (project / "rates.proto").open("a") as proto:
+        proto.write("message More {}\n")
+    checked = dev.howdah("service", "proto", "rates", "--check")
+    assert checked.returncode == 3, checked.stderr
+    assert "rates_pb2.py" in checked.stdout
+    assert dev.howdah("service", "proto", "rates").returncode == 0
+    assert dev.howdah("service", "proto", "rates", "--check").returncode == 0
+    assert dev.howdah("service", "proto", "nobody").returncode == 4
 
 
 def test_health_asks_the_other_service(dev: Dev) -> None:

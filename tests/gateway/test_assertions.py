@@ -197,6 +197,24 @@ def test_only_services_do(server: RunningGateway) -> None:
     assert server.get("/-/services/web/../../live", bearer(fresh())).status == 400
 
 
+def test_a_token_is_given_for_calls_that_go_another_way(server: RunningGateway) -> None:
+    """R36, R73: to services alone, for the service they name, and saying who calls them or that they do themselves."""
+    for caller, role in ((fresh(), "user"), (None, "reporting")):
+        answer = server.request("POST", "/-/internal-token?service=web", bearer(caller))
+        assert (answer.status, answer.header("cache-control")) == (200, "no-store")
+        session = verify_internal_token(answer.json()["token"], [KEYS["web"]], audience="web")
+        assert session.role == role
+    for fields in ((), (f"X-Hasura-Admin-Secret: {SECRET}",)):
+        refused = server.request("POST", "/-/internal-token?service=web", *fields)
+        assert (refused.status, refused.json()["code"]) == (403, "services-only")
+    assert server.request("POST", "/-/internal-token?service=web", bearer(fresh(proof_key=None))).status == 401
+    limited = fresh(scopes=("data",))
+    assert server.request("POST", "/-/internal-token?service=web", bearer(limited)).json()["code"] == "scope-missing"
+    for wrong in ("?service=nobody", "", "?service=web&service=app"):
+        assert server.request("POST", f"/-/internal-token{wrong}", bearer(fresh())).json()["code"] == "unknown-service"
+    assert server.get("/-/internal-token?service=web", bearer(fresh())).status == 405
+
+
 def test_the_proof_survives_the_gateways_own_headers(server: RunningGateway) -> None:
     """What a service is told it can show: from a request to a service, on to the Data API."""
     made = InternalTokens(KEYS, proof_key=PROOF).fields("app", identity_headers(ANN, ("user",), "localhost"))

@@ -13,6 +13,7 @@ import click
 from howdah.cli import databases, running, service_db
 from howdah.cli.command import Command, Group, console_of
 from howdah.cli.console import Console
+from howdah.cli.errors import UnknownTarget
 
 if TYPE_CHECKING:  # importing them is slow, and a completion does not need them
     from howdah.project.sections import Route
@@ -326,3 +327,28 @@ def rm(context: click.Context, name: str, files: bool, yes: bool, dry_run: bool)
     console.line(f"{planned.folder}: {'removed' if files else 'stays'}")
     if dry_run:
         console.say("Nothing was changed.")
+
+
+@command_.command("proto", cls=Command)
+@click.argument("name")
+@click.option("--check", is_flag=True, help="Write nothing; exit code 3 where something would change.")
+@click.pass_context
+def proto(context: click.Context, name: str, check: bool) -> int:
+    r"""Make Python of the .proto files of a gRPC service: messages, stubs and their types, beside each file.
+
+    \b
+    Examples:
+      howdah service proto rates
+      howdah service proto rates --check
+    """
+    from howdah.kit.grpc.generate import generate
+
+    console = console_of(context)
+    service = databases.project_of(console).service(name)
+    if service is None:
+        raise UnknownTarget(f"There is no service {name!r}.")
+    made = generate(service.folder, check=check)
+    told = {"protos": list(made.protos), "changed": list(made.changed)}
+    verb = "differs" if check else "written"
+    console.data(told, "\n".join(f"{verb}: {path}" for path in made.changed) or "Everything is current.")
+    return 3 if check and made.changed else 0

@@ -28,6 +28,7 @@ from howdah.gateway.errors import (
     GatewayError,
     InternalError,
     NoSession,
+    PostOnly,
     ReadOnly,
     Stopping,
     UnknownPath,
@@ -36,6 +37,7 @@ from howdah.gateway.errors import (
 )
 from howdah.gateway.events import RequestFailed, RequestServed, UpstreamFailed
 from howdah.gateway.form_token import is_form, read_token
+from howdah.gateway.given_token import TOKEN_PATH, given_token
 from howdah.gateway.handshake import check_origin
 from howdah.gateway.headers import upstream_headers, without_identity
 from howdah.gateway.match import RequestHead, RouteTable, Target, is_own_path, strip_prefix
@@ -280,6 +282,9 @@ class Gateway:
         if path == PATH:
             await self._auth_check.answer(scope, request, reply)
             return
+        if path == TOKEN_PATH:
+            await self._answer_internal_token(scope, request, reply)
+            return
         if path not in ("/-/live", "/-/ready", "/-/csrf-token"):
             raise UnknownPath(f"Nothing is served at {path}.")
         if scope["method"] not in ("GET", "HEAD"):
@@ -304,6 +309,17 @@ class Gateway:
         if tokens is None or caller.credential != "cookie" or identity is None or identity.session_id is None:
             raise NoSession
         await reply.json(200, msgspec.json.encode({"csrf_token": tokens.issue(identity.session_id)}))
+
+    async def _answer_internal_token(self, scope: Scope, request: Request, reply: Reply) -> None:
+        """What a service is told of the caller, for another one that calls it without us: over gRPC."""
+        if scope["method"] != "POST":
+            raise PostOnly
+        if "howdah.edge" not in scope:
+            _checked_path(scope, request)
+        head = RequestHead("POST", request.host.decode("latin-1"), scope["path"], tuple(scope["headers"]))
+        caller = await self._identify(head, request, reply)
+        domain = self._routes.domain_of(head.host)
+        await reply.json(200, given_token(scope["query_string"], caller, self._site.internal, domain))
 
     async def _forward(
         self,

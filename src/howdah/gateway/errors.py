@@ -136,6 +136,12 @@ class ReadOnly(MethodNotAllowed):
     headers = ((b"allow", b"GET, HEAD"),)
 
 
+class PostOnly(MethodNotAllowed):
+    """The address only answers POST."""
+
+    headers = ((b"allow", b"POST"),)
+
+
 class RequestTooSlow(RequestRefused):
     """The request did not arrive in time."""
 

@@ -40,6 +40,7 @@ _DECODE_PLACE = re.compile(
 )
 _WORKER = ("python", "-m", "howdah.kit.tasks.worker")
 _WORKER_STOP_SECONDS = 30.0  # tasks may end that have begun
+_GRPC = re.compile(r"grpcs?://[A-Za-z0-9._-]+:[0-9]{1,5}|unix:/[ -~]+")
 _UPSTREAM = re.compile(r"http://[A-Za-z0-9._-]+(:[0-9]{1,5})?/?")
 
 
@@ -249,7 +250,8 @@ class _Reader:
         folder = Path(given.get("folder", f"services/{name}"))
         given["folder"] = root / folder if root is not None else folder
         is_worker = given.get("kind") == "worker"
-        given.setdefault("routes", () if is_worker else (Route(name, "/"),))
+        is_grpc = given.get("kind") == "grpc"
+        given.setdefault("routes", () if is_worker or is_grpc else (Route(name, "/"),))
         given["ready"] = self._ready((*path, "ready"), written)
         if is_worker:
             given.setdefault("command", _worker_command(given))
@@ -258,14 +260,20 @@ class _Reader:
                 given["ready"] = replace(given["ready"], kind="http", path="/-/health")
             if "url" in given or given["routes"]:
                 self.problems.append(Problem(self.services[name], f"services.{name}: a worker gets no requests"))
+        if is_grpc and given["routes"]:
+            self.problems.append(
+                Problem(self.services[name], f"services.{name}: the gateway speaks no gRPC: no routes")
+            )
         service = ServiceSection(name, **given)
         if not is_worker and (*path, "command") not in written and (*path, "url") not in written:
             self.problems.append(
                 Problem(self.services[name], f"services.{name} has neither a command to run nor the url where it runs")
             )
-        if service.url is not None and not _UPSTREAM.fullmatch(service.url):
-            place = written[*path, "url"].place
-            self.problems.append(Problem(place, f"services.{name}.url: this must be http://host:port, without a path"))
+        if service.url is not None and not (_GRPC if is_grpc else _UPSTREAM).fullmatch(service.url):
+            place, form = written[*path, "url"].place, "grpcs" if is_grpc else "http"
+            self.problems.append(
+                Problem(place, f"services.{name}.url: this must be {form}://host:port, without a path")
+            )
         return service
 
     def _ready(self, path: SettingPath, written: Mapping[SettingPath, Written]) -> Ready:

@@ -88,11 +88,11 @@ class Services(Generic[One]):
 
 def of_environment(environment: Mapping[str, str]) -> list[ServiceSettings]:
     """The services that the environment names. Raises BadServices and NotConfigured."""
-    said = _said(environment.get(SERVICES_VARIABLE, ""))
-    own = said.get("own", [])
+    known = said(environment)
+    own = known.get("own", [])
     if not isinstance(own, list) or not all(isinstance(name, str) for name in own):
         raise BadServices(f"{SERVICES_VARIABLE}: own must be a list of names.")
-    foreign = said.get("foreign", {})
+    foreign = known.get("foreign", {})
     if not isinstance(foreign, Mapping):
         raise BadServices(f"{SERVICES_VARIABLE}: foreign must be a mapping of names to options.")
     found = [_own(name, environment) for name in own]
@@ -119,16 +119,18 @@ def _own(name: str, environment: Mapping[str, str]) -> ServiceSettings:
     return ServiceSettings(name, base, own=True, ping=HEALTH_PATH)
 
 
-def _said(text: str) -> Mapping[str, Any]:
+def said(environment: Mapping[str, str]) -> Mapping[str, Any]:
+    """What the environment says of services. Raises BadServices."""
+    text = environment.get(SERVICES_VARIABLE, "")
     if not text.strip():
         return {}
     try:
-        said = json.loads(text)
+        found = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise BadServices(f"{SERVICES_VARIABLE} is not JSON: {error}.") from None
-    if not isinstance(said, dict):
-        raise BadServices(f"{SERVICES_VARIABLE} must be an object with own and foreign.")
-    return said
+    if not isinstance(found, dict):
+        raise BadServices(f"{SERVICES_VARIABLE} must be an object with own, foreign and grpc.")
+    return found
 
 
 def _known(names: Mapping[str, object]) -> str:

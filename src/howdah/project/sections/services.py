@@ -30,11 +30,12 @@ class ServiceSection:
         Path()
     )
     kind: Annotated[
-        Literal["http", "worker"],
+        Literal["http", "grpc", "worker"],
         Setting(
             "text",
-            "`worker` does the tasks of `src/tasks.py`: it gets no requests, and its command and readiness are known.",
-            choices=("http", "worker"),
+            "`worker` does the tasks of `src/tasks.py`: it gets no requests, and its command and readiness are known. "
+            "`grpc` answers calls of other services alone, on a unix socket of its own (`HOWDAH_GRPC_ADDRESS`).",
+            choices=("http", "grpc", "worker"),
         ),
     ] = "http"
     command: Annotated[
@@ -48,7 +49,11 @@ class ServiceSection:
     concurrency: Annotated[int, Setting("integer", "Of a worker: tasks at the same time.", minimum=1, maximum=1000)] = 2
     queues: Annotated[tuple[str, ...], Setting("texts", "Of a worker: the queues it does tasks of.")] = ("default",)
     url: Annotated[
-        str | None, Setting("text", "Where the service already runs, for `howdah serve`: `http://host:port`.")
+        str | None,
+        Setting(
+            "text",
+            "Where the service already runs, for `howdah serve`: `http://host:port`. One of gRPC: `grpcs://host:port`.",
+        ),
     ] = None
     watch: Annotated[
         tuple[str, ...],
