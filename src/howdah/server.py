@@ -245,7 +245,7 @@ def _internal_tokens(project: Project, keyring: Keyring) -> InternalTokens:
 def _assertions(project: Project, keyring: Keyring) -> Assertions:
     """What services say, checked by the same keys."""
     known = {
-        service.name: KnownService(internal_token_keys(keyring, service.name), service.role)
+        service.name: KnownService(internal_token_keys(keyring, service.name), service.role or ANONYMOUS_ROLE)
         for service in project.services
     }
     return Assertions(known, caller_proof_keys(keyring))

@@ -94,11 +94,11 @@ def test_a_key_that_is_replaced_is_known_for_a_while() -> None:
 
 
 def test_a_service_speaks_for_itself_in_its_own_role() -> None:
-    """The role of its settings; without one it is nobody."""
+    """The role of its settings; without one it is a stranger, who may call other services all the same."""
     identity = identify(shows(None))
     assert identity.roles == ("reporting",)
     assert identity.variables["x-hasura-service"] == "app"
-    assert identify(shows(None, "web")) is None
+    assert identify(shows(None, "web")).roles == ("anonymous",)
 
 
 def test_what_a_credential_is_meant_for_it_is_meant_for_behind_a_service() -> None:
@@ -162,6 +162,8 @@ def test_nobody_stays_nobody(server: RunningGateway) -> None:
     """A route that is closed to strangers is closed to a service that speaks for one."""
     assert server.get("/data/x", bearer(fresh(ANONYMOUS))).status == 401
     assert server.get("/data/x", bearer(None)).json()["role"] == "reporting"
+    assert server.get("/data/x", bearer(None, service="web")).status == 401
+    assert server.get("/-/services/app/x", bearer(None, service="web")).fields()["x-hasura-role"] == ["anonymous"]
 
 
 def test_accounts_are_out_of_reach(server: RunningGateway) -> None:

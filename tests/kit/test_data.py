@@ -103,7 +103,7 @@ def test_a_chunked_answer_is_read_to_its_end(client: Callable[..., Any]) -> None
 
 
 def test_the_url_comes_from_the_environment(client: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """HOWDAH_DATA_URL is read when it is needed; without it a query, not an import, says what to do."""
+    """H6: HOWDAH_DATA_URL is read when it is needed; without it a query, not an import, says what to do."""
     monkeypatch.delenv("HOWDAH_DATA_URL", raising=False)
     data = client()
     with pytest.raises(NotConfigured) as caught:
@@ -203,7 +203,7 @@ def test_nobody_listening_is_an_error_at_once(client: Callable[..., Any]) -> Non
 
 @pytest.mark.parametrize("drip", [b"", b" "])
 def test_an_answer_that_never_ends_is_given_up(client: Callable[..., Any], drip: bytes) -> None:
-    """The timeout is for the whole query: silence and a drip of bytes both end it."""
+    """H3: the timeout is for the whole query: silence and a drip of bytes both end it."""
     stop = threading.Event()
 
     def answer(connection: socket.socket) -> None:

@@ -335,15 +335,32 @@ def test_a_message_has_a_size(open_rates: Rates) -> None:
     assert open_rates.get("EUR").currency == "EUR"
 
 
+def refused(running: Rates) -> bool:
+    """Whether there is no room at the moment."""
+    try:
+        running.get("EUR")
+    except grpc.RpcError as error:
+        return error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED  # type: ignore[attr-defined]
+    return False
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 @pytest.mark.parametrize("kind", ["threads", "async"])
 def test_there_are_only_so_many_calls_at_once(kind: str, folder: Path) -> None:
     """R73: those beyond are refused at once, and taken again when there is room."""
     with serving(kind, folder, {}, anonymous=True, max_concurrent=2) as running, running.channel as channel:
         stub = rates_pb2_grpc.RatesStub(channel)
-        hanging = [stub.GetRate.future(rates_pb2.RateRequest(currency="HANG"), timeout=20) for _ in range(2)]
-        time.sleep(0.5)
-        assert running.refusal("EUR").code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-        assert [each.result(20).currency for each in hanging] == ["HANG", "HANG"]
+        until = f"{folder}/enough"
+        waiting = [stub.GetRate.future(rates_pb2.RateRequest(currency=until), timeout=40) for _ in range(2)]
+        eventually(lambda: refused(running))
+        Path(until).touch()
+        assert [each.result(40).currency for each in waiting] == [until, until]
         assert running.get("EUR").currency == "EUR"
 
 
@@ -402,17 +419,17 @@ def test_a_call_is_one_line_of_the_log(rates: Rates) -> None:
 @pytest.mark.parametrize("kind", ["threads", "async"])
 def test_it_is_not_ready_first_and_then_ends(kind: str, folder: Path) -> None:
     """SIGTERM: health says no while calls are still taken, what is under way ends well, then the process does."""
-    environment = {"HOWDAH_DRAIN_SECONDS": "1"}
-    with serving(kind, folder, environment, anonymous=True) as running, running.channel as channel:
-        hanging = rates_pb2_grpc.RatesStub(channel).GetRate.future(rates_pb2.RateRequest(currency="HANG"), timeout=20)
-        time.sleep(0.3)
-        running.process.send_signal(signal.SIGTERM)
-        deadline = time.monotonic() + 5
-        while running.health() != health_pb2.HealthCheckResponse.NOT_SERVING:
-            assert time.monotonic() < deadline
+    environment, until = {"HOWDAH_DRAIN_SECONDS": "3"}, f"{folder}/enough"
+    with serving(kind, folder, environment, anonymous=True, max_concurrent=3) as running, running.channel as channel:
+        asked = rates_pb2.RateRequest(currency=until)
+        waiting = rates_pb2_grpc.RatesStub(channel).GetRate.future(asked, timeout=40)
         assert running.get("EUR").currency == "EUR"
-        assert hanging.result(20).currency == "HANG"
-        assert running.process.wait(20) == 0
+        running.process.send_signal(signal.SIGTERM)
+        eventually(lambda: running.health() == health_pb2.HealthCheckResponse.NOT_SERVING)
+        assert running.get("EUR").currency == "EUR"
+        Path(until).touch()
+        assert waiting.result(40).currency == until
+        assert running.process.wait(40) == 0
 
 
 # -- clients -----------------------------------------------------------------------------------------------------------

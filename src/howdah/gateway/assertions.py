@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from howdah.kit.assertion import is_assertion, verify_assertion
 from howdah.kit.errors import CallerUnproven
 from howdah.kit.internal_token import verify_shown_token
-from howdah.session import ALLOWED_ROLES_HEADER, USER_ID_HEADER, Identity
+from howdah.session import ALLOWED_ROLES_HEADER, ANONYMOUS_ROLE, USER_ID_HEADER, Identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,10 +27,10 @@ REACHABLE: Final = ("data", "service:*")
 
 @dataclass(frozen=True, slots=True)
 class KnownService:
-    """A service we share keys with, and the role it has for itself (None: none)."""
+    """A service we share keys with, and the role it has for itself: unless it is given one, that of strangers."""
 
     keys: tuple[bytes, ...]
-    role: str | None = None
+    role: str = ANONYMOUS_ROLE
 
 
 class Assertions:
@@ -51,7 +51,7 @@ class Assertions:
         return is_assertion(token)
 
     def identify(self, token: str) -> Identity | None:
-        """To whom it belongs: the service's caller or the service; None when it is not valid, or neither."""
+        """To whom it belongs: the service's caller or the service; None when it is not valid."""
         now = self._clock()
         try:
             said = verify_assertion(token, self._keys_of, now=now)
@@ -78,9 +78,7 @@ class Assertions:
         return None if known is None else known.keys
 
 
-def _itself(name: str, service: KnownService, ends: int) -> Identity | None:
-    if service.role is None:
-        return None
+def _itself(name: str, service: KnownService, ends: int) -> Identity:
     return Identity(
         credential="internal",
         roles=(service.role,),

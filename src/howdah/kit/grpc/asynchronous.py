@@ -11,11 +11,11 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_health.v1._async import HealthServicer
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from howdah.kit import context, service, stopping
 from howdah.kit.context import Exchange
+from howdah.kit.grpc import measures
 from howdah.kit.grpc.calls import Doors, ending_of, served
 from howdah.kit.grpc.channels import channel_async
 from howdah.kit.grpc.client import BOUNDS, Calling
@@ -35,12 +35,13 @@ async def serve_async(register: Register, options: ServerOptions | None = None, 
     """
     options = with_environment(options or ServerOptions(**chosen), os.environ)
     service.start(Options(), name="grpc")
+    measures.start(os.environ)
     server = grpc.aio.server(
         interceptors=(_Kit(Doors(options, os.environ)),),
         options=options.channel_arguments(),
         maximum_concurrent_rpcs=options.max_concurrent,
     )
-    pulse = HealthServicer()
+    pulse = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(pulse, server)
     register(server)
     if options.reflection:

@@ -14,6 +14,7 @@ from howdah.errors import HowdahError
 from howdah.kit import context
 from howdah.kit.context import Exchange
 from howdah.kit.errors import CallerUnproven
+from howdah.kit.grpc import measures
 from howdah.kit.grpc.errors import CODE_METADATA, CRASHED, details_of, status_of
 from howdah.kit.grpc.options import ServerOptions
 from howdah.kit.identity import KEY_VARIABLE, SERVICE_VARIABLE, read_keys
@@ -104,6 +105,7 @@ def served(one: Exchange | None, method: str, status: Any) -> None:
     name = status.name if isinstance(status, grpc.StatusCode) else _NAMES.get(status, "OK")
     seconds = 0.0 if one is None else round(time.perf_counter() - one.started, 6)
     session = ANONYMOUS if one is None else one.session
+    measures.observe(method, name, seconds)
     emit(RpcServed("" if one is None else one.request_id, method, name, seconds, session.role))
 
 

@@ -20,6 +20,8 @@ from grpc_health.v1 import health, health_pb2_grpc
 
 from howdah.kit import context, service, stopping
 from howdah.kit.context import Exchange
+from howdah.kit.errors import NotConfigured
+from howdah.kit.grpc import measures
 from howdah.kit.grpc.calls import Doors, Ending, ending_of, served
 from howdah.kit.grpc.options import ServerOptions, read, with_environment
 from howdah.kit.service import Options
@@ -75,6 +77,7 @@ def running(register: Register, options: ServerOptions) -> Iterator[Running]:
     """The server, listening. Raises NotConfigured."""
     options = with_environment(options, os.environ)
     service.start(Options(), name="grpc")
+    measures.start(os.environ)
     doors = Doors(options, os.environ)
     server = grpc.server(
         ThreadPoolExecutor(options.threads, thread_name_prefix="grpc"),
@@ -105,8 +108,6 @@ def listen(server: Any, options: ServerOptions) -> int:
         else:
             port = server.add_insecure_port(options.address)
     except RuntimeError as error:
-        from howdah.kit.errors import NotConfigured
-
         raise NotConfigured(f"It cannot listen on {options.address}: {error}.") from error
     return int(port)
 

@@ -71,7 +71,7 @@ class ServiceSection:
         str | None,
         Setting(
             "text",
-            "The role it has where it asks for itself (`data.as_service()`). Without one it acts for callers alone.",
+            "The role it has where it asks for itself (`data.as_service()`). Without one it is a stranger then.",
         ),
     ] = None
     stop_timeout: Annotated[

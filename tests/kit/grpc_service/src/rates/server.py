@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -66,6 +67,8 @@ class Rates(rates_pb2_grpc.RatesServicer):
     def GetRate(self, request: Any, context: Any) -> Any:
         if request.currency == "HANG":
             time.sleep(3)
+        while request.currency.startswith("/") and not Path(request.currency).exists():
+            time.sleep(0.02)
         if request.currency == "ABORT":
             context.abort(grpc.StatusCode.OUT_OF_RANGE, "by itself")
         return behave(request.currency, context)
@@ -87,6 +90,8 @@ class AsyncRates(rates_pb2_grpc.RatesServicer):
     async def GetRate(self, request: Any, context: Any) -> Any:
         if request.currency == "HANG":
             await asyncio.sleep(3)
+        while request.currency.startswith("/") and not Path(request.currency).exists():  # noqa: ASYNC110, ASYNC240 - a test's
+            await asyncio.sleep(0.02)
         if request.currency == "ABORT":
             await context.abort(grpc.StatusCode.OUT_OF_RANGE, "by itself")
         return behave(request.currency, context)
