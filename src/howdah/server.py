@@ -39,6 +39,7 @@ from howdah.observe import events
 from howdah.observe.secret import Secret
 from howdah.project.sections import Project
 from howdah.services.registry import Endpoint, Registry, fixed_endpoint
+from howdah.session import ANONYMOUS_ROLE
 from howdah.tasks.part import TasksPart, build_tasks
 
 PARTS = ("auth", "data")
