@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 
 from howdah.kit.db import OUT, Jsonb, Out
@@ -268,3 +269,21 @@ def test_what_a_function_raised_is_told(db: Any) -> None:
     with pytest.raises(e.Raised) as raised:
         db.sp_fetch_one("fuss")
     assert (raised.value.message, raised.value.hint) == ("Only on weekdays.", "Come back on Monday.")
+
+
+def test_a_table_that_changes_under_a_kept_plan_is_read_as_it_is_now(db: Any, dsn: str) -> None:
+    """Postgres refuses a plan whose columns have changed; that is nobody's error, and outlasts no migration."""
+    db.insert("loose", {"a": 1, "b": 2})
+    for _ in range(10):
+        assert db.select("loose") == [{"a": 1, "b": 2}]
+    with psycopg.connect(dsn) as other:
+        other.execute("ALTER TABLE loose ADD c int DEFAULT 3")
+    assert db.select("loose") == [{"a": 1, "b": 2, "c": 3}]
+    for _ in range(10):
+        db.select("loose")
+    with psycopg.connect(dsn) as other:
+        other.execute("ALTER TABLE loose DROP c")
+    with pytest.raises(e.TryAgain), db.transaction():
+        db.select("loose")
+    with db.transaction():
+        assert db.select("loose") == [{"a": 1, "b": 2}]

@@ -335,27 +335,32 @@ class AsyncTransaction(AsyncQueries[dict[str, Any]]):
             yield
         except BaseException:
             self._over = True
-            await self._roll_back("ROLLBACK")
+            await self._undo("ROLLBACK")
             raise
-        self._over = True
+        self._over = True  # before it is: what another task asks for meanwhile would be stored by itself
         if self._failed():
-            await self._roll_back("ROLLBACK")
+            await self._undo("ROLLBACK")
             raise NotStored
         await self._control("COMMIT")
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
         """What the block does is undone where the block raises, and the transaction goes on."""
+        if self._over:
+            raise TransactionOver
         self._savepoints += 1
         name = f"howdah_{self._savepoints}"
         await self._control(f"SAVEPOINT {name}")
         try:
             yield
         except BaseException:
-            await self._roll_back(f"ROLLBACK TO SAVEPOINT {name}; RELEASE SAVEPOINT {name}")
+            if not self._over:
+                await self._undo(f"ROLLBACK TO SAVEPOINT {name}; RELEASE SAVEPOINT {name}")
             raise
+        if self._over:  # it was left to a task that outlived the transaction
+            raise TransactionOver
         if self._failed():
-            await self._roll_back(f"ROLLBACK TO SAVEPOINT {name}; RELEASE SAVEPOINT {name}")
+            await self._undo(f"ROLLBACK TO SAVEPOINT {name}; RELEASE SAVEPOINT {name}")
             raise NotStored
         await self._control(f"RELEASE SAVEPOINT {name}")
 
@@ -369,7 +374,7 @@ class AsyncTransaction(AsyncQueries[dict[str, Any]]):
     def _failed(self) -> bool:
         return self._connection.pgconn.transaction_status == pq.TransactionStatus.INERROR
 
-    async def _roll_back(self, text: str) -> None:
+    async def _undo(self, text: str) -> None:
         """Undo, quietly: what led here is what is told. A connection that cannot is not used again."""
         if self._connection.closed:
             return
@@ -399,6 +404,10 @@ async def _ask(
             first = await cursor.fetchone()
             return Answer([] if first is None else [first], cursor.rowcount)
     except psycopg.Error as error:
-        raise refusals.explain_error(error, statement) from None
+        if not (refusals.is_stale_plan(error) and connection.pgconn.transaction_status == pq.TransactionStatus.IDLE):
+            raise refusals.explain_error(error, statement) from None
     except UnicodeEncodeError:
         raise BadValue("A text cannot be sent to the database: it has half a character.") from None
+    # A table has changed under a plan that is kept; nothing was run. The driver forgets all plans at a ROLLBACK.
+    await _ask(connection, Statement("ROLLBACK"), tuple_row, settings, prepare=False)
+    return await _ask(connection, statement, row, settings, prepare=prepare)

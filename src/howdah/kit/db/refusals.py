@@ -76,6 +76,8 @@ def explain_error(error: psycopg.Error, statement: Statement | None = None) -> D
     if state is None:
         return _without_state(error)
     found = error.diag
+    if is_stale_plan(error):
+        return TryAgain(sqlstate=state)
     kind = _MEANINGS.get(state) or _MEANINGS.get(state[:2]) or (DbError if _KNOWN.fullmatch(state[:2]) else Raised)
     columns = (found.column_name,) if found.column_name else _columns(found.message_detail)
     message = None
@@ -91,6 +93,13 @@ def explain_error(error: psycopg.Error, statement: Statement | None = None) -> D
         table=found.table_name,
         columns=columns,
         constraint=found.constraint_name,
+    )
+
+
+def is_stale_plan(error: psycopg.Error) -> bool:
+    """Whether a statement was refused because its plan is older than the table, or gone."""
+    return error.sqlstate == "26000" or (
+        error.sqlstate == "0A000" and error.diag.source_function == "RevalidateCachedQuery"
     )
 
 

@@ -327,27 +327,32 @@ class Transaction(Queries[dict[str, Any]]):
             yield
         except BaseException:
             self._over = True
-            self._roll_back("ROLLBACK")
+            self._undo("ROLLBACK")
             raise
-        self._over = True
+        self._over = True  # before it is: what another task asks for meanwhile would be stored by itself
         if self._failed():
-            self._roll_back("ROLLBACK")
+            self._undo("ROLLBACK")
             raise NotStored
         self._control("COMMIT")
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """What the block does is undone where the block raises, and the transaction goes on."""
+        if self._over:
+            raise TransactionOver
         self._savepoints += 1
         name = f"howdah_{self._savepoints}"
         self._control(f"SAVEPOINT {name}")
         try:
             yield
         except BaseException:
-            self._roll_back(f"ROLLBACK TO SAVEPOINT {name}; RELEASE SAVEPOINT {name}")
+            if not self._over:
+                self._undo(f"ROLLBACK TO SAVEPOINT {name}; RELEASE SAVEPOINT {name}")
             raise
+        if self._over:  # it was left to a task that outlived the transaction
+            raise TransactionOver
         if self._failed():
-            self._roll_back(f"ROLLBACK TO SAVEPOINT {name}; RELEASE SAVEPOINT {name}")
+            self._undo(f"ROLLBACK TO SAVEPOINT {name}; RELEASE SAVEPOINT {name}")
             raise NotStored
         self._control(f"RELEASE SAVEPOINT {name}")
 
@@ -361,7 +366,7 @@ class Transaction(Queries[dict[str, Any]]):
     def _failed(self) -> bool:
         return self._connection.pgconn.transaction_status == pq.TransactionStatus.INERROR
 
-    def _roll_back(self, text: str) -> None:
+    def _undo(self, text: str) -> None:
         """Undo, quietly: what led here is what is told. A connection that cannot is not used again."""
         if self._connection.closed:
             return
@@ -391,6 +396,10 @@ def _ask(
             first = cursor.fetchone()
             return Answer([] if first is None else [first], cursor.rowcount)
     except psycopg.Error as error:
-        raise refusals.explain_error(error, statement) from None
+        if not (refusals.is_stale_plan(error) and connection.pgconn.transaction_status == pq.TransactionStatus.IDLE):
+            raise refusals.explain_error(error, statement) from None
     except UnicodeEncodeError:
         raise BadValue("A text cannot be sent to the database: it has half a character.") from None
+    # A table has changed under a plan that is kept; nothing was run. The driver forgets all plans at a ROLLBACK.
+    _ask(connection, Statement("ROLLBACK"), tuple_row, settings, prepare=False)
+    return _ask(connection, statement, row, settings, prepare=prepare)

@@ -19,7 +19,9 @@ CALLER_SETTING: Final = "hasura.user"
 ``current_setting('hasura.user', true)::json ->> 'x-hasura-user-id'``."""
 
 _ISOLATIONS: Final = ("read committed", "repeatable read", "serializable")
-_WORTH_RETRYING: Final = frozenset({"40001", "40P01"})
+_WORTH_RETRYING: Final = frozenset({"40001", "40P01", "0A000", "26000"})
+"""Serialization, deadlock, and plans that are older than their table (`refusals.is_stale_plan`)."""
+
 _FIRST_PAUSE: Final = 0.01
 _LONGEST_PAUSE: Final = 1.0
 
