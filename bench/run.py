@@ -6,6 +6,7 @@
     make bench BENCH="--only grid --queries b --connections 64 --workers 1"
     make bench BENCH="--only memory --requests 1000000"
     make bench BENCH="--only gateway"       requests to services, beside nginx
+    make bench BENCH="--only kit"           a service with the kit, beside the same one without
 
 Absolute numbers move with the neighbours of a virtual machine. The ratio to pgbench in the same rounds, and CPU time
 per request, move much less: quote those.
@@ -26,7 +27,7 @@ from pathlib import Path
 
 import psycopg
 
-from bench import gateway, measure, report
+from bench import gateway, kit, measure, report
 from bench.compare import Case, compare, load, track
 from bench.distance import further_away
 from bench.postgres import Server, running_postgres
@@ -174,6 +175,15 @@ def _gateway(bench: Bench) -> bool:
     return gateway.is_no_dearer(rows)
 
 
+def _kit(bench: Bench) -> bool:
+    """What the kit costs a Flask and a FastAPI service."""
+    arguments = bench.arguments
+    print(
+        kit.table(kit.measure_kit(bench.folder / "kit", rounds=arguments.rounds, seconds=arguments.seconds)), flush=True
+    )
+    return True
+
+
 def _server(bench: Bench, name: str, dsn: str | None = None) -> AbstractContextManager[Served]:
     return serving(dsn or bench.postgres.dsn, bench.folder / name)
 
@@ -186,6 +196,7 @@ PARTS: dict[str, Callable[[Bench], bool]] = {
     "memory": _memory,
     "tables": _tables,
     "gateway": _gateway,
+    "kit": _kit,
 }
 
 

@@ -8,7 +8,7 @@ import json
 import re
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -137,20 +137,36 @@ def samples(text: str) -> dict[str, float]:
     return {labels: float(value) for labels, value in found}
 
 
+def short(text: bytes) -> list[float]:
+    """How often the short answer was given."""
+    return [value for labels, value in samples(text.decode()).items() if 'route="/short"' in labels]
+
+
+def until(true: Callable[[], bool]) -> None:
+    """A request is counted when its last byte has left, which its client may know before."""
+    deadline = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def test_requests_are_counted_by_route(running: Running) -> None:
     """Not by path, of which there are as many as anybody likes; and not those that ask for the metrics."""
     before = samples(running.get("/-/metrics")[2].decode())
     for path, method in (("/change/7", "POST"), ("/change/8", "POST"), ("/nothing/9", "GET"), ("/short", "GET")):
         running.get(path, method)
-    text = running.get("/-/metrics")[2].decode()
-    more = {labels: value - before.get(labels, 0) for labels, value in samples(text).items()}
-    grown = {labels: value for labels, value in more.items() if value}
-    assert sorted(grown.values()) == [1, 1, 2]
+
+    def grew() -> dict[str, float]:
+        now = samples(running.get("/-/metrics")[2].decode())
+        return {labels: value - before.get(labels, 0) for labels, value in now.items() if value != before.get(labels)}
+
+    until(lambda: sorted(grew().values()) == [1, 1, 2])
+    grown = grew()
     change = next(labels for labels, value in grown.items() if value == 2)
     assert re.search(r'route="/change/[{<](int:)?number[}>]"', change)
     assert 'method="POST"' in change
     assert any('route="unmatched",status="404"' in labels for labels in grown)
-    assert "/nothing/9" not in text
+    assert "/nothing/9" not in running.get("/-/metrics")[2].decode()
 
 
 def test_what_a_thread_did_not_catch_is_logged(running: Running) -> None:
@@ -254,11 +270,10 @@ def test_metrics_of_all_processes_are_counted_together(tmp_path: Path) -> None:
         for _ in range(30):
             running.get("/short")
         for _ in range(5):
-            counted = samples(running.get("/-/metrics")[2].decode())
-            assert [value for labels, value in counted.items() if 'route="/short"' in labels] == [30]
+            until(lambda: short(running.get("/-/metrics")[2]) == [30])
     environment: Mapping[str, str] = {"WEB_CONCURRENCY": "2", "HOWDAH_METRICS_PORT": port}
     with started("flask", tmp_path, **environment) as running:
         running.get("/short")
         assert running.get("/-/metrics")[0] == 404
         there = Running(int(port), running.process, running.log)
-        assert 'route="/short"' in there.get("/metrics")[2].decode()
+        until(lambda: short(there.get("/metrics")[2]) == [1])

@@ -216,8 +216,9 @@ def test_any_text_is_an_entry(text: str) -> None:
 def test_a_file_is_changed_when_it_is_full(tmp_path: Path) -> None:
     """None grows beyond its limit; so many are kept, and no line is torn."""
     log = RotatingFile(tmp_path / "logs" / "app.jsonl", max_bytes=300, keep=3)
-    for number in range(100):
+    for number in range(50):
         log.write(line(number))
+    log.write("".join(line(number) for number in range(50, 100)))
     log.close()
     files = sorted((tmp_path / "logs").glob("app.jsonl*"))
     assert len(files) == 4

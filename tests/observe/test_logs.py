@@ -275,3 +275,25 @@ def test_a_sink_hears_events_until_it_is_removed() -> None:
     remove()
     events.emit(event)
     assert heard == [event]
+
+
+def test_lines_of_threads_are_collected_where_that_is_asked_for(tmp_path: Path) -> None:
+    """A moment later they are written together; a warning at once, and what is left at the end of the process."""
+    code = (
+        "import logging, sys, time\nfrom howdah.observe import logs\n"
+        "class Counting:\n"
+        "    texts = []\n"
+        "    def write(self, text): self.texts.append(text)\n"
+        "    def flush(self): pass\n"
+        "stream = Counting()\nlogs.configure(stream, service='app', threaded=True)\n"
+        "for number in range(10): logging.info('line %d', number)\n"
+        "assert stream.texts == []\n"
+        "end = time.monotonic() + 10\n"
+        "while not stream.texts and time.monotonic() < end: time.sleep(0.01)\n"
+        "assert len(stream.texts) == 1 and stream.texts[0].count('line') == 10, stream.texts\n"
+        "logging.warning('now')\nassert 'now' in stream.texts[-1]\n"
+        "sys.stdout.flush()\nlogs.configure(sys.stdout, service='app', threaded=True)\nlogging.info('last')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["message"] == "last"

@@ -17,7 +17,7 @@ from howdah.kit.answers import Answer
 from howdah.kit.context import Exchange
 from howdah.kit.health import HEALTH_PATH, LIVE_PATH, METRICS_PATH, OWN_PATHS, READY_PATH
 from howdah.kit.prefix import ASGI_NAME, accept_prefix
-from howdah.kit.relay import relayed_of
+from howdah.kit.relay import NOTHING, relayed_of
 from howdah.kit.service import COMPRESSED_FROM, Service
 from howdah.session import ANONYMOUS
 
@@ -30,6 +30,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 RawHeaders = list[tuple[bytes, bytes]]
+Told = dict[bytes, bytes]
 
 ROUTE: Final = "howdah_route"
 """Under this name in the scope, a route that is none of FastAPI's says what it is called in metrics."""
@@ -90,18 +91,27 @@ class Around:
         headers: RawHeaders = scope["headers"]
         told = dict(headers)
         method: str = scope["method"]
-        one = _begun(told)
-        tokens = context.enter(one)
-        answering = _Answering(running, one, scope, send)
+        span = None
         if running.traces is not None:
-            answering.span = running.traces.begin(method, scope["path"], _text(told.get(b"traceparent")))
+            span = running.traces.begin(method, scope["path"], _text(told.get(b"traceparent")))
+        refused: HowdahError | None = None
+        try:
+            one = self._identified(told, headers, span)
+        except HowdahError as error:
+            one, refused = _nobodys(told), error
+        tokens = context.enter(one)
+        answering = _Answering(running, one, scope, send, span)
         try:
             try:
-                answering.one = self._identified(one, headers, answering.span)
+                if refused is not None:
+                    await answering.answer(running.failed(refused))
+                    return
                 if (running.options.cors or running.csrf) and self._from_pages(answering, method, told):
                     await _send(answering.send, 204, b"", [])
                     return
-                answering.scope = scope = self._resolve(self._rooted(scope, told))
+                if running.options.root_path is not None or ASGI_NAME in told:
+                    scope = self._rooted(scope, told)
+                answering.scope = scope = self._resolve(scope)
             except HowdahError as error:
                 await answering.answer(running.failed(error))
                 return
@@ -114,38 +124,37 @@ class Around:
             await answering.answer(running.crashed(error))
         finally:
             answering.over()
-            if answering.span is not None:
-                answering.span.leave()
+            if span is not None:
+                span.leave()
             context.leave(tokens)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        one = _begun(dict(scope["headers"]))
+        try:
+            one = self._identified(dict(scope["headers"]), scope["headers"], None)
+        except HowdahError:
+            await send({"type": "websocket.close", "code": 1008})  # before it is open: the server answers 403
+            return
         tokens = context.enter(one)
         try:
-            try:
-                self._identified(one, scope["headers"], None)
-            except HowdahError:
-                await send({"type": "websocket.close", "code": 1008})  # before it is open: the server answers 403
-                return
             await self._app(scope, receive, send)
         finally:
             context.leave(tokens)
 
-    def _identified(self, one: Exchange, headers: Iterable[tuple[bytes, bytes]], span: Served | None) -> Exchange:
-        """The request with somebody on whose behalf it is, as the current one. Raises CallerUnproven."""
-        told = [
+    def _identified(self, told: Told, headers: RawHeaders, span: Served | None) -> Exchange:
+        """The request, with somebody on whose behalf it is. Raises CallerUnproven."""
+        started = time.perf_counter()
+        identity = [
             (name.decode("latin-1"), value.decode("latin-1"))
             for name, value in headers
-            if name.startswith(b"x-h") or name == b"traceparent"
+            if name[:3] == b"x-h" or name == b"traceparent"
         ]
-        relayed = relayed_of(told)
+        relayed = relayed_of(identity) if identity else NOTHING
         if span is not None:
             relayed = replace(relayed, trace=span.traceparent)
-        known = Exchange(self._service.callers.read(told), one.request_id, one.started, relayed)
-        context.exchange.set(known)
-        return known
+        request_id = context.accept_request_id(_text(told.get(_REQUEST_ID)))
+        return Exchange(self._service.callers.read(identity), request_id, started, relayed)
 
-    def _from_pages(self, answering: _Answering, method: str, told: dict[bytes, bytes]) -> bool:
+    def _from_pages(self, answering: _Answering, method: str, told: Told) -> bool:
         """Whether all a browser asks is what it may do, which the answer's headers say. Raises UnprovenOrigin."""
         rules, guard = self._service.options.cors, self._service.csrf
         if rules is not None:
@@ -163,7 +172,7 @@ class Around:
             csrf.check(guard, method, cookies, shown, _text(told.get(b"sec-fetch-site")))
         return False
 
-    def _rooted(self, scope: Scope, told: dict[bytes, bytes]) -> Scope:
+    def _rooted(self, scope: Scope, told: Told) -> Scope:
         """The request as the client has it: below the path that a proxy took away."""
         root = self._service.options.root_path or accept_prefix(_text(told.get(ASGI_NAME)))
         if not root or scope.get("root_path"):
@@ -191,12 +200,12 @@ class _Answering:
 
     __slots__ = ("_over", "_send", "_service", "cookie", "more", "one", "path", "scope", "span", "status")
 
-    def __init__(self, running: Service, one: Exchange, scope: Scope, send: Send) -> None:
+    def __init__(self, running: Service, one: Exchange, scope: Scope, send: Send, span: Served | None) -> None:
         self.one = one
         self.scope = scope
         self.path: str = scope["path"]
         self.status = 0
-        self.span: Served | None = None
+        self.span = span
         self.more: tuple[tuple[str, str], ...] = ()
         self.cookie: str | None = None
         self._service = running
@@ -236,8 +245,8 @@ class _Answering:
         return found
 
 
-def _begun(told: dict[bytes, bytes]) -> Exchange:
-    """The request, as nobody's yet."""
+def _nobodys(told: Told) -> Exchange:
+    """The request of whom nothing is known."""
     request_id = context.accept_request_id(_text(told.get(_REQUEST_ID)))
     return Exchange(ANONYMOUS, request_id, time.perf_counter())
 

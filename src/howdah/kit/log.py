@@ -31,7 +31,7 @@ def start(environment: Mapping[str, str], name: str) -> None:
     if level not in lines.LEVELS:
         raise NotConfigured(f"{LEVEL_VARIABLE} is no level.", hint=", ".join(lines.LEVELS))
     stream = open_streams(environment.get(DESTINATION_VARIABLE) or "stdout", tag=name)
-    logs.configure(stream, service=name, level=level)
+    logs.configure(stream, service=name, level=level, threaded=True)
     for door in root.handlers:
         door.addFilter(context.RequestIdFilter())
     uncaught.install()

@@ -35,11 +35,11 @@ class RotatingFile:
 
     def write(self, text: str) -> None:
         """The text is in the file. Raises OSError."""
-        data = text.encode()
         with self._lock:
-            if self._moved() or self._over(os.fstat(self._file), len(data)):
-                self._change(len(data))
-            os.write(self._file, data)
+            for data in self._pieces(text.encode()):
+                if self._moved() or self._over(os.fstat(self._file), len(data)):
+                    self._change(len(data))
+                os.write(self._file, data)
 
     def flush(self) -> None:
         """Nothing: what is written is with the system."""
@@ -49,6 +49,19 @@ class RotatingFile:
         with self._lock:
             os.close(self._file)
             self._file = -1
+
+    def _pieces(self, data: bytes) -> Iterator[bytes]:
+        """The lines, as many at once as fit into one file; a line that is longer than a file has one of its own."""
+        if self._max_bytes <= 0 or len(data) <= self._max_bytes:
+            yield data
+            return
+        piece = b""
+        for line in data.splitlines(keepends=True):
+            if piece and len(piece) + len(line) > self._max_bytes:
+                yield piece
+                piece = b""
+            piece += line
+        yield piece
 
     def _open(self) -> None:
         if self._file >= 0:

@@ -1,7 +1,8 @@
 """The log of this process: events and log records go, as JSON lines, to one stream.
 
 What is logged is collected, made into lines and written together: when there is much, when a warning or an error is
-among it, a moment after the first (by the running event loop's timer) and at exit; without a running loop, at once.
+among it, a moment after the first (by the running event loop's timer, or by a thread where that was asked for) and at
+exit; without a running loop and without that thread, at once.
 Lines that are made one after the other cost half of what each costs between two requests.
 A stream that fails (disk full, reader gone) costs the lines it refused and nothing else: one note on stderr, and a
 line with their number as soon as it takes lines again.
@@ -52,7 +53,8 @@ class LogLinesLost:
 class Log:
     """Writes events and log records to a stream; made by `configure`."""
 
-    def __init__(self, stream: Stream, *, service: str, level: int) -> None:
+    def __init__(self, stream: Stream, *, service: str, level: int, threaded: bool = False) -> None:
+        self._flusher = _Flusher(self.flush) if threaded else None
         self._stream = stream
         self._service = service
         self._level = level
@@ -98,6 +100,8 @@ class Log:
         """Nothing is waiting any more: in a forked child the lines are the parent's to write."""
         self._lock = threading.RLock()
         self._waiting, self._timer, self._loop = [], None, None
+        if self._flusher is not None:
+            self._flusher = _Flusher(self.flush)
 
     def _add(self, one: _Event | str, level: int) -> None:
         with self._lock:
@@ -112,7 +116,9 @@ class Log:
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
-            return self._loop is not None and self._loop.is_running()
+            if self._loop is not None and self._loop.is_running():
+                return True
+            return self._flusher is not None and self._flusher.wake()
         if self._loop is not loop:
             self._loop = loop
             self._timer = loop.call_later(FLUSH_AFTER, self.flush)
@@ -137,6 +143,38 @@ class Log:
         return shape
 
 
+class _Flusher:
+    """A thread that writes what was collected, a moment after the first of it: in processes without an event loop.
+
+    Threads that each write their own line wait for each other at every one of them.
+    """
+
+    def __init__(self, flush: Callable[[], None]) -> None:
+        self._flush = flush
+        self._woken = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def wake(self) -> bool:
+        """True: what is collected will be written soon. False: the process is at its end, and has no more threads."""
+        if not self._woken.is_set():
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="log", daemon=True)
+                try:
+                    self._thread.start()
+                except RuntimeError:  # Python starts no threads while it ends
+                    self._thread = None
+                    return False
+            self._woken.set()
+        return True
+
+    def _run(self) -> None:
+        while True:
+            self._woken.wait()
+            time.sleep(FLUSH_AFTER)
+            self._woken.clear()
+            self._flush()
+
+
 class _Records(logging.Handler):
     """The door through which the standard library's logging (uvicorn, flask) enters the log."""
 
@@ -153,14 +191,15 @@ _remove_current: Callable[[], None] | None = None
 _door: _Records | None = None
 
 
-def configure(stream: Stream, *, service: str, level: str = "info") -> Log:
+def configure(stream: Stream, *, service: str, level: str = "info", threaded: bool = False) -> Log:
     """Events and log records of at least this level are written to the stream from now on; an earlier log is ended.
 
-    The root logger's other handlers are removed: one log, one format.
+    The root logger's other handlers are removed: one log, one format. ``threaded`` collects lines where no event loop
+    runs, too.
     """
     global _current, _remove_current, _door  # the process has one log
     shutdown()
-    log = Log(stream, service=service, level=lines.LEVELS[level])
+    log = Log(stream, service=service, level=lines.LEVELS[level], threaded=threaded)
     _current = log
     _remove_current = events.add_sink(log.event)
     _door = _Records(log)
