@@ -15,6 +15,7 @@ from howdah.data.errors import DataError, NotSupported
 from howdah.data.execute import publish
 from howdah.data.execute.administration import Administration
 from howdah.data.execute.enums import with_enums
+from howdah.data.execute.event_triggers import apply_event_triggers, tables_with_events
 from howdah.data.execute.known import share
 from howdah.data.found.introspect import introspect
 from howdah.data.query.ast import Bulk, MetadataCall, Request
@@ -33,6 +34,7 @@ from howdah.observe.secret import Secret
 from howdah.postgres.connect import connect
 from howdah.postgres.connection import Connection
 from howdah.postgres.install import Installation
+from howdah.tasks.install import install_tasks_within
 
 MIGRATIONS, SEEDS, METADATA = "migrations", "seeds", "metadata"
 """The folders of a project that describe its database."""
@@ -253,6 +255,10 @@ class _Run:
             await share(connection, installation.role, stored.metadata)
             database = await with_enums(connection, stored.metadata, await introspect(connection))
             catalog = resolve(stored.metadata, database, stored.version)
+        now = self._metadata if edited or overruled else stored.metadata
+        if tables_with_events(now) or tables_with_events(stored.metadata):
+            await install_tasks_within(connection)
+            await apply_event_triggers(connection, now, await introspect(connection), catalog)
         for problem in catalog.problems:
             emit(MetadataRefused(files.place_of(problem, self._texts, folder=METADATA) or METADATA, problem.message))
         return edited or overruled

@@ -13,6 +13,7 @@ import pytest
 from tests.support import run
 from tests.tasks.rig import prepare, rows
 
+from howdah.data.written.files import from_files
 from howdah.kit.tasks import declare
 from howdah.project.parse import Sources, parse_project
 from howdah.project.sections import Secrets
@@ -41,14 +42,21 @@ def test_the_python_of_the_page_declares_and_sends(database: str, monkeypatch: p
     run(prepare(database))
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("create table orders (id int)")
-    declaring, sending, booking = blocks("python")
+    declaring, sending, booking, changed = blocks("python")
     tasks = types.ModuleType("tasks")
     monkeypatch.setitem(sys.modules, "tasks", tasks)
     exec(declaring, vars(tasks))
     exec(sending, {})
-    exec(f"import os, psycopg\nfrom howdah.kit.tasks import current, task\n{booking}", {"__name__": "tasks"})
+    exec(f"import os, psycopg\nfrom howdah.kit.tasks import current, task\n{booking}\n{changed}", {"__name__": "tasks"})
     assert rows(database, "select name, args from howdah_tasks.outbox") == [("send_receipt", {"order_id": 7})]
-    assert {one.name for one in declare.declared()} == {"send_receipt", "index_article", "book"}
+    assert {one.name for one in declare.declared()} == {"send_receipt", "index_article", "book", "article_changed"}
+
+
+def test_the_metadata_file_of_the_page_is_one() -> None:
+    [written] = re.findall(r"^```\n# metadata/tables/.*?\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+    metadata = from_files({"tables/public.article.toml": f'table = "article"\n{written}'})
+    [event] = metadata.tables[0].event_triggers
+    assert (event.task, event.columns, event.payload) == ("article_changed", ("title", "body"), ("id", "title"))
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,12 @@ def in_order(order: int, n: int) -> None:
     _note(n)
 
 
+@task
+def changed(op: str, new: dict[str, object] | None) -> list[object]:
+    """For row events: of what they tell it takes two things."""
+    return [op, new]
+
+
 @task(idempotency_key="receipt-{order}")
 def receipt(order: int) -> None:
     _note(order)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -198,6 +199,19 @@ def test_work_and_its_completion_can_be_one_transaction(place: Shop) -> None:
     assert place.task(sent)[:2] == ("done", 1)
     assert place.effects() == [1]
     assert rows(place.dsn, "select count(*) from howdah_tasks.runs") == [(1,)]
+
+
+def test_a_row_event_gives_a_task_what_it_takes(place: Shop) -> None:
+    with psycopg.connect(place.dsn, autocommit=True) as connection:
+        connection.execute("create table if not exists article (id int primary key)")
+        wanted = [
+            {"name": "e", "task": "changed", "schema": "public", "table": "article", "on": ["insert"], "keys": ["id"]}
+        ]
+        connection.execute("select howdah_tasks.apply_row_events(%s::jsonb)", (json.dumps(wanted),))
+        connection.execute("truncate article")
+        connection.execute("insert into article values (7)")
+    place.relayed()
+    assert rows(place.dsn, "select state, result from howdah_tasks.outbox") == [("done", ["insert", {"id": 7}])]
 
 
 def test_a_task_nobody_knows_is_tried_again_and_told(place: Shop) -> None:

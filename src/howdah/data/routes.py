@@ -34,6 +34,7 @@ from howdah.data.errors import (
 )
 from howdah.data.execute import Answer, Engine
 from howdah.data.query.address import Address, TemplateAddress, read_address, read_arguments, read_template_name
+from howdah.kit import context
 from howdah.session import ANONYMOUS, Session
 
 Scope = dict[str, Any]
@@ -114,6 +115,7 @@ class DataRoutes:
             await self._answer(body, scope, send, address)
 
     async def _answer(self, body: bytes, scope: Scope, send: Send, address: Address | None) -> None:
+        context.request_id.set(scope.get("howdah.request_id"))  # for what is caused by it later (R72)
         answer = await self._engine.answer(body, _session(scope), address)
         await _send(send, answer, ((b"retry-after", b"1"),) if answer.status == 503 else ())
 

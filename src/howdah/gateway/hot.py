@@ -28,6 +28,7 @@ from howdah.gateway.errors import InternalError
 from howdah.gateway.events import RequestFailed, RequestServed
 from howdah.gateway.match import RequestHead, RouteTable, strip_prefix
 from howdah.gateway.site import Site
+from howdah.kit import context
 from howdah.project.sections import Cors
 
 if TYPE_CHECKING:
@@ -346,6 +347,7 @@ class HotRequest:
 
     async def _answer(self) -> None:
         try:
+            context.request_id.set(self._request_id)  # for what is caused by it later (R72)
             found = await self._route.engine.answer(bytes(self.body), self._session)
         except Exception as error:  # noqa: BLE001 - the last resort, as above
             self._fail(error)

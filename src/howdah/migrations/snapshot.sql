@@ -202,10 +202,10 @@ objects (class, id, part, kind, name, parent, owner, acl, usual_acl, facets) as 
       'enabled', case tgenabled when 'D' then 'no' when 'R' then 'replica' when 'A' then 'always' end)
   from pg_trigger g join relations c on c.oid = tgrelid
   where not tgisinternal and tgparentid = 0
-    -- What calls a function of Hasura's is Hasura's, too.
+    -- What calls a function of Hasura's is Hasura's, too; row events are metadata's.
     and not exists (
       select from pg_proc f join pg_namespace n on n.oid = f.pronamespace
-      where f.oid = tgfoid and n.nspname in ('hdb_catalog', 'hdb_views')
+      where f.oid = tgfoid and n.nspname in ('hdb_catalog', 'hdb_views', 'howdah_tasks')
     )
 
   union all

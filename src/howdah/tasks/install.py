@@ -8,7 +8,7 @@ from pathlib import Path
 from howdah.postgres import queries
 from howdah.postgres.connection import Connection
 
-INSTALLED_VERSION = 2
+INSTALLED_VERSION = 3
 """What this howdah installs; ``install.sql`` writes the same number."""
 
 _INSTALL = queries.load(Path(__file__).with_name("install.sql"))
@@ -19,9 +19,14 @@ async def install_tasks(connection: Connection) -> None:
 
     ``connection`` works as the user of the database URL. Raises DatabaseError and ConnectionLost as ever.
     """
-    if await _installed_version(connection) >= INSTALLED_VERSION:
-        return
-    async with connection.transaction():
+    if await _installed_version(connection) < INSTALLED_VERSION:
+        async with connection.transaction():
+            await install_tasks_within(connection)
+
+
+async def install_tasks_within(connection: Connection) -> None:
+    """The same in the transaction that is open on ``connection``."""
+    if await _installed_version(connection) < INSTALLED_VERSION:
         await connection.script(_INSTALL["lock"])
         if await _installed_version(connection) < INSTALLED_VERSION:
             await connection.script(_INSTALL["install"])

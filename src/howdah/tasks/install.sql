@@ -391,6 +391,113 @@ begin
 end
 $body$;
 
+-- On whose behalf this transaction is, as far as whoever began it has said; in the form of outbox.session.
+create or replace function howdah_tasks.caller()
+returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $body$
+  select jsonb_build_object('role', told ->> 'x-hasura-role', 'variables', told - 'x-hasura-role')
+  from (select nullif(current_setting('hasura.user', true), '')::jsonb) as user_setting (told)
+  where told ->> 'x-hasura-role' is not null
+$body$;
+
+-- A row event: the trigger of an event trigger of the metadata, with its name, its task, and as JSON or null the key's
+-- columns, those that count when a row is updated, and those that are told.
+create or replace function howdah_tasks.row_event()
+returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as $body$
+declare
+  key_columns jsonb := nullif(tg_argv[2], '');
+  counted jsonb := nullif(tg_argv[3], '');
+  told jsonb := nullif(tg_argv[4], '');
+  old_row jsonb := case when tg_op <> 'INSERT' then to_jsonb(old) end;
+  new_row jsonb := case when tg_op <> 'DELETE' then to_jsonb(new) end;
+  row_key text;
+begin
+  if tg_op = 'UPDATE' then
+    if counted is null and old_row = new_row then
+      return null;
+    end if;
+    if counted is not null and not exists (
+      select from jsonb_array_elements_text(counted) as c where old_row -> c is distinct from new_row -> c
+    ) then
+      return null;
+    end if;
+  end if;
+  if key_columns is not null then
+    select format('%I.%I', tg_table_schema, tg_table_name) || ' ' || jsonb_agg(coalesce(new_row, old_row) -> c)::text
+    into row_key from jsonb_array_elements_text(key_columns) as c;
+  end if;
+  if told is not null then
+    select case when old_row is not null then jsonb_object_agg(c, old_row -> c) end,
+      case when new_row is not null then jsonb_object_agg(c, new_row -> c) end
+    into old_row, new_row from jsonb_array_elements_text(told) as c;
+  end if;
+  perform howdah_tasks.enqueue(
+    tg_argv[1],
+    jsonb_build_object(
+      'event', tg_argv[0], 'op', lower(tg_op), 'schema', tg_table_schema, 'table', tg_table_name,
+      'old', old_row, 'new', new_row
+    ),
+    key => row_key,
+    request_id => nullif(current_setting('howdah.request_id', true), ''),
+    session => howdah_tasks.caller(),
+    source => 'event:' || tg_argv[0]
+  );
+  return null;
+end
+$body$;
+
+-- Exactly these event triggers are there: a list of {name, task, schema, table, on, keys, columns, payload}. As the
+-- owner of the tables, who calls this; how many triggers were made or dropped.
+create or replace function howdah_tasks.apply_row_events(wanted jsonb)
+returns integer language plpgsql set search_path = pg_catalog, pg_temp as $body$
+declare
+  item record;
+  changed integer := 0;
+  definition text;
+begin
+  create temporary table if not exists wanted_row_events (relation oid, name text, definition text) on commit drop;
+  truncate pg_temp.wanted_row_events;
+  for item in
+    select c.oid, e ->> 'name' as name, e ->> 'task' as task, e -> 'keys' as keys, e -> 'columns' as columns,
+      e -> 'payload' as payload, array(select jsonb_array_elements_text(e -> 'on')) as operations
+    from jsonb_array_elements(wanted) as e
+    join pg_namespace n on n.nspname = e ->> 'schema'
+    join pg_class c on c.relnamespace = n.oid and c.relname = e ->> 'table'
+  loop
+    definition := format(
+      'after %s on %s for each row execute function howdah_tasks.row_event(%L, %L, %L, %L, %L)',
+      array_to_string(item.operations, ' or '), item.oid::regclass, item.name, item.task,
+      coalesce(nullif(item.keys, 'null')::text, ''), coalesce(nullif(item.columns, 'null')::text, ''),
+      coalesce(nullif(item.payload, 'null')::text, '')
+    );
+    insert into pg_temp.wanted_row_events values (item.oid, 'howdah_event_' || item.name, definition);
+  end loop;
+  for item in
+    select t.tgname, t.tgrelid from pg_trigger t
+    where t.tgfoid = 'howdah_tasks.row_event'::regproc and not t.tgisinternal and t.tgparentid = 0
+      and not exists (
+        select from pg_temp.wanted_row_events w
+        where w.relation = t.tgrelid and w.name = t.tgname
+          and obj_description(t.oid, 'pg_trigger') = md5(w.definition)
+      )
+  loop
+    execute format('drop trigger %I on %s', item.tgname, item.tgrelid::regclass);
+    changed := changed + 1;
+  end loop;
+  for item in
+    select w.* from pg_temp.wanted_row_events w
+    where not exists (
+      select from pg_trigger t
+      where t.tgrelid = w.relation and t.tgname = w.name and t.tgfoid = 'howdah_tasks.row_event'::regproc
+    )
+  loop
+    execute format('create trigger %I %s', item.name, item.definition);
+    execute format('comment on trigger %I on %s is %L', item.name, item.relation::regclass, md5(item.definition));
+    changed := changed + 1;
+  end loop;
+  return changed;
+end
+$body$;
+
 create or replace function howdah_tasks.leave(worker text)
 returns void language sql security definer set search_path = pg_catalog, pg_temp as $body$
   delete from howdah_tasks.workers where id = worker
@@ -399,5 +506,5 @@ $body$;
 revoke all on all tables in schema howdah_tasks from public;
 revoke all on all functions in schema howdah_tasks from public;
 
-insert into howdah_tasks.installation (version) values (2)
+insert into howdah_tasks.installation (version) values (3)
 on conflict (only_row) do update set version = excluded.version;

@@ -196,6 +196,7 @@ def _table(written: TableMetadata, found: DatabaseTable, exposed_name: TableName
             check_enum(found)
         except DataError as error:
             problems.append(_problem("enum", found.name, str(found.name), _place(found.name, "is_enum"), error))
+    problems += _event_problems(written, found)
     columns = {
         column.name: Column(
             column.name,
@@ -226,6 +227,23 @@ def _table(written: TableMetadata, found: DatabaseTable, exposed_name: TableName
         comment=found.comment,
         enum_values=found.enum_values,
     )
+
+
+def _event_problems(written: TableMetadata, found: DatabaseTable) -> Iterator[Problem]:
+    """What does not hold of the table's event triggers."""
+    columns = {column.name for column in found.columns}
+    for trigger in written.event_triggers:
+        place = _place(found.name, "event_triggers", trigger.name)
+        if found.kind not in ("table", "partitioned table"):
+            error: DataError = NotSupported(f'only tables have row events, and "{found.name}" is a {found.kind}')
+            yield _problem("event trigger", found.name, trigger.name, place, error)
+            continue
+        for key, names in (("columns", trigger.columns), ("payload", trigger.payload)):
+            for index, name in enumerate(names or ()):
+                if name not in columns:
+                    message = f'column "{name}" does not exist in table "{found.name}"'
+                    error = NotExists(message, path=((None, key), index))
+                    yield _problem("event trigger", found.name, trigger.name, place, error)
 
 
 def _everything(columns: Mapping[str, Column]) -> Permissions:

@@ -12,6 +12,7 @@ from typing import Any
 
 from howdah.data.catalog.model import Catalog
 from howdah.data.change.arguments import Apply, read_fields, tracked_table
+from howdah.data.change.event_calls import EVENT_CALLS
 from howdah.data.change.function_calls import FUNCTION_CALLS
 from howdah.data.change.renaming import Renames, carry
 from howdah.data.change.settlement import Change, settled
@@ -341,5 +342,6 @@ CALLS: Mapping[str, Apply] = {
     "export_metadata": _question,
     "reload_metadata": _question,
     **FUNCTION_CALLS,
+    **EVENT_CALLS,
 }
 """Every metadata call by its type."""

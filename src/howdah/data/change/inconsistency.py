@@ -61,6 +61,10 @@ def _definition(problem: Problem, table: TableMetadata | None) -> tuple[str, Any
         for one in written["computed_fields"]:
             if one["name"] == problem.name:
                 return "computed_field", {"table": name, **one}
+    if problem.kind == "event trigger":
+        for one in written["event_triggers"]:
+            if one["name"] == problem.name:
+                return "event_trigger", {"table": name, **one}
     if problem.kind == "enum":
         return "enum", {"table": name, "is_enum": True}
     return "custom_name", {"table": name, "configuration": written.get("configuration")}

@@ -176,7 +176,14 @@ class _Carrier(Renaming):
                 replace(one, function=self.renames.functions.get(one.function, one.function))
                 for one in written.computed_fields
             ),
+            event_triggers=tuple(
+                replace(one, columns=self._columns(name, one.columns), payload=self._columns(name, one.payload))
+                for one in written.event_triggers
+            ),
         )
+
+    def _columns(self, table: TableName, columns: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        return None if columns is None else tuple(self.column(table, column) for column in columns)
 
     def _relationship(self, table: TableName, written: RelationshipMetadata) -> RelationshipMetadata:
         using: ForeignKeyOn | ManualMapping

@@ -143,6 +143,8 @@ def _describe(problem: Problem) -> str:
         return f"computed field {problem.table}.{problem.name}"
     if problem.kind == "function":
         return f"function {problem.table}"
+    if problem.kind == "event trigger":
+        return f"event-trigger {problem.name}"
     role, operation = problem.name.rsplit(" ", 1)
     return f"permission {problem.table}.{role}.{operation}"
 
@@ -159,6 +161,9 @@ def _without(problem: Problem, metadata: Metadata) -> Metadata:
     if problem.kind == "computed field":
         fields = tuple(one for one in table.computed_fields if one.name != problem.name)
         return metadata.with_table(replace(table, computed_fields=fields))
+    if problem.kind == "event trigger":
+        triggers = tuple(one for one in table.event_triggers if one.name != problem.name)
+        return metadata.with_table(replace(table, event_triggers=triggers))
     if problem.kind == "enum":
         return metadata.with_table(replace(table, is_enum=False))
     if problem.kind == "custom name":

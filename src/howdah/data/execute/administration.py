@@ -17,6 +17,7 @@ from howdah.data.change.settlement import DependencyError, settle, with_new_name
 from howdah.data.change.state import internal_state
 from howdah.data.errors import DatabaseRefused, DataError, NotSupported, Path
 from howdah.data.execute.enums import with_enums
+from howdah.data.execute.event_triggers import apply_event_triggers, tables_with_events
 from howdah.data.execute.known import NOTHING, Known, MetadataFilesOutdated, share_changes
 from howdah.data.found.introspect import introspect
 from howdah.data.plan import plan, plan_nested
@@ -100,6 +101,9 @@ class Administration:
     async def finish(self) -> Known:
         """Store what has changed; what is known from now on, once the transaction is committed."""
         await self._share()
+        if tables_with_events(self.known.metadata) or tables_with_events(self._stored.metadata):
+            known = self.known
+            await apply_event_triggers(self._connection, known.metadata, known.database, known.catalog)
         if self._announce or self.known.metadata != self._stored.metadata:
             stored = await store.write(
                 self._connection, self.known.metadata, over=self._stored, source=self._stored.source

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -16,6 +17,7 @@ from howdah.data.execute.answers import Answer, body_of, mapped_error, refusal, 
 from howdah.data.execute.compiler import Compiler
 from howdah.data.execute.documents import Document, Documents
 from howdah.data.execute.enums import EnumsNotRefreshed, may_write, names_of_enums
+from howdah.data.execute.event_triggers import tables_with_events, transaction_of
 from howdah.data.execute.examination import Rehearsal
 from howdah.data.execute.known import NOTHING, Known, LeastPrivilegeMissing, load, share, share_changes
 from howdah.data.execute.remembered import Remembered, Shape, Statements
@@ -91,6 +93,7 @@ class Engine:
         self._known = NOTHING
         self._templates: Templates = {}
         self._enums: frozenset[TableName] = frozenset()
+        self._events: frozenset[TableName] = frozenset()
         self._statements = Statements()
         self._documents = self._documents_of(NOTHING)
         self._running = False
@@ -215,6 +218,7 @@ class Engine:
         self._known = known
         self._templates = {template.name: template.query for template in known.metadata.query_templates}
         self._enums = names_of_enums(known.metadata, known.catalog)
+        self._events = tables_with_events(known.metadata)
         self._statements = Statements()
         self._documents = self._documents_of(known)
 
@@ -237,7 +241,7 @@ class Engine:
             parameters = bind(statement, session, recalled[1])
             if statement.writes:
                 table = recalled[0].table
-                if self._enums and (table is None or table in self._enums):
+                if (self._enums or self._events) and (table is None or table in self._enums or table in self._events):
                     return None  # there is more to do than to write
                 return self._run.writes.submit_now(statement.text, parameters)
             return self._run.reads.submit(statement.text, parameters)
@@ -296,9 +300,14 @@ class Engine:
         if shaped is not None and remembered is not None:
             if only_reading and remembered.statement.writes:
                 raise _changes_something()
-            answer = await self._run.submit(
-                remembered, remembered.statement, session, self.catalog, values=_values(shaped)
-            )
+            statement, values = remembered.statement, _values(shaped)
+            if statement.writes and self._events:
+                async with self._transaction(session) as transaction:
+                    answer = await self._run.submit(
+                        remembered, statement, session, self.catalog, values=values, within=transaction
+                    )
+            else:
+                answer = await self._run.submit(remembered, statement, session, self.catalog, values=values)
             if remembered.statement.writes and (remembered.table is None or remembered.table in self._enums):
                 await self._refresh_enums()
             return answer
@@ -321,16 +330,23 @@ class Engine:
                 call = _first_call(request)
                 if call is not None:
                     return await self._administer(request, session, call)
-                async with self._run.writes.transaction() as transaction:
+                async with self._transaction(session) as transaction:
                     return await self._run.bulk(request, session, transaction, self.catalog)
             case Transaction():
-                async with self._run.writes.transaction() as transaction:
+                async with self._transaction(session) as transaction:
                     return await self._run.transaction(request, session, transaction, self.catalog)
             case _:
                 statement = self._compiler.compiled(request, session, self.catalog)
                 if shaped is not None and isinstance(statement, Statement):
                     self._remember(session, value, *shaped, statement)
+                if self._events and (not isinstance(statement, Statement) or statement.writes):
+                    async with self._transaction(session) as transaction:
+                        return await self._run.submit(request, statement, session, self.catalog, within=transaction)
                 return await self._run.submit(request, statement, session, self.catalog)
+
+    def _transaction(self, session: Session) -> AbstractAsyncContextManager[Connection]:
+        """A transaction for writes; where there are row events, one that says who writes."""
+        return transaction_of(self._run.writes, session) if self._events else self._run.writes.transaction()
 
     def _remember(self, session: Session, value: Any, shape: Shape, holes: Holes, statement: Statement) -> None:
         def compile_again() -> tuple[Query, Statement]:

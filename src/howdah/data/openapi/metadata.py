@@ -87,6 +87,19 @@ _COMPUTED_FIELD: Final[dict[str, Schema]] = {
     ),
     "comment": _COMMENT,
 }
+_EVENT_COLUMNS: Final = any_of([{"const": "*"}, list_of(_NAME)])
+_EVENT_TRIGGER: Final[dict[str, Schema]] = {
+    "name": _NAME,
+    "task": _NAME,
+    "definition": closed(
+        {
+            "insert": nullable(closed({"columns": _EVENT_COLUMNS})),
+            "update": nullable(closed({"columns": _EVENT_COLUMNS, "payload": _EVENT_COLUMNS})),
+            "delete": nullable(closed({"columns": _EVENT_COLUMNS})),
+        }
+    ),
+    "comment": _COMMENT,
+}
 _TEMPLATE: Final[dict[str, Schema]] = {
     "name": _NAME,
     "template": {
@@ -137,6 +150,7 @@ SHARED: Final[dict[str, Schema]] = {
                 for kind in _KINDS
             },
             "computed_fields": list_of(closed(_COMPUTED_FIELD, ["name", "definition"])),
+            "event_triggers": list_of(closed(_EVENT_TRIGGER, ["name", "task", "definition"])),
             **{
                 f"{operation}_permissions": list_of(
                     closed(
@@ -206,6 +220,8 @@ CALLS: Final[dict[str, Schema]] = {
     "create_function_permission": _OF_ROLE,
     "drop_function_permission": _OF_ROLE,
     "add_computed_field": _of_table(_COMPUTED_FIELD, "name", "definition"),
+    "create_event_trigger": _of_table({**_EVENT_TRIGGER, "replace": _FLAG}, "name", "task", "definition"),
+    "delete_event_trigger": closed({"name": _NAME}, ["name"]),
     "drop_computed_field": _of_table({"name": _NAME, "cascade": _FLAG}, "name"),
     **{
         f"create_{kind}_relationship": _of_table(

@@ -77,6 +77,8 @@ METADATA_CALLS = frozenset(
         "drop_function_permission",
         "add_computed_field",
         "drop_computed_field",
+        "create_event_trigger",
+        "delete_event_trigger",
         "set_table_customization",
         "set_table_custom_fields",
         "create_query_template",

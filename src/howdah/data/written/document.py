@@ -8,6 +8,7 @@ from typing import Any
 from howdah.data.errors import NotSupported, ParseFailed, Path, UnexpectedPayload
 from howdah.data.query.reading import read_name, read_object, read_table, refuse_other_keys, require
 from howdah.data.written.document_parts import read_comment, read_each, read_flag, table_to_json, with_comment
+from howdah.data.written.event_document import from_event_trigger, read_event_trigger
 from howdah.data.written.function_document import from_computed_field, from_function, read_computed_field, read_function
 from howdah.data.written.metadata import (
     OPERATIONS,
@@ -28,8 +29,8 @@ from howdah.data.written.metadata import (
 def to_document(metadata: Metadata) -> dict[str, Any]:
     """The metadata as JSON: ``{"tables": [{"table", "object_relationships", …, "delete_permissions"}]}``.
 
-    What there seldom is (a table's ``is_enum``, ``configuration`` and ``computed_fields``, ``functions``,
-    ``query_templates``) is there only where it is.
+    What there seldom is (a table's ``is_enum``, ``configuration``, ``computed_fields`` and ``event_triggers``;
+    ``functions``, ``query_templates``) is there only where it is.
     """
     document: dict[str, Any] = {"tables": [from_table(table) for table in metadata.tables]}
     if metadata.functions:
@@ -144,6 +145,7 @@ _TABLE_KEYS = frozenset(
         "object_relationships",
         "array_relationships",
         "computed_fields",
+        "event_triggers",
         *(f"{operation}_permissions" for operation in OPERATIONS),
     }
 )
@@ -166,7 +168,8 @@ def _read_table(value: Any, path: Path) -> TableMetadata:
     names = CustomNames() if configuration is None else read_custom_names(configuration, (path, "configuration"))
     computed_fields = read_each(fields, "computed_fields", path, read_computed_field)
     is_enum = read_flag(fields, "is_enum", path)
-    return TableMetadata(name, relationships, tuple(permissions), names, is_enum, computed_fields)
+    event_triggers = read_each(fields, "event_triggers", path, read_event_trigger)
+    return TableMetadata(name, relationships, tuple(permissions), names, is_enum, computed_fields, event_triggers)
 
 
 def _read_relationship(value: Any, kind: RelationshipKind, path: Path) -> RelationshipMetadata:
@@ -217,6 +220,11 @@ def from_table(table: TableMetadata) -> dict[str, Any]:
             ]
             for operation in OPERATIONS
         },
+        **(
+            {"event_triggers": [from_event_trigger(trigger) for trigger in table.event_triggers]}
+            if table.event_triggers
+            else {}
+        ),
     }
 
 

@@ -24,10 +24,13 @@ from howdah.data.query.ast import TableName
 from howdah.data.query.json import decode
 from howdah.data.query.parse import check_template
 from howdah.data.sql.encode import to_json
+from howdah.data.written.event_document import checked_name, checked_task
 from howdah.data.written.metadata import (
     OPERATIONS,
+    ROW_OPERATIONS,
     ComputedFieldMetadata,
     CustomNames,
+    EventTriggerMetadata,
     ForeignKeyOn,
     FunctionMetadata,
     ManualMapping,
@@ -147,6 +150,8 @@ def place_of(problem: Problem, files: Files, *, folder: str = "metadata") -> str
             keys = ("relationships", problem.name)
         elif problem.kind == "computed field":
             keys = ("computed_fields", problem.name, *_inner_keys(problem.inner)[1:])
+        elif problem.kind == "event trigger":
+            keys = ("events", problem.name, *_inner_keys(problem.inner))
         elif problem.kind == "function" and problem.inner:
             keys = _inner_keys(problem.inner)[1:]
         elif problem.kind == "custom name":
@@ -189,8 +194,10 @@ _TABLE_KEYS = (
     "relationships",
     "computed_fields",
     "permissions",
+    "events",
 )
 _COMPUTED_FIELD_KEYS = ("function", "table_argument", "session_argument", "comment")
+_EVENT_KEYS = ("task", "on", "columns", "payload", "comment")
 _FUNCTION_KEYS = ("schema", "function", "session_argument", "exposed_as", "roles", "comment")
 _RELATIONSHIP_KEYS = ("kind", "foreign_key", "remote_table", "columns", "comment")
 RULE_KEYS: Mapping[Operation, tuple[str, ...]] = {
@@ -291,6 +298,7 @@ class _Reading:
             for role in self.mapping(found, ("permissions",))
             for operation, rule in self.mapping(found, ("permissions", role)).items()
         ]
+        events = [self.event_trigger(key, value) for key, value in self.mapping(found, ("events",)).items()]
         if name is None or schema is None:
             return None
         return TableMetadata(
@@ -300,7 +308,42 @@ class _Reading:
             self.custom_names(found),
             self.flag(found, "is_enum"),
             tuple(one for one in computed_fields if one is not None),
+            tuple(one for one in events if one is not None),
         )
+
+    def event_trigger(self, name: str, found: Any) -> EventTriggerMetadata | None:
+        keys = ("events", name)
+        if not isinstance(found, dict):
+            self.refuse(keys, "an event must be a table")
+            return None
+        self.refuse_unknown(found, keys, _EVENT_KEYS)
+        on = found.get("on")
+        if not isinstance(on, list) or not on or not all(operation in ROW_OPERATIONS for operation in on):
+            self.refuse((*keys, "on"), 'the "on" of an event is like ["insert", "update", "delete"]')
+            return None
+        columns, payload = (self.columns(found, (*keys, key)) for key in ("columns", "payload"))
+        if columns is not None and "update" not in on:
+            self.refuse((*keys, "columns"), '"columns" says which updates count, and this is on none')
+        task = self.name(found, (*keys, "task"))
+        if task is None:
+            return None
+        try:
+            checked_name(name, None)
+            checked_task(task, None)
+        except DataError as error:
+            self.refuse(keys, error.message)
+            return None
+        operations = tuple(operation for operation in ROW_OPERATIONS if operation in on)
+        return EventTriggerMetadata(name, task, operations, columns, payload, self.comment(found, keys))
+
+    def columns(self, found: Mapping[str, Any], keys: tuple[str, ...]) -> tuple[str, ...] | None:
+        value = found.get(keys[-1])
+        if value is None:
+            return None
+        if isinstance(value, list) and all(isinstance(column, str) and column for column in value):
+            return tuple(value)
+        self.refuse(keys, f'"{keys[-1]}" must be a list of columns')
+        return None
 
     def computed_field(self, name: str, found: Any) -> ComputedFieldMetadata | None:
         keys = ("computed_fields", name)

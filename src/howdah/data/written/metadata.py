@@ -76,6 +76,25 @@ class ComputedFieldMetadata:
     comment: str | None = None
 
 
+RowOperation = Literal["insert", "update", "delete"]
+ROW_OPERATIONS: tuple[RowOperation, ...] = ("insert", "update", "delete")
+
+
+@dataclass(frozen=True, slots=True)
+class EventTriggerMetadata:
+    """A task that is sent when rows of the tracked table are changed, by whomever, in the transaction that does so.
+
+    With ``columns``, an update counts only where one of them changed; with ``payload``, these alone are told of a row.
+    """
+
+    name: str
+    task: str
+    operations: tuple[RowOperation, ...]
+    columns: tuple[str, ...] | None = None
+    payload: tuple[str, ...] | None = None
+    comment: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class TableMetadata:
     """A tracked table. Where ``is_enum``, its rows are the only values that columns referring to it may have."""
@@ -86,6 +105,7 @@ class TableMetadata:
     custom_names: CustomNames = CustomNames()
     is_enum: bool = False
     computed_fields: tuple[ComputedFieldMetadata, ...] = ()
+    event_triggers: tuple[EventTriggerMetadata, ...] = ()
 
 
 Exposure = Literal["query", "mutation"]
@@ -175,7 +195,7 @@ def arranged(metadata: Metadata) -> Metadata:
     """The same in the one order that every form of metadata has, so that equal metadata are equal values.
 
     Tables by name; object relationships before array relationships, by name; permissions by operation and role;
-    custom names by column; query templates, functions and computed fields by name.
+    custom names by column; query templates, functions, computed fields and event triggers by name.
     """
     templates = tuple(sorted(metadata.query_templates, key=lambda template: template.name))
     tables = tuple(sorted((_arranged_table(table) for table in metadata.tables), key=lambda table: table.name))
@@ -195,4 +215,5 @@ def _arranged_table(table: TableMetadata) -> TableMetadata:
         permissions=tuple(sorted(table.permissions, key=lambda one: (OPERATIONS.index(one.operation), one.role))),
         custom_names=replace(table.custom_names, columns=tuple(sorted(table.custom_names.columns))),
         computed_fields=tuple(sorted(table.computed_fields, key=lambda one: one.name)),
+        event_triggers=tuple(sorted(table.event_triggers, key=lambda one: one.name)),
     )

@@ -7,7 +7,9 @@ from typing import Literal
 
 from howdah.data.query.ast import TableName
 
-ProblemKind = Literal["table", "custom name", "enum", "relationship", "computed field", "permission", "function"]
+ProblemKind = Literal[
+    "table", "custom name", "enum", "relationship", "computed field", "permission", "function", "event trigger"
+]
 
 
 @dataclass(frozen=True, slots=True)

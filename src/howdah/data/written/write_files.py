@@ -42,6 +42,10 @@ def to_files(metadata: Metadata) -> dict[str, str]:
     return texts
 
 
+def _list(names: Iterable[str]) -> str:
+    return f"[{', '.join(map(_string, names))}]"
+
+
 def file_name(table: TableName) -> str:
     """The name of a table's or function's file; what a file system may not like is percent-encoded.
 
@@ -71,6 +75,13 @@ def to_text(table: TableMetadata) -> str:
         if field.session_argument is not None:
             lines.append(f"session_argument = {_string(field.session_argument)}")
         blocks.append([f"[computed_fields.{_key(field.name)}]", *lines, *_comment(field.comment)])
+    for trigger in table.event_triggers:
+        lines = [f"task = {_string(trigger.task)}", f"on = {_list(trigger.operations)}"]
+        if trigger.columns is not None:
+            lines.append(f"columns = {_list(trigger.columns)}")
+        if trigger.payload is not None:
+            lines.append(f"payload = {_list(trigger.payload)}")
+        blocks.append([f"[events.{_key(trigger.name)}]", *lines, *_comment(trigger.comment)])
     for permission in table.permissions:
         header = f"[permissions.{_key(permission.role)}.{permission.operation}]"
         place = f"{table.name}: {permission.role} {permission.operation}"

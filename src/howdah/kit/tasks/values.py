@@ -66,6 +66,17 @@ def _bound_anyhow(signature: inspect.Signature, args: Mapping[str, Any]) -> dict
     return dict(args)
 
 
+def taken(signature: inspect.Signature | None, args: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the arguments, those that the function takes.
+
+    >>> taken(inspect.signature(lambda op, new: None), {"op": "insert", "old": None, "new": {}})
+    {'op': 'insert', 'new': {}}
+    """
+    if signature is None or not _is_plain(signature):
+        return dict(args)
+    return {name: value for name, value in args.items() if name in signature.parameters}
+
+
 def readers(function: Callable[..., Any]) -> Mapping[str, Callable[[str], Any]]:
     """How arguments of the function are read that travel as text, by their names."""
     try:
