@@ -7,6 +7,7 @@
     make bench BENCH="--only memory --requests 1000000"
     make bench BENCH="--only gateway"       requests to services, beside nginx
     make bench BENCH="--only kit"           a service with the kit, beside the same one without
+    make bench BENCH="--only tasks"         sending, waiting, doing
 
 Absolute numbers move with the neighbours of a virtual machine. The ratio to pgbench in the same rounds, and CPU time
 per request, move much less: quote those.
@@ -27,7 +28,7 @@ from pathlib import Path
 
 import psycopg
 
-from bench import gateway, kit, measure, report
+from bench import gateway, kit, measure, report, tasks
 from bench.compare import Case, compare, load, track
 from bench.distance import further_away
 from bench.postgres import Server, running_postgres
@@ -184,6 +185,13 @@ def _kit(bench: Bench) -> bool:
     return True
 
 
+def _tasks(bench: Bench) -> bool:
+    """What a task costs, how long it waits, how many are done."""
+    count = 400 if bench.arguments.quick else 4000
+    print(tasks.table(tasks.measure_tasks(bench.postgres.dsn, bench.folder / "tasks", count=count)), flush=True)
+    return True
+
+
 def _server(bench: Bench, name: str, dsn: str | None = None) -> AbstractContextManager[Served]:
     return serving(dsn or bench.postgres.dsn, bench.folder / name)
 
@@ -197,6 +205,7 @@ PARTS: dict[str, Callable[[Bench], bool]] = {
     "tables": _tables,
     "gateway": _gateway,
     "kit": _kit,
+    "tasks": _tasks,
 }
 
 

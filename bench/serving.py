@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,8 +34,8 @@ class Served:
 
 
 @contextmanager
-def serving(dsn: str, folder: Path, *, workers: int = 1) -> Iterator[Served]:
-    """A running ``howdah serve`` on the database; ``folder`` is its own."""
+def serving(dsn: str, folder: Path, *, workers: int = 1, settings: Sequence[str] = ()) -> Iterator[Served]:
+    """A running ``howdah serve`` on the database; ``folder`` is its own, ``settings`` are for ``--set``."""
     from howdah.supervisor.ports import free_port
 
     folder.mkdir(mode=0o755, exist_ok=True)
@@ -45,6 +45,7 @@ def serving(dsn: str, folder: Path, *, workers: int = 1) -> Iterator[Served]:
     log = (folder / "serve.log").open("wb")
     command = [sys.executable, "-m", "howdah", "serve", "--port", str(port), "--database-url", dsn]
     command += ["--admin-secret-file", str(secret), "--workers", str(workers)]
+    command += [word for setting in settings for word in ("--set", setting)]
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("HOWDAH_", "DATABASE_URL"))
     }

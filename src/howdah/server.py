@@ -78,7 +78,7 @@ class Application:
         if self.mail is not None:
             role = None if self.auth is None else self.auth.store.role
             await self.mail.start(writers=() if role is None else (role,))
-        await self.tasks.start()
+        await self.tasks.start(self.engine.installation.role)
 
     async def stop(self) -> None:
         """Every part is stopped, and nothing is connected any more."""

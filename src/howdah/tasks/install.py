@@ -8,7 +8,7 @@ from pathlib import Path
 from howdah.postgres import queries
 from howdah.postgres.connection import Connection
 
-INSTALLED_VERSION = 3
+INSTALLED_VERSION = 4
 """What this howdah installs; ``install.sql`` writes the same number."""
 
 _INSTALL = queries.load(Path(__file__).with_name("install.sql"))

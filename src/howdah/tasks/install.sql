@@ -391,6 +391,12 @@ begin
 end
 $body$;
 
+-- A session as an object with its role among the variables, in the form of outbox.session.
+create or replace function howdah_tasks.as_session(told jsonb)
+returns jsonb language sql immutable set search_path = pg_catalog, pg_temp as $body$
+  select jsonb_build_object('role', told ->> 'x-hasura-role', 'variables', told - 'x-hasura-role')
+$body$;
+
 -- On whose behalf this transaction is, as far as whoever began it has said; in the form of outbox.session.
 create or replace function howdah_tasks.caller()
 returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $body$
@@ -503,8 +509,17 @@ returns void language sql security definer set search_path = pg_catalog, pg_temp
   delete from howdah_tasks.workers where id = worker
 $body$;
 
+-- For the platform: this role may send tasks and nothing else. Which, and for whom, the Data API says.
+create or replace function howdah_tasks.allow(role_name text)
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $body$
+begin
+  execute format('grant usage on schema howdah_tasks to %I', role_name);
+  execute format('grant execute on function howdah_tasks.enqueue(text, jsonb, timestamptz, text, text, text, text, jsonb, text), howdah_tasks.as_session(jsonb) to %I', role_name);
+end
+$body$;
+
 revoke all on all tables in schema howdah_tasks from public;
 revoke all on all functions in schema howdah_tasks from public;
 
-insert into howdah_tasks.installation (version) values (3)
+insert into howdah_tasks.installation (version) values (4)
 on conflict (only_row) do update set version = excluded.version;

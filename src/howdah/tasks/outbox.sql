@@ -33,6 +33,9 @@ with forgotten as (
 )
 select to_json(count(*)) from forgotten
 
+-- allow --
+select to_json(howdah_tasks.allow($1::text)::text)
+
 -- schedule --
 select to_json(howdah_tasks.schedule($1::text, $2::text))
 

@@ -30,13 +30,15 @@ class TasksPart:
     is_wanted: bool
     """Whether the project has workers."""
 
-    async def start(self) -> None:
-        """The outbox is there, where it may be, and what is due in it is handed over.
+    async def start(self, sender: str | None = None) -> None:
+        """The outbox is there, where it may be; the role ``sender`` may put tasks in; what is due is handed over.
 
         Raises CannotConnect and DatabaseError.
         """
         try:
             await self.outbox.prepare()
+            if sender is not None:
+                await self.outbox.ask("allow", sender)
         except DatabaseError as error:
             if error.sqlstate != _NOT_ALLOWED:
                 raise

@@ -16,7 +16,7 @@ from howdah.data.catalog.condition import Condition, Invoked, Operand, Pair
 from howdah.data.found.database import ColumnType, DatabaseFunction, DatabaseTable, EnumValue, RelationKind
 from howdah.data.query.ast import TableName
 from howdah.data.sql.statement import Value
-from howdah.data.written.metadata import Exposure, RelationshipKind, TableMetadata
+from howdah.data.written.metadata import Exposure, RelationshipKind, TableMetadata, TaskMetadata
 from howdah.data.written.problem import Problem
 
 
@@ -255,6 +255,8 @@ class Catalog:
     """The tables by every name, the database's and requests'. `access.find_table` knows who may use which."""
     functions: Mapping[TableName, Function]
     problems: tuple[Problem, ...]
+    tasks: Mapping[str, TaskMetadata] = field(default_factory=dict)
+    """What requests may send, by name."""
     resolved: Mapping[TableName, ResolvedTable] = field(default_factory=dict, compare=False, repr=False)
     """How each table came to be; empty where that is of no use to the next Catalog."""
 
@@ -265,10 +267,11 @@ def catalog_of(
     problems: tuple[Problem, ...] = (),
     resolved: Mapping[TableName, ResolvedTable] = MappingProxyType({}),
     functions: Mapping[TableName, Function] = MappingProxyType({}),
+    tasks: Mapping[str, TaskMetadata] = MappingProxyType({}),
 ) -> Catalog:
-    """The catalog of these tables and functions."""
+    """The catalog of these tables, functions and tasks."""
     custom = {table.exposed_name: table for table in tables.values() if table.exposed_name != table.name}
-    return Catalog(version, tables, {**tables, **custom} if custom else tables, functions, problems, resolved)
+    return Catalog(version, tables, {**tables, **custom} if custom else tables, functions, problems, tasks, resolved)
 
 
 EMPTY_CATALOG = catalog_of(0, MappingProxyType({}))

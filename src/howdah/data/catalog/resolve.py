@@ -99,6 +99,7 @@ def resolve(metadata: Metadata, database: Database, version: int, before: Catalo
         ),
         {} if twice else resolved,
         tracked,
+        {task.name: task for task in metadata.tasks},
     )
 
 

@@ -16,6 +16,7 @@ from howdah.data.change.event_calls import EVENT_CALLS
 from howdah.data.change.function_calls import FUNCTION_CALLS
 from howdah.data.change.renaming import Renames, carry
 from howdah.data.change.settlement import Change, settled
+from howdah.data.change.task_calls import TASK_CALLS
 from howdah.data.errors import AlreadyExists, AlreadyTracked, DataError, NotExists, Path
 from howdah.data.found.database import Database
 from howdah.data.query.ast import MetadataCall, TableName
@@ -343,5 +344,6 @@ CALLS: Mapping[str, Apply] = {
     "reload_metadata": _question,
     **FUNCTION_CALLS,
     **EVENT_CALLS,
+    **TASK_CALLS,
 }
 """Every metadata call by its type."""

@@ -23,6 +23,7 @@ from howdah.data.query.ast import (
     ComputedName,
     Count,
     Delete,
+    Enqueue,
     Entry,
     Exists,
     Insert,
@@ -69,6 +70,8 @@ class _Walk:
         self._role = role
 
     def query(self, query: Query) -> Iterator[Applied]:
+        if isinstance(query, Enqueue):
+            return  # what is permitted of tasks is about no rows
         name, path = query.table, query.path
         if isinstance(query, Select | Count | Aggregate) and query.arguments is not None:
             name = self._functions[name].target

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 from howdah.data.catalog.model import Catalog
 from howdah.data.compile import compile_plan
+from howdah.data.execute.enqueue import enqueue_statement
 from howdah.data.execute.nested import Several, render_nested
 from howdah.data.plan import NestedInsertPlan, Plan, plan, plan_nested
-from howdah.data.query.ast import ColumnName, Query
+from howdah.data.query.ast import ColumnName, Enqueue, Query
 from howdah.data.query.limits import Limits
 from howdah.data.sql.render import render
 from howdah.data.sql.statement import Statement
+from howdah.kit import context
 from howdah.session import Session
 
 
@@ -26,6 +28,8 @@ class Compiler:
         self, query: Query, session: Session, catalog: Catalog, kept: tuple[ColumnName, ...] = ()
     ) -> Statement | Several:
         """The statement of the query, or the several ones of a nested insert."""
+        if isinstance(query, Enqueue):
+            return enqueue_statement(query, session, catalog, context.request_id.get())
         nested = self.nested_plan(query, session, catalog, kept)
         return self.statement(query, session, catalog, kept) if nested is None else render_nested(nested)
 

@@ -17,6 +17,7 @@ from howdah.data.openapi.exchange import answer_of, exchange
 from howdah.data.openapi.functions import write_function
 from howdah.data.openapi.references import without_marks
 from howdah.data.openapi.schema import ref
+from howdah.data.openapi.tasks import enqueue_arguments
 from howdah.data.openapi.templates import path_of, permitted
 from howdah.data.openapi.viewpoint import UsableTable, look
 from howdah.data.plan.scope import Standpoint
@@ -72,7 +73,7 @@ def describe(
         write_function(function, draft)
     write_exists(draft)
     executable = list(permitted(templates, catalog, viewpoint))
-    write_envelopes(draft, [template.name for template, _ in executable])
+    write_envelopes(draft, [template.name for template, _ in executable], enqueue_arguments(catalog, viewpoint))
     for template, queries in executable:
         found = path_of(template, queries, catalog, draft)
         if found is not None:

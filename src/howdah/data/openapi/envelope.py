@@ -22,7 +22,7 @@ _SESSION: Final[Schema] = {
 }
 
 
-def write_envelopes(draft: Draft, templates: Sequence[str]) -> None:
+def write_envelopes(draft: Draft, templates: Sequence[str], enqueue: Schema | None = None) -> None:
     """The component ``query``, any request, and ``answer``, what any of them is answered with."""
     kinds: dict[str, Schema] = {}
     for operation in OPERATIONS:
@@ -44,6 +44,8 @@ def write_envelopes(draft: Draft, templates: Sequence[str]) -> None:
         ]
         if arguments:
             kinds[operation] = any_of(arguments)
+    if enqueue is not None:
+        kinds["enqueue"] = enqueue
     if templates:
         kinds["execute_query_template"] = closed({"name": one_of_these(templates), "args": ANY_OBJECT}, ["name"])
     queries = [f"query.{kind}" for kind in kinds]

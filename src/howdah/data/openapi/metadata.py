@@ -100,6 +100,7 @@ _EVENT_TRIGGER: Final[dict[str, Schema]] = {
     ),
     "comment": _COMMENT,
 }
+_TASK_RULE: Final = closed({"arguments": _EVENT_COLUMNS, "set": nullable(ANY_OBJECT)})
 _TEMPLATE: Final[dict[str, Schema]] = {
     "name": _NAME,
     "template": {
@@ -179,6 +180,18 @@ SHARED: Final[dict[str, Schema]] = {
             "tables": list_of(ref("metadata.tracked_table")),
             "functions": list_of(ref("metadata.tracked_function")),
             "query_templates": list_of(ref("metadata.template")),
+            "tasks": list_of(
+                closed(
+                    {
+                        "name": _NAME,
+                        "permissions": list_of(
+                            closed({"role": _NAME, "permission": _TASK_RULE}, ["role", "permission"])
+                        ),
+                        "comment": _COMMENT,
+                    },
+                    ["name"],
+                )
+            ),
         },
         "propertyNames": {"not": {"enum": ["metadata", "allow_inconsistent_metadata"]}},
         "additionalProperties": {"type": "array", "maxItems": 0},
@@ -222,6 +235,10 @@ CALLS: Final[dict[str, Schema]] = {
     "add_computed_field": _of_table(_COMPUTED_FIELD, "name", "definition"),
     "create_event_trigger": _of_table({**_EVENT_TRIGGER, "replace": _FLAG}, "name", "task", "definition"),
     "delete_event_trigger": closed({"name": _NAME}, ["name"]),
+    "create_task_permission": closed(
+        {"task": _NAME, "role": _NAME, "permission": _TASK_RULE}, ["task", "role", "permission"]
+    ),
+    "drop_task_permission": closed({"task": _NAME, "role": _NAME}, ["task", "role"]),
     "drop_computed_field": _of_table({"name": _NAME, "cascade": _FLAG}, "name"),
     **{
         f"create_{kind}_relationship": _of_table(

@@ -17,7 +17,7 @@ from howdah.data.plan.rows import plan_count, plan_select
 from howdah.data.plan.scope import Scope, Standpoint, standpoint
 from howdah.data.plan.update import plan_delete, plan_update
 from howdah.data.plan.values import NestedInsertPlan, Plan
-from howdah.data.query.ast import Aggregate, ColumnName, Count, Delete, Insert, Query, Select, Update
+from howdah.data.query.ast import Aggregate, ColumnName, Count, Delete, Enqueue, Insert, Query, Select, Update
 from howdah.data.query.limits import DEFAULT_LIMITS, Limits
 from howdah.session import Session
 
@@ -77,6 +77,8 @@ def plan(
             return plan_count(query, scope)
         case Aggregate():
             return plan_aggregate(query, scope)
+        case Enqueue():
+            raise NotSupported("a task is sent, and not planned", path=query.path)
     assert_never(query)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 from howdah.data.errors import Path
@@ -410,6 +411,23 @@ class Aggregate:
 
 
 @dataclass(frozen=True, slots=True)
+class Enqueue:
+    """A task is sent, which a worker does once the request's transaction has committed; ``delay`` are seconds."""
+
+    task: str
+    arguments: tuple[tuple[str, Any], ...]
+    delay: int | Decimal
+    key: str | None
+    idempotency_key: str | None
+    path: Path
+
+    @property
+    def table(self) -> TableName:
+        """Where it is written."""
+        return TableName("howdah_tasks", "outbox")
+
+
+@dataclass(frozen=True, slots=True)
 class Bulk:
     """Requests to be answered one after the other in one transaction."""
 
@@ -458,7 +476,7 @@ class PermissionTest:
     path: Path
 
 
-Query: TypeAlias = "Select | Insert | Update | Delete | Count | Aggregate"
+Query: TypeAlias = "Select | Insert | Update | Delete | Count | Aggregate | Enqueue"
 
 
 def reads_function(query: Query) -> bool:

@@ -9,6 +9,7 @@ are placed from the request on. Keys that mean nothing are refused, not ignored.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -23,6 +24,7 @@ from howdah.data.query.ast import (
     Bulk,
     Count,
     Delete,
+    Enqueue,
     Examination,
     Explain,
     Insert,
@@ -46,6 +48,7 @@ from howdah.data.query.reading import (
     Budget,
     expected,
     read_list,
+    read_name,
     read_object,
     read_table,
     refuse_other_keys,
@@ -79,6 +82,8 @@ METADATA_CALLS = frozenset(
         "drop_computed_field",
         "create_event_trigger",
         "delete_event_trigger",
+        "create_task_permission",
+        "drop_task_permission",
         "set_table_customization",
         "set_table_custom_fields",
         "create_query_template",
@@ -280,6 +285,31 @@ def _aggregate(args: dict[str, Any], path: Path, budget: Budget) -> Aggregate:
     return Aggregate(table, parse_aggregation(args, path, budget), path, arguments)
 
 
+def _enqueue(args: dict[str, Any], path: Path, budget: Budget) -> Enqueue:
+    refuse_other_keys(args, _ENQUEUE_KEYS, path)
+    place: Path = (path, "arguments")
+    given = args.get("arguments")
+    arguments = read_object({} if given is None else given, place)
+    for name in arguments:
+        read_name(name, place)
+        budget.spend((place, name))
+    delay = args.get("delay", 0)
+    if not isinstance(delay, int | Decimal) or isinstance(delay, bool) or not 0 <= delay <= _LONGEST_DELAY:
+        raise Unreadable(f"expected seconds, 0 to {_LONGEST_DELAY}", path=(path, "delay"))
+    key, idempotency_key = (_optional_text(args, name, path) for name in ("key", "idempotency_key"))
+    task = read_name(require(args, "task", path), (path, "task"))
+    return Enqueue(task, tuple(arguments.items()), delay, key, idempotency_key, path)
+
+
+def _optional_text(args: dict[str, Any], key: str, path: Path) -> str | None:
+    value = args.get(key)
+    if value is None:
+        return None
+    if len(read_name(value, (path, key))) > _LONGEST_KEY:
+        raise Unreadable(f"a key has at most {_LONGEST_KEY} characters", path=(path, key))
+    return str(value)
+
+
 def _required_where(args: dict[str, Any], path: Path, budget: Budget) -> BooleanExpression:
     return parse_predicate(require(args, "where", path), (path, "where"), budget)
 
@@ -296,6 +326,7 @@ _QUERIES: dict[str, Callable[[dict[str, Any], Path, Budget], Query]] = {
     "delete": _delete,
     "count": _count,
     "aggregate": _aggregate,
+    "enqueue": _enqueue,
 }
 
 _EXAMINATIONS: dict[str, Callable[[dict[str, Any], Path, Read], Examination]] = {
@@ -307,6 +338,9 @@ _ASSIGNMENTS: dict[str, AssignmentOperator] = {"$set": "set", "values": "set", "
 
 _SEVERAL = ("bulk", "transaction")  # a type may be anything, also what has no hash
 _ENVELOPE_KEYS = frozenset({"type", "args", "version"})
+_ENQUEUE_KEYS = frozenset({"task", "arguments", "delay", "key", "idempotency_key"})
+_LONGEST_DELAY = 366 * 86400
+_LONGEST_KEY = 200
 _SELECT_KEYS = ROWS_KEYS | {"table", "function", "arguments", "page"}
 _INSERT_KEYS = frozenset({"table", "objects", "on_conflict", "returning"})
 _UPDATE_KEYS = frozenset({"table", "where", "returning", "$default", *_ASSIGNMENTS})

@@ -24,17 +24,20 @@ from howdah.data.written.metadata import (
     TableMetadata,
     arranged,
 )
+from howdah.data.written.task_document import from_task, read_task
 
 
 def to_document(metadata: Metadata) -> dict[str, Any]:
     """The metadata as JSON: ``{"tables": [{"table", "object_relationships", …, "delete_permissions"}]}``.
 
     What there seldom is (a table's ``is_enum``, ``configuration``, ``computed_fields`` and ``event_triggers``;
-    ``functions``, ``query_templates``) is there only where it is.
+    ``functions``, ``query_templates``, ``tasks``) is there only where it is.
     """
     document: dict[str, Any] = {"tables": [from_table(table) for table in metadata.tables]}
     if metadata.functions:
         document["functions"] = [from_function(function) for function in metadata.functions]
+    if metadata.tasks:
+        document["tasks"] = [from_task(task) for task in metadata.tasks]
     if metadata.query_templates:
         document["query_templates"] = [_from_template(template) for template in metadata.query_templates]
     return document
@@ -48,13 +51,14 @@ def read_document(value: Any, path: Path = None) -> Metadata:
     """
     document = read_object(value, path)
     for key, more in document.items():
-        if key not in {"version", "tables", "functions", "query_templates"} and more != []:
+        if key not in {"version", "tables", "functions", "query_templates", "tasks"} and more != []:
             raise UnexpectedPayload(f'unexpected key "{key}"', path=(path, key))
     return arranged(
         Metadata(
             read_each(document, "tables", path, _read_table),
             read_each(document, "query_templates", path, read_query_template),
             read_each(document, "functions", path, read_function),
+            read_each(document, "tasks", path, read_task),
         )
     )
 

@@ -1,6 +1,7 @@
 """Metadata ↔ TOML files, in a project's folder ``metadata``.
 
-There is one in ``tables`` for each table, one in ``functions`` for each function, and ``query_templates.toml``.
+There is one in ``tables`` for each table, one in ``functions`` for each function, ``query_templates.toml`` and
+``tasks.toml``.
 
 A rule is written in the grammar of the API. TOML's bare keys have no ``$``, so files spell operators ``_eq``; and TOML
 has no null, so what compares with null is written ``_is_null``.
@@ -40,9 +41,11 @@ from howdah.data.written.metadata import (
     QueryTemplate,
     RelationshipMetadata,
     TableMetadata,
+    TaskMetadata,
     arranged,
 )
 from howdah.data.written.problem import Problem
+from howdah.data.written.task_document import read_task_permission
 from howdah.errors import HowdahError
 from howdah.project.lines import Key, key_lines
 
@@ -81,6 +84,7 @@ Files = Mapping[str, str]
 """Texts by file name, as ``tables/public.article.toml``."""
 
 TEMPLATES = "query_templates.toml"
+TASKS = "tasks.toml"
 FUNCTIONS = "functions/"
 
 
@@ -90,7 +94,9 @@ def read_folder(folder: Path) -> dict[str, str]:
     Raises UnreadableMetadataFile.
     """
     texts: dict[str, str] = {}
-    found = [path for pattern in ("tables/*.toml", f"{FUNCTIONS}*.toml", TEMPLATES) for path in folder.glob(pattern)]
+    found = [
+        path for pattern in ("tables/*.toml", f"{FUNCTIONS}*.toml", TEMPLATES, TASKS) for path in folder.glob(pattern)
+    ]
     for path in sorted(found):
         try:
             texts[path.relative_to(folder).as_posix()] = path.read_text(encoding="utf-8")
@@ -113,10 +119,14 @@ def from_files(files: Files, *, folder: str = "metadata") -> Metadata:
     tables: dict[TableName, TableMetadata] = {}
     functions: dict[TableName, FunctionMetadata] = {}
     templates: tuple[QueryTemplate, ...] = ()
+    tasks: tuple[TaskMetadata, ...] = ()
     for name in sorted(files):
         reading = _Reading(f"{folder}/{name}", files[name], mistakes)
         if name == TEMPLATES:
             templates = reading.query_templates()
+            continue
+        if name == TASKS:
+            tasks = reading.tasks()
             continue
         if name.startswith(FUNCTIONS):
             function = reading.function()
@@ -132,7 +142,7 @@ def from_files(files: Files, *, folder: str = "metadata") -> Metadata:
             tables[table.name] = table
     if mistakes:
         raise InvalidMetadataFiles(mistakes)
-    return arranged(Metadata(tuple(tables.values()), templates, tuple(functions.values())))
+    return arranged(Metadata(tuple(tables.values()), templates, tuple(functions.values()), tasks))
 
 
 def place_of(problem: Problem, files: Files, *, folder: str = "metadata") -> str | None:
@@ -258,6 +268,26 @@ class _Reading:
             self.refuse((name, *_inner_keys(path)), f"{path}: {error.message}")
             return None
         return QueryTemplate(name, query, self.comment(found, (name,)))
+
+    def tasks(self) -> tuple[TaskMetadata, ...]:
+        found = (self.task(name, value) for name, value in (self.toml() or {}).items())
+        return tuple(task for task in found if task is not None)
+
+    def task(self, name: str, found: Any) -> TaskMetadata | None:
+        if not isinstance(found, dict):
+            self.refuse((name,), "a task is a table with the permissions of roles")
+            return None
+        self.refuse_unknown(found, (name,), ("permissions", "comment"))
+        permissions = []
+        try:
+            checked_task(name, None)
+            for role, rule in self.mapping(found, (name, "permissions")[1:]).items():
+                permissions.append(read_task_permission(role, self.json(rule), None))
+        except (DataError, AttributeError) as error:
+            said = error.message if isinstance(error, DataError) else "a permission must be a table"
+            self.refuse((name, "permissions"), said)
+            return None
+        return TaskMetadata(name, tuple(permissions), self.comment(found, (name,)))
 
     def function(self) -> FunctionMetadata | None:
         found = self.toml()

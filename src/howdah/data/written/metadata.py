@@ -132,12 +132,40 @@ class QueryTemplate:
 
 
 @dataclass(frozen=True, slots=True)
+class TaskPermission:
+    """What ``role`` may give a task (None: anything); ``presets`` are what it is given in any case."""
+
+    role: str
+    arguments: tuple[str, ...] | None = ()
+    presets: tuple[tuple[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TaskMetadata:
+    """A task that requests may send, by the roles that may. Whether a worker does it is not known here."""
+
+    name: str
+    permissions: tuple[TaskPermission, ...] = ()
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Metadata:
-    """Every tracked table, query template and tracked function, sorted by name."""
+    """Every tracked table, query template, tracked function and permitted task, sorted by name."""
 
     tables: tuple[TableMetadata, ...] = ()
     query_templates: tuple[QueryTemplate, ...] = ()
     functions: tuple[FunctionMetadata, ...] = ()
+    tasks: tuple[TaskMetadata, ...] = ()
+
+    def task(self, name: str) -> TaskMetadata | None:
+        """What is written of the task of this name, if anything is."""
+        return next((task for task in self.tasks if task.name == name), None)
+
+    def with_task(self, task: TaskMetadata) -> Metadata:
+        """The same with ``task`` in the place of the one of its name, or added; without it where nobody may send it."""
+        others = tuple(other for other in self.tasks if other.name != task.name)
+        return arranged(replace(self, tasks=(*others, task) if task.permissions else others))
 
     def table(self, name: TableName) -> TableMetadata | None:
         """The tracked table of this name, if it is tracked."""
@@ -200,7 +228,12 @@ def arranged(metadata: Metadata) -> Metadata:
     templates = tuple(sorted(metadata.query_templates, key=lambda template: template.name))
     tables = tuple(sorted((_arranged_table(table) for table in metadata.tables), key=lambda table: table.name))
     functions = _arranged_functions(metadata.functions)
-    return replace(metadata, tables=tables, query_templates=templates, functions=functions)
+    tasks = tuple(sorted((_arranged_task(task) for task in metadata.tasks), key=lambda task: task.name))
+    return replace(metadata, tables=tables, query_templates=templates, functions=functions, tasks=tasks)
+
+
+def _arranged_task(task: TaskMetadata) -> TaskMetadata:
+    return replace(task, permissions=tuple(sorted(task.permissions, key=lambda one: one.role)))
 
 
 def _arranged_functions(functions: Iterable[FunctionMetadata]) -> tuple[FunctionMetadata, ...]:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from howdah.data.query.ast import TableName
 from howdah.data.sql.encode import to_json
-from howdah.data.written.files import FUNCTIONS, TEMPLATES
+from howdah.data.written.files import FUNCTIONS, TASKS, TEMPLATES
 from howdah.data.written.metadata import (
     ForeignKeyOn,
     FunctionMetadata,
@@ -20,7 +20,9 @@ from howdah.data.written.metadata import (
     QueryTemplate,
     RelationshipMetadata,
     TableMetadata,
+    TaskMetadata,
 )
+from howdah.data.written.task_document import task_rule
 from howdah.errors import HowdahError
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
@@ -39,6 +41,8 @@ def to_files(metadata: Metadata) -> dict[str, str]:
     texts |= {FUNCTIONS + file_name(function.name): _function_to_text(function) for function in metadata.functions}
     if metadata.query_templates:
         texts[TEMPLATES] = templates_to_text(metadata.query_templates)
+    if metadata.tasks:
+        texts[TASKS] = _tasks_to_text(metadata.tasks)
     return texts
 
 
@@ -101,6 +105,17 @@ def templates_to_text(templates: Iterable[QueryTemplate]) -> str:
             lines = [line for key, value in query.items() for line in _pairs(_key(key), value)]
         blocks.append("\n".join([f"[{_key(template.name)}]", *_comment(template.comment), *lines]))
     return "\n\n".join(blocks) + "\n"
+
+
+def _tasks_to_text(tasks: Iterable[TaskMetadata]) -> str:
+    blocks = []
+    for task in tasks:
+        if task.comment is not None:
+            blocks.append([f"[{_key(task.name)}]", *_comment(task.comment)])
+        for permission in task.permissions:
+            lines = [line for key, value in task_rule(permission).items() for line in _pairs(_key(key), value)]
+            blocks.append([f"[{_key(task.name)}.permissions.{_key(permission.role)}]", *lines])
+    return "\n\n".join("\n".join(block) for block in blocks) + "\n"
 
 
 def _has_null(value: Any) -> bool:
