@@ -9,8 +9,8 @@ from typing import Any
 from howdah.data.change.arguments import Apply, read_fields
 from howdah.data.change.settlement import Change
 from howdah.data.errors import AlreadyExists, NotExists, Path
+from howdah.data.query.names import checked_task
 from howdah.data.query.reading import read_name, require
-from howdah.data.written.event_document import checked_task
 from howdah.data.written.metadata import Metadata, TaskMetadata
 from howdah.data.written.task_document import read_task_permission
 

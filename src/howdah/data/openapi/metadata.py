@@ -19,6 +19,7 @@ from howdah.data.openapi.schema import (
     one_of_these,
     ref,
 )
+from howdah.data.openapi.tasks import TASK_NAME
 from howdah.data.query.template import TEMPLATE_TYPES
 from howdah.data.written.metadata import OPERATIONS
 
@@ -87,10 +88,11 @@ _COMPUTED_FIELD: Final[dict[str, Schema]] = {
     ),
     "comment": _COMMENT,
 }
+_EVENT_NAME: Final[Schema] = {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_-]{0,39}$"}
 _EVENT_COLUMNS: Final = any_of([{"const": "*"}, list_of(_NAME)])
 _EVENT_TRIGGER: Final[dict[str, Schema]] = {
-    "name": _NAME,
-    "task": _NAME,
+    "name": _EVENT_NAME,
+    "task": TASK_NAME,
     "definition": closed(
         {
             "insert": nullable(closed({"columns": _EVENT_COLUMNS})),
@@ -183,7 +185,7 @@ SHARED: Final[dict[str, Schema]] = {
             "tasks": list_of(
                 closed(
                     {
-                        "name": _NAME,
+                        "name": TASK_NAME,
                         "permissions": list_of(
                             closed({"role": _NAME, "permission": _TASK_RULE}, ["role", "permission"])
                         ),
@@ -236,9 +238,9 @@ CALLS: Final[dict[str, Schema]] = {
     "create_event_trigger": _of_table({**_EVENT_TRIGGER, "replace": _FLAG}, "name", "task", "definition"),
     "delete_event_trigger": closed({"name": _NAME}, ["name"]),
     "create_task_permission": closed(
-        {"task": _NAME, "role": _NAME, "permission": _TASK_RULE}, ["task", "role", "permission"]
+        {"task": TASK_NAME, "role": _NAME, "permission": _TASK_RULE}, ["task", "role", "permission"]
     ),
-    "drop_task_permission": closed({"task": _NAME, "role": _NAME}, ["task", "role"]),
+    "drop_task_permission": closed({"task": TASK_NAME, "role": _NAME}, ["task", "role"]),
     "drop_computed_field": _of_table({"name": _NAME, "cascade": _FLAG}, "name"),
     **{
         f"create_{kind}_relationship": _of_table(

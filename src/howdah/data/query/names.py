@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from howdah.data.errors import Path, Unreadable
@@ -25,3 +26,13 @@ def check_alias(name: Any, path: Path) -> str:
     if len(read_name(name, path).encode()) > MAX_ALIAS_BYTES:
         raise Unreadable(f"an alias has at most {MAX_ALIAS_BYTES} bytes", path=path)
     return str(name)
+
+
+_TASK = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,127}")
+
+
+def checked_task(task: str, path: Path) -> str:
+    """The name of a task. Raises Unreadable."""
+    if not _TASK.fullmatch(task):
+        raise Unreadable(f'"{task}" cannot be the name of a task', path=path)
+    return task

@@ -42,7 +42,7 @@ from howdah.data.query.conflict import parse_on_conflict
 from howdah.data.query.cursor import parse_page
 from howdah.data.query.examination import Read, parse_explain, parse_permission_test
 from howdah.data.query.limits import DEFAULT_LIMITS, Limits
-from howdah.data.query.names import parse_column_names
+from howdah.data.query.names import checked_task, parse_column_names
 from howdah.data.query.predicate import parse_predicate
 from howdah.data.query.reading import (
     Budget,
@@ -297,7 +297,7 @@ def _enqueue(args: dict[str, Any], path: Path, budget: Budget) -> Enqueue:
     if not isinstance(delay, int | Decimal) or isinstance(delay, bool) or not 0 <= delay <= _LONGEST_DELAY:
         raise Unreadable(f"expected seconds, 0 to {_LONGEST_DELAY}", path=(path, "delay"))
     key, idempotency_key = (_optional_text(args, name, path) for name in ("key", "idempotency_key"))
-    task = read_name(require(args, "task", path), (path, "task"))
+    task = checked_task(read_name(require(args, "task", path), (path, "task")), (path, "task"))
     return Enqueue(task, tuple(arguments.items()), delay, key, idempotency_key, path)
 
 

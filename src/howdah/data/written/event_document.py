@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from howdah.data.errors import Path, UnexpectedPayload, Unreadable
+from howdah.data.query.names import checked_task
 from howdah.data.query.reading import expected, read_name, read_object, refuse_other_keys, require
 from howdah.data.written.document_parts import read_comment, with_comment
 from howdah.data.written.metadata import ROW_OPERATIONS, EventTriggerMetadata
@@ -13,7 +14,6 @@ from howdah.data.written.metadata import ROW_OPERATIONS, EventTriggerMetadata
 EVERY = "*"
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,39}")
-_TASK = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,127}")
 
 
 def read_event_trigger(value: Any, path: Path) -> EventTriggerMetadata:
@@ -60,13 +60,6 @@ def checked_name(name: str, path: Path) -> str:
     if not _NAME.fullmatch(name):
         raise Unreadable("the name of an event trigger has 1 to 40 letters, digits, dashes and underscores", path=path)
     return name
-
-
-def checked_task(task: str, path: Path) -> str:
-    """The name of a task. Raises Unreadable."""
-    if not _TASK.fullmatch(task):
-        raise Unreadable(f'"{task}" cannot be the name of a task', path=path)
-    return task
 
 
 def _columns(value: Any, path: Path) -> tuple[str, ...] | None:

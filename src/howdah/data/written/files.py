@@ -23,9 +23,10 @@ from typing import Any
 from howdah.data.errors import DataError, InvalidJson
 from howdah.data.query.ast import TableName
 from howdah.data.query.json import decode
+from howdah.data.query.names import checked_task
 from howdah.data.query.parse import check_template
 from howdah.data.sql.encode import to_json
-from howdah.data.written.event_document import checked_name, checked_task
+from howdah.data.written.event_document import checked_name
 from howdah.data.written.metadata import (
     OPERATIONS,
     ROW_OPERATIONS,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from howdah.data.errors import Path
+from howdah.data.query.names import checked_task
 from howdah.data.query.reading import expected, read_name, read_object, refuse_other_keys, require
 from howdah.data.written.document_parts import read_comment, read_each, with_comment
-from howdah.data.written.event_document import EVERY, checked_task
+from howdah.data.written.event_document import EVERY
 from howdah.data.written.metadata import TaskMetadata, TaskPermission
 
 
