@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from http import HTTPStatus
+from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -15,14 +16,30 @@ from howdah.services.http import HttpRequest, send
 SECONDS: Final = 5.0
 MOST: Final = 512 * 1024
 """Bytes; a longer document is cut off, and then no JSON."""
-_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+def may_be_asked(url: str) -> bool:
+    """Whether another site may be asked at the URL: https, or http to this very machine.
+
+    >>> may_be_asked("https://id.example/keys"), may_be_asked("http://127.0.0.2:8000"), may_be_asked("http://id.example")
+    (True, True, False)
+    """
+    place = urlsplit(url)
+    if not place.hostname or place.username or place.fragment:
+        return False
+    return place.scheme == "https" or (place.scheme == "http" and _is_here(place.hostname))
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def check_address(url: str) -> str:
-    """The URL, when it may be fetched: https, or http on this very machine. Raises Unfetched."""
-    place = urlsplit(url)
-    is_safe = place.scheme == "https" or (place.scheme == "http" and place.hostname in _LOOPBACK)
-    if is_safe and place.hostname and not place.username:
+    """The URL, when it may be fetched. Raises Unfetched."""
+    if may_be_asked(url):
         return url
     raise Unfetched(f"{url[:200]} is not an https address.")
 

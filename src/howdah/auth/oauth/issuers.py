@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
+from howdah.auth.fetch import may_be_asked
 from howdah.auth.proof_errors import ForeignAccountRefused
 from howdah.auth.setting_errors import UnusableIssuer
 from howdah.observe.secret import Secret
@@ -143,19 +143,8 @@ def read_issuer(section: OAuthSection) -> Issuer:
 
 def check_url(url: str, place: str) -> None:
     """Return if the URL is https, or http to this very machine. Raises UnusableIssuer."""
-    parts = urlsplit(url)
-    if not parts.hostname or parts.username or parts.fragment or not (parts.scheme == "https" or _is_here(url)):
+    if not may_be_asked(url):
         raise UnusableIssuer(f"{place}: {url} is not an https URL.")
-
-
-def _is_here(url: str) -> bool:
-    parts = urlsplit(url)
-    if parts.scheme != "http" or parts.hostname is None:
-        return False
-    try:
-        return ipaddress.ip_address(parts.hostname).is_loopback
-    except ValueError:
-        return parts.hostname == "localhost"
 
 
 def authorize_url(

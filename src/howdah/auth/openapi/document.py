@@ -65,7 +65,7 @@ def describe(calls: Sequence[Call[Any]], project: Described) -> Json:
     bodies = [call.body for call in calls if call.body is not NoBody]
     data = [way for way in project.ways.values() if way is not None]
     _, components = msgspec.json.schema_components([*shapes, *bodies, *data], ref_template=_REF)
-    components = dict(components)
+    components = {name: _said(schema) for name, schema in components.items()}
     components["Credentials"] = _credentials(components["Credentials"], project.ways)
     paths: dict[str, Json] = {}
     for call in calls:
@@ -96,9 +96,22 @@ def key_of(call: Call[Any]) -> str:
     return f"{call.method} {call.path}"
 
 
+def _said(schema: Json) -> Json:
+    return {**schema, "description": _without_numbers(schema["description"])} if "description" in schema else schema
+
+
+def _without_numbers(text: str) -> str:
+    """The text without the numbers of our promises, which mean nothing to who reads the document.
+
+    >>> _without_numbers("Nobody is signed in (R17).")
+    'Nobody is signed in.'
+    """
+    return re.sub(r" \(R\d+(?:, R\d+)*\)", "", text)
+
+
 def _operation(call: Call[Any], components: Mapping[str, Json]) -> Json:
     told = TOLD[key_of(call)]
-    summary, _, description = inspect.cleandoc(call.handler.__doc__ or "").partition("\n")
+    summary, _, description = _without_numbers(inspect.cleandoc(call.handler.__doc__ or "")).partition("\n")
     words = re.findall(r"\w+", re.sub(r":\w+(?=})", "", call.path.removeprefix("/v1")))
     found: Json = {
         "operationId": "_".join((call.method.lower(), *words)),
@@ -188,7 +201,7 @@ def _answers(told: Told) -> Json:
     if not told.answers:
         return found
     refs = [{"$ref": _REF.format(name=shape.__name__)} for shape in told.answers]
-    words = " Or: ".join(inspect.cleandoc(shape.__doc__ or "") for shape in told.answers)
+    words = " Or: ".join(_without_numbers(inspect.cleandoc(shape.__doc__ or "")) for shape in told.answers)
     schema = refs[0] if len(refs) == 1 else {"anyOf": refs}
     return {**found, "200": {"description": words, "content": {told.media: {"schema": schema}}}}
 
