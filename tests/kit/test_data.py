@@ -8,6 +8,8 @@ import json
 import multiprocessing
 import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -396,6 +398,25 @@ def test_the_trace_travels_along(client: Callable[..., Any]) -> None:
             client(server.url).query(SELECT)
         assert f"traceparent: {trace}".encode() in server.received[0]
         assert b"traceparent" not in server.received[1]
+
+
+def test_a_span_is_the_nearer_parent() -> None:
+    """Where somebody traces with OpenTelemetry, what is asked belongs to the current span, and not to the caller's."""
+    code = """
+from opentelemetry.sdk.trace import TracerProvider
+from howdah.kit import context
+from howdah.kit.outbound.tracing import tracing_headers
+from howdah.kit.relay import relayed_of
+from howdah.session import ANONYMOUS
+
+came = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
+context.enter(context.Exchange(ANONYMOUS, "r-1", 0.0, relayed_of([("traceparent", came)])))
+with TracerProvider().get_tracer("t").start_as_current_span("s") as span:
+    print(tracing_headers()["traceparent"].split("-")[2] == format(span.get_span_context().span_id, "016x"))
+print(tracing_headers() == {"X-Request-Id": "r-1", "traceparent": came})
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\nTrue\n"
 
 
 # -- processes and threads ---------------------------------------------------------------------------------------------

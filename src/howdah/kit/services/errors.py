@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from howdah.kit.errors import KitError
@@ -72,6 +73,8 @@ class ServiceUnwell(CallError):
     def __init__(self, message: str | None = None, *, retry_after: float = 1.0) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.headers = (("Retry-After", str(max(1, math.ceil(retry_after)))),)
+        """What the caller of a service is told that does not catch it."""
 
 
 class ServiceRefused(CallError):
