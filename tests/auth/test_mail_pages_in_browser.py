@@ -292,6 +292,10 @@ def test_a_number_and_a_password(page: Page, here: Place) -> None:
     page.leave_by("form:has(#code) button:not([aria-label])")
     assert page.text("#code-wrong") != ""
     page.fill("#code", code)
+    page.fill("#password", SHORT)
+    page.leave_by("form:has(#code) button:not([aria-label])")
+    assert "fewer than 15 characters" in page.text("#password-wrong")
+    page.fill("#code", code)
     page.fill("#password", NEW)
     page.leave_by("form:has(#code) button:not([aria-label])")
     page.wait_text("Your password is set.")

@@ -192,7 +192,7 @@ async def show_logout(visit: Visit) -> Response:
     """A button: a link alone must not log anybody out."""
     if visit.caller.credential != "cookie":
         return visit.go_on("login")
-    return visit.show("logout", "Log out?")
+    return visit.show("logout", "Log out?", text="You will be signed in here no longer.")
 
 
 async def log_out(visit: Visit) -> Response:
@@ -208,4 +208,5 @@ async def log_out(visit: Visit) -> Response:
 
 async def show_restricted(visit: Visit) -> Response:
     """What somebody sees who may not go where they wanted."""
-    return visit.show("logout", "Not for this account", status=403)
+    text = "Your account may not see this page. Another account of yours might."
+    return visit.show("logout", "Not for this account", status=403, text=text)

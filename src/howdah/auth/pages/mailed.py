@@ -66,11 +66,11 @@ async def resend(visit: Visit) -> Response:
 
 async def show_reset_password(visit: Visit) -> Response:
     """The form to ask for a link; for whoever comes by one, the way on to the form for a password."""
+    if "mobile" in visit.form:
+        return _ask_for_code(visit, visit.text("mobile"))
     if "password" in visit.form and not isinstance(visit.error, InvalidCode):
         token = visit.link_token
         return await _choose(visit, await find_owner(visit.auth, token), token, "reset-password")
-    if "mobile" in visit.form:
-        return _ask_for_code(visit, visit.text("mobile"))
     return visit.show("reset-password", "Forgot your password?", ways=ways_in(visit.auth))
 
 

@@ -23,7 +23,7 @@ Form = Mapping[str, str]
 Handler = Callable[["Visit"], Awaitable[Response]]
 
 _SEE_OTHER: Final = HTTPStatus.SEE_OTHER
-_SHOWN_AGAIN: Final = ("name", "email", "mobile", "token", "passkey_name")
+_SHOWN_AGAIN: Final = ("name", "email", "mobile", "passkey_name")
 _MOST_FIELDS: Final = 50
 
 
