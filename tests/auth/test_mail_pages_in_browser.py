@@ -76,7 +76,7 @@ def test_an_address_is_confirmed_by_the_button_behind_the_link(page: Page, here:
     assert scan(link) < 500
     page.go(link)
     assert page.run("location.hash") == ""
-    assert page.run("document.activeElement.textContent") == "Confirm the address"
+    page.wait("document.activeElement.textContent === 'Confirm the address'")
     keep(page, "verify-email")
     log_in(page, here, email)
     page.wait_text("Confirm your address first")

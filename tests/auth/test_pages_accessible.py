@@ -199,10 +199,10 @@ def test_everything_is_done_by_keys_alone(page: Page, here: Place) -> None:
     page.type("short")
     page.run("document.querySelector('#password').minLength = 1")
     enter(page)
-    assert page.run("document.activeElement.id") == "problem"
+    page.wait("document.activeElement.id === 'problem'")
     page.press("Tab")
     page.press("Enter")  # the link in what is wrong
-    assert page.run("document.activeElement.id") == "password"
+    page.wait("document.activeElement.id === 'password'")
     page.type(PASSWORD)
     enter(page)
     is_at(page, "account")
@@ -219,7 +219,7 @@ def test_everything_is_done_by_keys_alone(page: Page, here: Place) -> None:
     tab_to(page, "Change your password")
     page.press("Enter")
     page.press("Tab")
-    assert page.run("document.activeElement.id") == "old_password"
+    page.wait("document.activeElement.id === 'old_password'")
     page.type(PASSWORD)
     tab_to(page, "New password")
     page.type("eight purple newts sing")

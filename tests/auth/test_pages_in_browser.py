@@ -50,14 +50,14 @@ def test_sign_up_log_out_and_log_in(page: Page, here: Place) -> None:
     log_out(page, here)
     keep(page, "login")
     log_in(page, here, name, "not the password at all")
-    assert page.run("document.activeElement.id") == "problem"
+    page.wait("document.activeElement.id === 'problem'")
     assert page.run("document.querySelector('#password').getAttribute('aria-describedby')") == "password-wrong"
     assert "The name or the password is not right." in page.text("#password-wrong")
     assert page.run("document.querySelector('#name').value") == name
     assert page.run("document.querySelector('#password').value") == ""
     keep(page, "login-refused")
     page.click("#problem a")
-    assert page.run("document.activeElement.id") == "password"
+    page.wait("document.activeElement.id === 'password'")
     page.fill("#password", PASSWORD)
     page.leave_by(LOG_IN)
     is_at(page, "account")

@@ -83,7 +83,7 @@ def test_a_device_of_somebody_else_signs_nobody_in(page: Page, here: Place) -> N
     page.wait("!document.querySelector('form[data-passkey]').hidden")
     page.click(PASSKEY)
     page.wait("document.querySelector('[data-said]').textContent.includes('No passkey was used')")
-    assert page.run("document.activeElement.textContent") == "Log in with a passkey"
+    page.wait("document.activeElement.textContent === 'Log in with a passkey'")
     is_at(page, "login")
 
     other = sign_up(page, here)
@@ -97,7 +97,7 @@ def test_a_device_of_somebody_else_signs_nobody_in(page: Page, here: Place) -> N
     is_at(page, "login")
     assert "not accepted" in page.text("#problem")
     assert stranger.passkeys[0]["credentialId"] == held["credentialId"]
-    assert page.run("document.activeElement.id") == "problem"
+    page.wait("document.activeElement.id === 'problem'")
     stranger.is_touched(False)
     log_in(page, here, name)
     page.wait_text("Show it to finish logging in")  # the owner's own account is as it was
@@ -236,7 +236,7 @@ def test_adding_one_long_after_the_sign_in_asks_for_a_proof_first(page: Page, he
     page.leave_by("form[action$='/confirm'] button:not([aria-label])")
     is_at(page, "account")
     assert page.run("location.hash") == "#passkeys"
-    assert page.run("document.activeElement.id") == "passkeys"
+    page.wait("document.activeElement.id === 'passkeys'")
     add_passkey(page)
     page.wait_text("Keep your recovery codes")
 
