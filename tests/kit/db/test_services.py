@@ -28,7 +28,7 @@ def running(request: pytest.FixtureRequest, dsn: str, tmp_path: Path) -> Iterato
     environment = {
         "DATABASE_URL": dsn,
         "DATABASE_POOL_SIZE": "4",
-        "DATABASE_POOL_TIMEOUT": "2",
+        "DATABASE_POOL_TIMEOUT": "6",
         "DATABASE_APPLICATION_NAME": "shop",
     }
     with service(SERVERS[request.param], HERE, tmp_path / "log", environment) as one:
