@@ -5,10 +5,15 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import fastapi
 import flask
 import pytest
+from fastapi.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
 
+from howdah.kit import current
 from howdah.kit.errors import CallerUnproven, NotConfigured
+from howdah.kit.fastapi import Howdah as FastAPIHowdah
 from howdah.kit.flask import Howdah, session
 from howdah.kit.identity import Callers, write_keys
 from howdah.kit.internal_token import INTERNAL_TOKEN_HEADER, sign_internal_token
@@ -71,4 +76,33 @@ def test_a_flask_service_refuses_who_comes_around_the_gateway(monkeypatch: pytes
     refused = client.get("/whoami", headers=PLAIN)
     assert (refused.status_code, refused.json and refused.json["code"]) == (401, "kit-caller-unproven")
     assert client.get("/whoami", headers=[*PLAIN, (INTERNAL_TOKEN_HEADER, token())]).json == {"role": "user"}
+    assert client.get("/-/health").status_code == 200
+
+
+def test_a_fastapi_service_refuses_who_comes_around_the_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
+    """R36: the same 401, and no WebSocket is opened; with the gateway's token both are."""
+    for name, value in KEYED.items():
+        monkeypatch.setenv(name, value)
+    app = fastapi.FastAPI()
+    FastAPIHowdah(app)
+
+    @app.get("/whoami")
+    async def whoami() -> Any:
+        return {"role": current.session.role}
+
+    @app.websocket("/ws")
+    async def echo(socket: fastapi.WebSocket) -> None:
+        await socket.accept()
+        await socket.send_text(current.session.role)
+        await socket.close()
+
+    client = TestClient(app)
+    refused = client.get("/whoami", headers=PLAIN)
+    assert (refused.status_code, refused.json()["code"]) == (401, "kit-caller-unproven")
+    with pytest.raises(WebSocketDisconnect), client.websocket_connect("/ws", headers=dict(PLAIN)) as socket:
+        socket.receive_text()
+    proven = [*PLAIN, (INTERNAL_TOKEN_HEADER, token())]
+    assert client.get("/whoami", headers=proven).json() == {"role": "user"}
+    with client.websocket_connect("/ws", headers=dict(proven)) as socket:
+        assert socket.receive_text() == "user"
     assert client.get("/-/health").status_code == 200
