@@ -386,6 +386,16 @@ def test_settings_that_cannot_work_are_refused(section: Any) -> None:
     assert read_issuer(OAuthSection("oidc", client_id="x", issuer="https://id.example")).issuer == "https://id.example"
 
 
+def test_an_issuer_that_says_it_is_somebody_else_is_not_believed(database: str, issuer: FakeIssuer) -> None:
+    """OpenID Connect Discovery 1.0, section 4.3: the configuration names exactly the issuer that was asked for."""
+    other = issuer.url.replace("127.0.0.1", "localhost")
+    section = AuthSection(oauth=(OAuthSection("oidc", client_id="shop", issuer=other),))
+    with platform_on(database, auth=section) as platform:
+        refused = start(platform.client(), "oidc")
+        assert (refused.status, refused.code) == (502, "issuer-unavailable")
+        assert "somebody else" in refused.json["message"]
+
+
 def test_an_issuer_that_is_away_is_not_asked_by_everybody(database: str) -> None:
     """Who comes within some seconds is told at once; and one network cannot begin without end (R9)."""
     section = AuthSection(oauth=(OAuthSection("oidc", client_id="shop", issuer="http://127.0.0.1:9"),))

@@ -325,3 +325,12 @@ def test_pages_wear_the_colours_of_the_settings_or_are_not_there(database: str) 
 def test_browsers_have_names_that_people_know(said: str, name: str) -> None:
     """Of what they say, the part that tells one's own devices apart."""
     assert browser_name(said) == name
+
+
+def test_passwords_are_masked_and_can_be_filled_in_by_managers(platform: Platform) -> None:
+    """Every field of one is of that type, says which password it means, and forbids no pasting (ASVS 6.2.6, 6.2.7)."""
+    for path, expected in (("login", "current-password"), ("signup", "new-password")):
+        page = platform.client().get(f"/auth/ui/{path}").body.decode()
+        fields = re.findall(r'<input[^>]*name="password"[^>]*>', page)
+        assert fields
+        assert all('type="password"' in each and expected in each and "onpaste" not in each for each in fields)
