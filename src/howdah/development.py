@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import json
 import os
 import socket
@@ -62,6 +63,7 @@ _POSTGRES_SECONDS = 60.0  # recovery after a crash may take a while
 _REDIS_SECONDS = 30.0
 _PLATFORM_SECONDS = 30.0
 _POLL = 0.05
+_SOCKET_NAME = 17
 _GRPC_READY = ("python", "-m", "howdah.kit.grpc.ready")
 
 Result = TypeVar("Result")
@@ -374,7 +376,10 @@ def services_variable(project: Project) -> str:
 
 def grpc_address(project: Project, service: ServiceSection) -> str:
     """The unix socket of a gRPC service, in a folder that is nobody else's; the same at every start."""
-    return f"unix:{private.folder_for(str(_root(project)), account.own(), os.environ) / service.name[:16]}"
+    name = service.name
+    if len(name) > _SOCKET_NAME:  # a path of a socket is short, and names that begin alike are not one
+        name = f"{name[:8]}-{hashlib.blake2b(name.encode(), digest_size=4).hexdigest()}"
+    return f"unix:{private.folder_for(str(_root(project)), account.own(), os.environ) / name}"
 
 
 def _of_grpc(project: Project) -> list[ServiceSection]:

@@ -26,6 +26,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from tests.kit.backend import Backend, answers, backend, reply
 from tests.kit.servers import free_port
 
+from howdah.development import grpc_address, services_variable
 from howdah.kit import context
 from howdah.kit.errors import NotConfigured
 from howdah.kit.grpc import AsyncClient, Client, RemoteRefused, ServerOptions, directory
@@ -36,6 +37,7 @@ from howdah.kit.identity import write_keys
 from howdah.kit.internal_token import sign_internal_token
 from howdah.kit.relay import relayed_of
 from howdah.kit.services.errors import CallError, ServiceTimeout, ServiceUnreachable, ServiceUnwell, UnknownService
+from howdah.project.sections import Project, ServiceSection
 from howdah.session import Session
 
 SERVICE = Path(__file__).parent / "grpc_service"
@@ -310,6 +312,24 @@ def certificate(folder: Path, name: str, authority: Any) -> Any:
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     return subject, key
+
+
+def test_names_that_begin_alike_have_sockets_of_their_own(tmp_path: Path) -> None:
+    """However long a name is, its socket's path is short, and nobody else's."""
+    names = ["rates", "exchange-rates-of-europe", "exchange-rates-of-europa"]
+    services = tuple(ServiceSection(name, tmp_path, kind="grpc", command=("true",)) for name in names)
+    project = Project(root=tmp_path, name="p", services=services)
+    addresses = [grpc_address(project, service) for service in services]
+    assert len(set(addresses)) == 3
+    assert all(len(address) < 100 for address in addresses)
+    assert json.loads(services_variable(project))["grpc"] == dict(zip(names, addresses, strict=True))
+
+
+def test_strangers_are_let_in_by_the_environment_too() -> None:
+    """R73: between containers, and only where it is said."""
+    given = {"HOWDAH_GRPC_ADDRESS": "unix:/x"}
+    assert with_environment(ServerOptions(), given | {"HOWDAH_GRPC_ANONYMOUS": "1"}).anonymous
+    assert not with_environment(ServerOptions(), given).anonymous
 
 
 # -- within which bounds (R73) -----------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ CERTIFICATE_VARIABLE: Final = "HOWDAH_GRPC_CERTIFICATE"
 KEY_VARIABLE: Final = "HOWDAH_GRPC_KEY"
 CLIENTS_VARIABLE: Final = "HOWDAH_GRPC_CLIENT_AUTHORITY"
 PLAINTEXT_VARIABLE: Final = "HOWDAH_GRPC_PLAINTEXT"
+ANONYMOUS_VARIABLE: Final = "HOWDAH_GRPC_ANONYMOUS"
 
 MIB: Final = 1024 * 1024
 
@@ -40,7 +41,7 @@ class ServerOptions:
     """Whether it may listen without TLS where others could listen too; ``HOWDAH_GRPC_PLAINTEXT=1``."""
 
     anonymous: bool = False
-    """Whether calls are answered that no service of the project makes, without a proof of who calls."""
+    """Whether calls are answered without a proof of who calls; ``HOWDAH_GRPC_ANONYMOUS=1``."""
 
     reflection: bool = False
     """Whether strangers may ask what there is to call."""
@@ -89,6 +90,7 @@ def with_environment(options: ServerOptions, environment: Mapping[str, str]) -> 
         key=options.key or environment.get(KEY_VARIABLE),
         client_authority=options.client_authority or environment.get(CLIENTS_VARIABLE),
         plaintext=options.plaintext or environment.get(PLAINTEXT_VARIABLE) == "1",
+        anonymous=options.anonymous or environment.get(ANONYMOUS_VARIABLE) == "1",
     )
     if not options.address:
         raise NotConfigured(f"{ADDRESS_VARIABLE} is not set.", hint="unix:/run/rates.sock, or 0.0.0.0:50051 with TLS.")
