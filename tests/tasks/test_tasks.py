@@ -18,7 +18,10 @@ from tests.tasks.rig import Redis, Worker, all_done, prepare, redis_server, rela
 
 from howdah.kit import context
 from howdah.kit.tasks import named
+from howdah.observe import events
 from howdah.session import Session
+from howdah.tasks import relay as relaying
+from howdah.tasks.events import TasksCounted
 
 
 @dataclass
@@ -212,6 +215,26 @@ def test_a_row_event_gives_a_task_what_it_takes(place: Shop) -> None:
         connection.execute("insert into article values (7)")
     place.relayed()
     assert rows(place.dsn, "select state, result from howdah_tasks.outbox") == [("done", ["insert", {"id": 7}])]
+
+
+def test_how_the_outbox_stands_is_told(place: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relaying, "COUNT_SECONDS", 0.05)
+    send(place, shop.note, n=1, delay=60)
+    with psycopg.connect(place.dsn) as connection:
+        connection.execute("select howdah_tasks.enqueue('note', '{}', key => 'k')")
+    told: list[Any] = []
+    remove = events.add_sink(told.append)
+
+    async def main() -> None:
+        async with relay(place.dsn, place.redis.url):
+            await asyncio.to_thread(
+                until, lambda: [one for one in told if isinstance(one, TasksCounted) and one.dead and one.waiting == 1]
+            )
+
+    try:
+        run(main())
+    finally:
+        remove()
 
 
 def test_a_task_nobody_knows_is_tried_again_and_told(place: Shop) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 import click
 
-from howdah.cli import running
+from howdah.cli import databases, running
 from howdah.cli.command import command, console_of
+from howdah.cli.console import Console
+from howdah.errors import HowdahError
 from howdah.supervisor import ask
 
 DEGRADED = 3
@@ -29,7 +32,8 @@ def command_(context: click.Context) -> int:
     """
     console = console_of(context)
     told = ask.ask(ask.socket_of(running.run_folder(console)), "status")
-    processes = [_described(process, told.get("url", "")) for process in told["processes"]]
+    hidden = {*OURS, *_workers(console)} - {"platform"}
+    processes = [_described(process, told.get("url", ""), hidden) for process in told["processes"]]
     degraded = any(process["state"] != "ready" for process in processes)
     facts = {key: value for key, value in told.items() if key not in {"ok", "processes"}}
     if console.json:
@@ -46,10 +50,19 @@ def command_(context: click.Context) -> int:
     return DEGRADED if degraded else 0
 
 
-def _described(process: dict[str, Any], base: str) -> dict[str, Any]:
-    """The status of a process with the URL at which it is reached."""
+def _workers(console: Console) -> set[str]:
+    """The services that get no requests, as far as the settings can be read just now."""
+    try:
+        services = databases.project_of(console).services
+    except HowdahError:
+        return set()
+    return {service.name for service in services if service.kind == "worker"}
+
+
+def _described(process: dict[str, Any], base: str, hidden: Container[str]) -> dict[str, Any]:
+    """The status of a process with the URL at which it is reached, unless it is ``hidden``."""
     name = process["name"]
-    url = base if name == "platform" else None if name in OURS else running.public_url(base, name)
+    url = base if name == "platform" else None if name in hidden else running.public_url(base, name)
     return {**process, "url": url}
 
 

@@ -32,6 +32,20 @@ class TaskRecovered:
 
 
 @dataclass(frozen=True, slots=True)
+class TasksCounted:
+    """How the outbox stands: told once a minute while there is something in it to do, or that was given up.
+
+    ``lag`` are the seconds for which the oldest is due that was not handed over.
+    """
+
+    waiting: int
+    running: int
+    dead: int
+    workers: int
+    lag: float
+
+
+@dataclass(frozen=True, slots=True)
 class BrokerLost:
     """The broker takes no tasks; they wait in the outbox."""
 

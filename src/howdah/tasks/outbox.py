@@ -14,7 +14,11 @@ from howdah.postgres.pool import Pool
 from howdah.tasks.install import install_tasks
 
 _NO_SCHEMA, _NO_TABLE, _NO_FUNCTION = "3F000", "42P01", "42883"
-_QUERIES = queries.load(Path(__file__).with_name("outbox.sql"))
+_QUERIES = {
+    name: text
+    for file in ("outbox.sql", "listing.sql")
+    for name, text in queries.load(Path(__file__).with_name(file)).items()
+}
 
 
 class Outbox:

@@ -18,7 +18,7 @@ from howdah.postgres.errors import PostgresError
 from howdah.postgres.listen import Listener
 from howdah.tasks.broker import Broker, Handed
 from howdah.tasks.errors import TasksError
-from howdah.tasks.events import BrokerBack, BrokerLost, TaskHandedOver, TaskRecovered, TaskRelayFailed
+from howdah.tasks.events import BrokerBack, BrokerLost, TaskHandedOver, TaskRecovered, TaskRelayFailed, TasksCounted
 from howdah.tasks.outbox import Outbox
 
 CHANNEL = "howdah_tasks"
@@ -26,6 +26,7 @@ CHANNEL = "howdah_tasks"
 
 POLL = 5.0
 TIDY_SECONDS = 3600.0
+COUNT_SECONDS = 60.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 """Seconds between two questions whether the broker is back."""
 
@@ -66,7 +67,9 @@ class Relay:
 
     def start(self) -> None:
         """What is due in the outbox, which is there, is handed over."""
-        self._tasks = [asyncio.create_task(work) for work in (self._run(), self._recover(), self._tidy())]
+        self._tasks = [
+            asyncio.create_task(work) for work in (self._run(), self._recover(), self._tidy(), self._count())
+        ]
         self._listener.start()
 
     async def stop(self) -> None:
@@ -162,6 +165,21 @@ class Relay:
             except PostgresError as error:
                 events.emit(TaskRelayFailed(error.message))
             await asyncio.sleep(TIDY_SECONDS)
+
+    async def _count(self) -> None:
+        while True:
+            await asyncio.sleep(COUNT_SECONDS)
+            try:
+                counts = await self._outbox.ask("counts")
+            except PostgresError as error:
+                events.emit(TaskRelayFailed(error.message))
+                continue
+            states = counts["states"]
+            waiting = sum(states.get(state, 0) for state in ("waiting", "blocked", "sending", "sent"))
+            running, dead = states.get("running", 0), states.get("dead", 0)
+            if waiting or running or dead:
+                lag = round(counts["lag"] or 0.0, 3)
+                events.emit(TasksCounted(waiting, running, dead, counts["workers"], lag))
 
     async def _woken(self) -> None:
         self._changed.set()
