@@ -19,7 +19,6 @@ from typing import Any, Final
 
 from howdah.kit import signed
 from howdah.kit.errors import CallerUnproven
-from howdah.kit.signed import CLOCK_SKEW as CLOCK_SKEW
 from howdah.session import Session
 
 INTERNAL_TOKEN_HEADER: Final = "X-Howdah-Internal-Token"  # noqa: S105 - the name of a header

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -80,5 +79,3 @@ class Pause:
 
 
 Step = Attempt | Pause
-
-NO_OPTIONS: Mapping[str, object] = {}
