@@ -134,6 +134,15 @@ async def gone() -> str:
     raise fastapi.HTTPException(410, "It was sold.", {"Retry-After": "7"})
 
 
+@app.get("/refused-because")
+async def refused_because() -> str:
+    """Fails with words of its own, because of a ValueError."""
+    try:
+        return str(int("x"))
+    except ValueError as error:
+        raise fastapi.HTTPException(400, "Not a number.") from error
+
+
 @app.get("/teapot")
 async def teapot() -> Response:
     """Answers an error of its own."""

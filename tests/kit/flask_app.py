@@ -129,6 +129,15 @@ def gone() -> str:
     raise error
 
 
+@app.get("/refused-because")
+def refused_because() -> str:
+    """Fails with words of its own, because of a ValueError."""
+    try:
+        return str(int("x"))
+    except ValueError as error:
+        raise werkzeug.exceptions.BadRequest("Not a number.") from error
+
+
 @app.get("/teapot")
 def teapot() -> str:
     """Aborts with a response of its own."""

@@ -172,6 +172,8 @@ def test_a_status_has_one_code_and_one_message(running: Running, status: int) ->
 
 def test_an_error_of_ones_own_words_keeps_them(running: Running) -> None:
     """And the headers that say more of it, without those of an HTML page."""
+    error = json.loads(running.get("/refused-because")[2])
+    assert (error["code"], error["message"]) == ("bad-request", "Not a number.")
     status, headers, body = running.get("/gone")
     assert (status, json.loads(body)["message"], headers["retry-after"]) == (410, "It was sold.", "7")
     assert headers["content-type"] == "application/json"

@@ -14,7 +14,7 @@ import json
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial, wraps
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import fastapi
 from fastapi import params
@@ -39,6 +39,9 @@ from howdah.kit.findings import missing_body, no_json, of_pydantic
 from howdah.kit.service import Options, Service
 from howdah.kit.validation import checker
 from howdah.session import Session
+
+_UNPARSED: Final = "There was an error parsing the body"
+"""What FastAPI says of a body that it cannot even decode."""
 
 
 async def caller() -> Session:
@@ -258,7 +261,7 @@ def _body_of(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str | None, str | 
 async def _http_error(_request: Request, error: Exception) -> Response:
     """An HTTP error as JSON, with the headers that belong to it (Allow, Retry-After, WWW-Authenticate)."""
     assert isinstance(error, HTTPException)
-    if error.status_code == HTTPStatus.BAD_REQUEST and isinstance(error.__cause__, ValueError | RecursionError):
+    if error.detail == _UNPARSED and isinstance(error.__cause__, ValueError | RecursionError):
         unreadable = no_json("it cannot be decoded", 0)  # bytes that are no text, a number or a nesting without end
         return _response(Answer(unreadable.status, unreadable.to_json()))
     headers = tuple((error.headers or {}).items())
