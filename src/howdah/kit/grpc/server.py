@@ -26,6 +26,9 @@ from howdah.kit.grpc.calls import Doors, Ending, ending_of, served
 from howdah.kit.grpc.options import ServerOptions, read, with_environment
 from howdah.kit.service import Options
 
+_LETTING_GO = 5.0
+"""Seconds for connections to be closed after the last call has ended."""
+
 Register = Callable[[Any], object]
 """Adds servicers to a server, as generated functions do: ``add_RatesServicer_to_server(Rates(), server)``."""
 
@@ -69,7 +72,8 @@ class Running:
         """Not ready any more; then, after ``drain`` seconds, nothing new; then nothing."""
         self._pulse.enter_graceful_shutdown()
         threading.Event().wait(drain)
-        self._server.stop(self._options.grace).wait()
+        # What is left then is no call: the library has waited for clients that neither begin nor hang up.
+        self._server.stop(self._options.grace).wait(self._options.grace + _LETTING_GO)
 
 
 @contextmanager
